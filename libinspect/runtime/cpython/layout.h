@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * layout.h - where CPython keeps things: one build's offsets and sizes, and the three sources of them.
+ */
+#ifndef INSPECT_CPYTHON_LAYOUT_H
+#define INSPECT_CPYTHON_LAYOUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "inspect.h"
+#include "target/target.h"
+
+enum { LAYOUT_ABSENT = -1 };
+
+/* Offsets and sizes in bytes; LAYOUT_ABSENT where this build has no such thing. */
+struct layout {
+#define FIELD(name, types, members) int32_t name;
+#define SIZE(name, types) int32_t size_of_##name;
+#include "runtime/cpython/layout.def"
+#undef FIELD
+#undef SIZE
+};
+
+/* The names and places of the fields, in the order of struct layout (all of which are int32_t). */
+struct layout_field {
+	const char *name;    /* "dict_used", "size_of_dict" */
+	const char *types;   /* alternatives, separated by '|' */
+	const char *members; /* alternatives; NULL for a size */
+};
+extern const struct layout_field layout_fields[];
+extern const unsigned int layout_field_count;
+
+static inline int32_t *layout_at(struct layout *layout, unsigned int field)
+{
+	return (int32_t *)layout + field;
+}
+
+enum layout_flavour {
+	LAYOUT_RELEASE,
+	LAYOUT_DEBUG,         /* Py_DEBUG; before 3.8 with Py_TRACE_REFS */
+	LAYOUT_FREE_THREADED, /* Py_GIL_DISABLED: recognised, never bound */
+};
+
+/* A table compiled in: what tools/generate-layouts read from one interpreter. */
+struct layout_table {
+	uint32_t version; /* PY_VERSION_HEX */
+	enum layout_flavour flavour;
+	uint16_t machine; /* EM_X86_64 … */
+	const char *source; /* "pyenv 3.8.18", "Debian 3.13.5-2" */
+	struct layout layout;
+};
+extern const struct layout_table layout_tables[];
+extern const unsigned int layout_table_count;
+
+/* Fills @layout from the DWARF of @image (its own or its separate debug file). *@found_ret is how many of
+ * the fields were found: 0 where there is no debug information. Fields not found are LAYOUT_ABSENT. */
+struct inspect_error *layout_from_dwarf(struct target_image *image, struct inspect_target *target,
+					struct layout *layout, unsigned int *found_ret)
+	__attribute__((warn_unused_result));
+
+/* The same from an ELF file outside of any target; adds to what @layout has (for the generator). */
+struct inspect_error *layout_from_elf(Elf *elf, struct layout *layout, unsigned int *found_ret)
+	__attribute__((warn_unused_result));
+
+/* Overwrites in @layout what the _Py_DebugOffsets (3.13+) at @address say. *@version_ret is 0 where there
+ * are none. A structure that contradicts itself is an error. */
+struct inspect_error *layout_from_debug_offsets(struct inspect_target *target, uint64_t address,
+						struct layout *layout, uint32_t *version_ret,
+						bool *free_threaded_ret) __attribute__((warn_unused_result));
+
+#endif
