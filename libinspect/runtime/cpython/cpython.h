@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cpython.h - the CPython adapter's own structures, shared by its files and seen by nobody else.
+ */
+#ifndef INSPECT_CPYTHON_H
+#define INSPECT_CPYTHON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "runtime/cpython/layout.h"
+#include "runtime/runtime.h"
+#include "target/target.h"
+
+/* How sys.getsizeof() computes the size of a type's instances; size.c. */
+enum size_rule {
+	SIZE_GENERIC = 0, /* object.__sizeof__: basic size + items */
+	SIZE_UNKNOWN,     /* the type overrides __sizeof__ in a way that we do not know */
+	/* one for each __sizeof__ that CPython's own types have */
+	SIZE_INT,
+	SIZE_LIST,
+	SIZE_DICT,
+	SIZE_SET,
+	SIZE_STR,
+	SIZE_TYPE,
+	/* … the rest is listed by size.c's table, see size.h */
+	SIZE_FIRST_OTHER,
+};
+
+/* A type of the target, read once. */
+struct cpython_type {
+	uint64_t address;
+	uint32_t index;     /* into runtime.types */
+	uint64_t flags;     /* tp_flags */
+	int64_t basicsize, itemsize;
+	uint32_t preheader; /* bytes before an instance that sys.getsizeof() counts if the instance has a GC head */
+	uint8_t size_rule;  /* enum size_rule */
+	bool damaged;
+};
+
+/* One interpreter of the target. */
+struct cpython_interpreter {
+	uint64_t address; /* of its PyInterpreterState */
+	int64_t id;
+};
+
+struct cpython {
+	struct runtime runtime; /* first: struct runtime is what others see */
+	struct inspect_target *target;
+	struct target_image *image; /* that holds _PyRuntime: an executable or libpython; NULL: none is known */
+	struct layout layout;
+	uint32_t version; /* PY_VERSION_HEX of the target: 0x030d00f0 */
+	bool debug;       /* Py_DEBUG: sys has gettotalrefcount */
+	bool trace_refs;  /* Py_TRACE_REFS in the object header */
+	const char *layout_source; /* in words, for status */
+
+	uint64_t runtime_address; /* of _PyRuntime; 0 on 3.6 */
+	struct cpython_interpreter *interpreters; /* at least one; the main one first */
+	size_t interpreter_count;
+
+	uint64_t type_type; /* address of PyType_Type */
+	uint64_t object_type; /* address of PyBaseObject_Type; 0 until it was met */
+
+	struct cpython_type *types; /* in the order of runtime.types */
+	size_t type_count, type_capacity;
+	uint32_t *type_index; /* open addressing, by address; see type.c */
+	size_t type_index_size;
+};
+
+/* ---- versions: PY_VERSION(3, 12) <= cpython->version ---- */
+static inline uint32_t py_version(unsigned int major, unsigned int minor)
+{
+	return major << 24 | minor << 16;
+}
+static inline bool cpython_at_least(const struct cpython *cpython, unsigned int major, unsigned int minor)
+{
+	return cpython->version >= py_version(major, minor);
+}
+
+/* tp_flags: Include/object.h */
+enum {
+	TPFLAGS_INLINE_VALUES = 1 << 2,   /* 3.13 */
+	TPFLAGS_MANAGED_WEAKREF = 1 << 3, /* 3.12 */
+	TPFLAGS_MANAGED_DICT = 1 << 4,    /* 3.11 */
+	TPFLAGS_STATIC_BUILTIN = 1 << 1,  /* 3.12 */
+	TPFLAGS_HEAPTYPE = 1 << 9,
+	TPFLAGS_HAVE_GC = 1 << 14,
+	TPFLAGS_LONG_SUBCLASS = 1 << 24,
+	TPFLAGS_LIST_SUBCLASS = 1 << 25,
+	TPFLAGS_TUPLE_SUBCLASS = 1 << 26,
+	TPFLAGS_BYTES_SUBCLASS = 1 << 27,
+	TPFLAGS_UNICODE_SUBCLASS = 1 << 28,
+	TPFLAGS_DICT_SUBCLASS = 1 << 29,
+	TPFLAGS_TYPE_SUBCLASS = 1u << 31,
+};
+
+/* ---- reading (read.c) ---- */
+
+/* Reads the pointer, Py_ssize_t, int ... at @address + @offset. False if the bytes are not there or
+ * @offset is LAYOUT_ABSENT; *@value_ret is then 0. */
+bool read_pointer(struct cpython *cpython, uint64_t address, int32_t offset, uint64_t *value_ret);
+bool read_ssize(struct cpython *cpython, uint64_t address, int32_t offset, int64_t *value_ret);
+bool read_int32(struct cpython *cpython, uint64_t address, int32_t offset, int32_t *value_ret);
+bool read_uint8(struct cpython *cpython, uint64_t address, int32_t offset, uint8_t *value_ret);
+
+/* The error that reading @size bytes at @address would give, with what was wanted: @what. */
+struct inspect_error *cpython_unreadable(struct cpython *cpython, uint64_t address, const char *what)
+	__attribute__((warn_unused_result));
+
+/* ---- str objects (str.c) ---- */
+
+/* The text of the str object at @address as UTF-8 (surrogates escaped as \udcXX), at most @limit code points,
+ * for the caller to free; NULL if it is not a readable str. *@length_ret (may be NULL): its length in code points. */
+char *cpython_str_text(struct cpython *cpython, uint64_t address, size_t limit, int64_t *length_ret);
+/* Is the str at @address ASCII and equal to @text? */
+bool cpython_str_equals(struct cpython *cpython, uint64_t address, const char *text);
+
+/* ---- dict objects (dict.c) ---- */
+
+/* A walk over a dict's items in insertion order; works for combined, split and unicode-key tables. */
+struct dict_iterator {
+	struct cpython *cpython;
+	uint64_t entries, values;  /* addresses */
+	uint32_t entry_size, key_offset, value_offset;
+	int64_t position, count;
+};
+/* False if @dict is not a readable dict; the iterator is then empty. */
+bool dict_iterator_init(struct dict_iterator *iterator, struct cpython *cpython, uint64_t dict);
+/* The next item's key and value objects (never 0); false at the end. */
+bool dict_iterator_next(struct dict_iterator *iterator, uint64_t *key_ret, uint64_t *value_ret);
+/* The value of the ASCII str key @name, or 0. */
+uint64_t cpython_dict_get(struct cpython *cpython, uint64_t dict, const char *name);
+
+/* ---- types (type.c) ---- */
+
+/* The type at @address, read on first use; NULL when out of memory. A type that cannot be read is `damaged` and
+ * called "?". The pointer is valid until the next call. */
+struct cpython_type *cpython_type(struct cpython *cpython, uint64_t address);
+/* type.__dict__: tp_dict, or its per-interpreter place for static builtin types (3.12+). 0 if unknown. */
+uint64_t cpython_type_dict(struct cpython *cpython, uint64_t type);
+/* Is @type @base or derived from it (along tp_mro)? */
+bool cpython_is_subtype(struct cpython *cpython, uint64_t type, uint64_t base);
+/* The name as Python says it: "module.qualname", builtins bare; for the caller to free; NULL if unreadable. */
+char *cpython_type_name(struct cpython *cpython, uint64_t type);
+
+/* ---- sizes (size.c) ---- */
+
+/* Finds out which __sizeof__ the instances of @type have: the first in its MRO. */
+enum size_rule cpython_size_rule(struct cpython *cpython, uint64_t type, uint64_t flags);
+/* sys.getsizeof() of the object at @address of type @type. *@basic_ret: the type has a __sizeof__ that we do not know,
+ * so this is basic size and items. False if the object's bytes cannot be read. */
+bool cpython_size(struct cpython *cpython, const struct cpython_type *type, uint64_t address,
+		  uint64_t *size_ret, bool *basic_ret);
+
+/* ---- values (value.c) ---- */
+
+/* A short, safe, one-line description of the object at @address of type @type, for the caller to free: like repr() for
+ * str, bytes, int, float, complex, bool, None; `list, 3 items`; `<function app.handler at app.py:12>` … NULL when
+ * out of memory. */
+char *cpython_value(struct cpython *cpython, const struct cpython_type *type, uint64_t address);
+
+#endif
