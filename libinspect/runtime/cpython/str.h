@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * str.h - how a str object keeps its text, for the files that need more than the text.
+ */
+#ifndef INSPECT_CPYTHON_STR_H
+#define INSPECT_CPYTHON_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct cpython;
+
+/* A str object, opened up. */
+struct cpython_str {
+	int64_t length;     /* in code points */
+	unsigned int kind;  /* bytes per code point: 1, 2 or 4 */
+	bool ascii, compact;
+	uint64_t data;      /* address of the code points; 0: a legacy str (3.11 and older) without any */
+};
+
+/* Reads the str object at @address, without its text. False if it is not a str that CPython can make. */
+bool cpython_str_open(struct cpython *cpython, uint64_t address, struct cpython_str *str);
+/* Copies the code points [@first, @first + @count) of @str to @text. False if they cannot be read. */
+bool cpython_str_copy(struct cpython *cpython, const struct cpython_str *str, int64_t first, size_t count,
+		      uint32_t *text);
+
+/* Appends @character as UTF-8 to @end and returns its new end: at most 4 bytes. Not for surrogates. */
+char *utf8_append(char *end, uint32_t character);
+
+#endif
