@@ -67,6 +67,9 @@ struct cpython {
 	size_t type_count, type_capacity;
 	uint32_t *type_index; /* open addressing, by address; see type.c */
 	size_t type_index_size;
+	bool has_damaged_type;
+	uint32_t damaged_type;  /* index of the one type that stands for all that cannot be read */
+	uint64_t unnamed_types; /* types whose name could not be read */
 };
 
 /* ---- versions: PY_VERSION(3, 12) <= cpython->version ---- */
@@ -140,6 +143,10 @@ uint64_t cpython_dict_get(struct cpython *cpython, uint64_t dict, const char *na
 struct cpython_type *cpython_type(struct cpython *cpython, uint64_t address);
 /* type.__dict__: tp_dict, or its per-interpreter place for static builtin types (3.12+). 0 if unknown. */
 uint64_t cpython_type_dict(struct cpython *cpython, uint64_t type);
+/* Is the object at @address a type: is its own type one whose instances are types? */
+bool cpython_is_type(struct cpython *cpython, uint64_t address);
+/* The number of types in @type's MRO, 0 if it cannot be read; *@items_ret is where their addresses are. */
+int64_t cpython_mro(struct cpython *cpython, uint64_t type, uint64_t *items_ret);
 /* Is @type @base or derived from it (along tp_mro)? */
 bool cpython_is_subtype(struct cpython *cpython, uint64_t type, uint64_t base);
 /* The name as Python says it: "module.qualname", builtins bare; for the caller to free; NULL if unreadable. */

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dict.c - reading dict objects: Objects/dictobject.c, internal/pycore_dict.h.
+ *
+ * A dict's keys object is a header, a table of indices and an array of entries in insertion order. Only the
+ * entries matter to a reader from outside.
+ */
+#include "runtime/cpython/cpython.h"
+
+/* More items than this no namespace has: the bound of a search through a damaged one. */
+static const int64_t namespace_limit = 1 << 20;
+
+/* dk_kind: internal/pycore_dict.h, 3.11 */
+enum { DICT_KEYS_GENERAL = 0 };
+
+/* Bytes of one index in a table of @size slots: 3.6 to 3.10 derive it (DK_IXSIZE in Objects/dictobject.c). */
+static uint64_t index_width(uint64_t size)
+{
+	return size <= 0xff ? 1 : size <= 0xffff ? 2 : size <= 0xffffffff ? 4 : 8;
+}
+
+/* The size in bytes of the table of indices of @keys and how many slots it has; false if it makes no sense. */
+static bool read_index_size(struct cpython *cpython, uint64_t keys, uint64_t *bytes_ret, uint64_t *slots_ret)
+{
+	const struct layout *layout = &cpython->layout;
+	if (layout->dict_keys_log2_size == LAYOUT_ABSENT) {
+		int64_t slots;
+		if (!read_ssize(cpython, keys, layout->dict_keys_size, &slots) || slots <= 0 || slots >> 40)
+			return false;
+		*slots_ret = (uint64_t)slots;
+		*bytes_ret = *slots_ret * index_width(*slots_ret);
+		return true;
+	}
+	uint8_t log2_size, log2_bytes;
+	if (!read_uint8(cpython, keys, layout->dict_keys_log2_size, &log2_size) ||
+	    !read_uint8(cpython, keys, layout->dict_keys_log2_index_bytes, &log2_bytes) ||
+	    log2_size > 40 || log2_bytes > 43)
+		return false;
+	*slots_ret = UINT64_C(1) << log2_size;
+	*bytes_ret = UINT64_C(1) << log2_bytes;
+	return true;
+}
+
+bool dict_iterator_init(struct dict_iterator *iterator, struct cpython *cpython, uint64_t dict)
+{
+	const struct layout *layout = &cpython->layout;
+	*iterator = (struct dict_iterator){ .cpython = cpython };
+
+	uint64_t keys, index_bytes, slots;
+	int64_t entries;
+	if (!read_pointer(cpython, dict, layout->dict_keys, &keys) ||
+	    !read_pointer(cpython, dict, layout->dict_values, &iterator->values) ||
+	    !read_index_size(cpython, keys, &index_bytes, &slots) ||
+	    !read_ssize(cpython, keys, layout->dict_keys_nentries, &entries) || entries < 0 ||
+	    (uint64_t)entries > slots)
+		return false;
+
+	uint8_t kind = DICT_KEYS_GENERAL;
+	if (layout->dict_keys_kind != LAYOUT_ABSENT &&
+	    !read_uint8(cpython, keys, layout->dict_keys_kind, &kind))
+		return false;
+	bool general = kind == DICT_KEYS_GENERAL;
+	iterator->entry_size = (uint32_t)(general ? layout->size_of_dict_entry : layout->size_of_dict_unicode_entry);
+	iterator->key_offset = (uint32_t)(general ? layout->dict_entry_key : layout->dict_unicode_entry_key);
+	iterator->value_offset = (uint32_t)(general ? layout->dict_entry_value : layout->dict_unicode_entry_value);
+	iterator->entries = keys + (uint64_t)layout->dict_keys_indices + index_bytes;
+	if (iterator->values && layout->dict_values_array != LAYOUT_ABSENT)
+		iterator->values += (uint64_t)layout->dict_values_array;
+	iterator->count = entries;
+	return true;
+}
+
+bool dict_iterator_next(struct dict_iterator *iterator, uint64_t *key_ret, uint64_t *value_ret)
+{
+	struct cpython *cpython = iterator->cpython;
+	while (iterator->position < iterator->count) {
+		uint64_t position = (uint64_t)iterator->position++;
+		uint64_t entry = iterator->entries + position * iterator->entry_size;
+		bool readable = read_pointer(cpython, entry, (int32_t)iterator->key_offset, key_ret);
+		if (iterator->values)
+			readable = readable && read_pointer(cpython, iterator->values + position * 8, 0, value_ret);
+		else
+			readable = readable && read_pointer(cpython, entry, (int32_t)iterator->value_offset, value_ret);
+		if (!readable)
+			break;
+		if (*key_ret && *value_ret)
+			return true;
+	}
+	iterator->position = iterator->count;
+	return false;
+}
+
+uint64_t cpython_dict_get(struct cpython *cpython, uint64_t dict, const char *name)
+{
+	struct dict_iterator iterator;
+	if (!dict_iterator_init(&iterator, cpython, dict) || iterator.count > namespace_limit)
+		return 0;
+	uint64_t key, value;
+	while (dict_iterator_next(&iterator, &key, &value))
+		if (cpython_str_equals(cpython, key, name))
+			return value;
+	return 0;
+}
