@@ -1,0 +1,105 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# autogen.sh - from a fresh clone to a build.
+#
+#   ./autogen.sh            generates ./configure, nothing else
+#   ./autogen.sh TARGET...  also installs missing packages (Debian, Ubuntu), configures in build/ and runs
+#                           make TARGET... there: demo, check, check-full, all, ...
+set -eu
+
+# What a build needs, what the tests and the demo need: commands or files that show that a package is
+# there, and the package's name on Debian and Ubuntu.
+build_packages="autoconf automake libtool pkg-config gcc libc6-dev make libelf-dev libdw-dev libsmartcols-dev"
+check_packages="libcmocka-dev gdb gdbserver python3 binutils man-db procps xz-utils ca-certificates"
+
+cd "$(dirname "$0")"
+
+say() {
+	printf 'autogen.sh: %s\n' "$*" >&2
+}
+
+missing_packages() {
+	for package in $build_packages $check_packages; do
+		status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=
+		test "$status" = installed || printf ' %s' "$package"
+	done
+}
+
+# Debian, or something made of it?
+have_apt() {
+	command -v apt-get >/dev/null 2>&1 && command -v dpkg-query >/dev/null 2>&1
+}
+
+# Prints what runs a command as root: nothing for root, sudo where it asks nothing or may ask somebody.
+root_command() {
+	if [ "$(id -u)" = 0 ]; then
+		echo env
+	elif command -v sudo >/dev/null 2>&1 && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
+		echo sudo
+	else
+		return 1
+	fi
+}
+
+install_packages() {
+	if ! have_apt; then
+		say "not Debian or Ubuntu, so the packages are yours to install. Needed, by their names there:"
+		say "  to build: $build_packages"
+		say "  for check and demo: $check_packages"
+		say "Then: ./autogen.sh && mkdir -p build && cd build && ../configure && make $*"
+		exit 1
+	fi
+	missing=$(missing_packages)
+	if [ -z "$missing" ]; then
+		return
+	fi
+	if ! root=$(root_command); then
+		say "these packages are missing, and only root may install them:"
+		say "  apt-get install$missing"
+		say "Run this as root (or let sudo through), then ./autogen.sh $* again."
+		exit 1
+	fi
+	say "installing$missing"
+	apt_get="$root env DEBIAN_FRONTEND=noninteractive apt-get -q -o Dpkg::Use-Pty=0"
+	# Lists that are absent or old name packages that the mirror no longer has. No list at all is told below.
+	$apt_get update </dev/null || say "apt-get update failed; going on with the package lists that are here"
+	# shellcheck disable=SC2086 # a list of words
+	$apt_get install -y --no-install-recommends $missing </dev/null || {
+		say "apt-get could not install what is needed:$missing"
+		exit 1
+	}
+}
+
+generate() {
+	if ! command -v autoreconf >/dev/null 2>&1; then
+		say "autoreconf is missing. Needed to build, by their names on Debian and Ubuntu:"
+		say "  $build_packages"
+		exit 1
+	fi
+	autoreconf --force --install
+}
+
+if [ $# -eq 0 ]; then
+	generate
+	exit
+fi
+
+case $1 in
+-h | --help)
+	sed -n '4,/^set/{/^set/d;s/^# \{0,1\}//;p;}' "$0"
+	exit
+	;;
+-*)
+	say "no option $1 here; try ./autogen.sh --help"
+	exit 2
+	;;
+esac
+
+install_packages "$@"
+generate
+mkdir -p build
+cd build
+../configure
+make -j "$(nproc)"
+exec make "$@"
