@@ -42,16 +42,42 @@ enum layout_flavour {
 	LAYOUT_FREE_THREADED, /* Py_GIL_DISABLED: recognised, never bound */
 };
 
-/* A table compiled in: what tools/generate-layouts read from one interpreter. */
+/* One value of a compiled-in table: the field's place in layout_fields[], and what it is there. */
+struct layout_change {
+	uint16_t field;
+	int32_t value;
+};
+
+/* A table compiled in: what tools/generate-layouts read from real interpreters. A table is written as its
+ * differences from another one; layout_table_read() puts them together. */
 struct layout_table {
-	uint32_t version; /* PY_VERSION_HEX */
+	uint32_t version;      /* PY_VERSION_HEX of the first release that it was read from … */
+	uint32_t last_version; /* … and of the last one, with no different one in between */
 	enum layout_flavour flavour;
-	uint16_t machine; /* EM_X86_64 … */
+	uint16_t machine;   /* EM_X86_64 … */
 	const char *source; /* "pyenv 3.8.18", "Debian 3.13.5-2" */
-	struct layout layout;
+	int base;           /* the table (index, lower than its own) that it differs from; -1: from nothing */
+	const struct layout_change *changes;
+	unsigned int change_count;
 };
 extern const struct layout_table layout_tables[];
 extern const unsigned int layout_table_count;
+
+/* Fills @layout with nothing but LAYOUT_ABSENT. */
+void layout_init(struct layout *layout);
+
+/* Fills @layout with what @table (one of layout_tables[]) says; the rest is LAYOUT_ABSENT. */
+void layout_table_read(const struct layout_table *table, struct layout *layout);
+
+/* Stores the tables of @version's feature release (3.13) and of @flavour in @tables, best first: those of
+ * @machine before those of others, and the nearest bug-fix release first. Returns how many there are, at
+ * most @capacity. */
+unsigned int layout_candidates(uint32_t version, enum layout_flavour flavour, uint16_t machine,
+			       const struct layout_table **tables, unsigned int capacity);
+
+/* Takes from @other the fields of those types of which @layout knows nothing at all: an interpreter's DWARF
+ * lacks the types of its extension modules. */
+void layout_complete(struct layout *layout, const struct layout *other);
 
 /* Fills @layout from the DWARF of @image (its own or its separate debug file). *@found_ret is how many of
  * the fields were found: 0 where there is no debug information. Fields not found are LAYOUT_ABSENT. */
