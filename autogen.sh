@@ -101,5 +101,5 @@ generate
 mkdir -p build
 cd build
 ../configure
-make -j "$(nproc)"
-exec make "$@"
+make --no-print-directory -j "$(nproc)"
+exec make --no-print-directory "$@"
