@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime.c - the table of adapters, and what all of them share.
+ */
+#include "runtime/runtime.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/array.h"
+#include "base/error.h"
+#include "target/target.h"
+
+extern const struct runtime_operations cpython_operations;
+
+static const struct runtime_operations *const adapters[] = {
+	&cpython_operations,
+};
+
+/* Why there may be no runtime, and what to do about it. */
+static struct inspect_error *no_runtime(const struct inspect_target *target)
+{
+	for (size_t i = 0; i < target->image_count; i++) {
+		const struct target_image *image = &target->images[i];
+		if (image->problem && (image->state == IMAGE_MISSING || image->state == IMAGE_DIFFERENT))
+			return inspect_error_create(
+				INSPECT_ERROR_NO_RUNTIME,
+				"%s: no Python found in it, but files that it had mapped are missing here (%s: %s); "
+				"give the original files with --sysroot or --executable",
+				target->name, image->path, image->problem);
+	}
+	const char *executable = "";
+	if (target->main_image >= 0 && (size_t)target->main_image < target->image_count)
+		executable = target->images[target->main_image].path;
+	return inspect_error_create(INSPECT_ERROR_NO_RUNTIME,
+				    "%s: there is no Python in it%s%s; CPython 3.6 and newer can be read",
+				    target->name, *executable ? ": the program is " : "", executable);
+}
+
+struct inspect_error *runtime_attach(struct inspect_target *target, struct runtime **runtime_ret)
+{
+	*runtime_ret = NULL;
+	for (size_t i = 0; i < sizeof(adapters) / sizeof(*adapters); i++) {
+		struct inspect_error *error = adapters[i]->attach(target, runtime_ret);
+		if (error || *runtime_ret)
+			return error;
+	}
+	return no_runtime(target);
+}
+
+void runtime_detach(struct runtime *runtime)
+{
+	if (runtime)
+		runtime->operations->detach(runtime);
+}
+
+struct inspect_error *runtime_fact_add(struct runtime_facts *facts, const char *item, const char *format, ...)
+{
+	if (!array_reserve(facts->items, facts->count, facts->capacity))
+		return &inspect_error_no_memory;
+	va_list arguments;
+	va_start(arguments, format);
+	char *value;
+	int length = vasprintf(&value, format, arguments);
+	va_end(arguments);
+	if (length < 0)
+		return &inspect_error_no_memory;
+	char *name;
+	if (asprintf(&name, "%s", item) < 0) {
+		free(value);
+		return &inspect_error_no_memory;
+	}
+	facts->items[facts->count++] = (struct runtime_fact){ .item = name, .value = value };
+	return NULL;
+}
+
+void runtime_facts_deinit(struct runtime_facts *facts)
+{
+	for (size_t i = 0; i < facts->count; i++) {
+		free(facts->items[i].item);
+		free(facts->items[i].value);
+	}
+	free(facts->items);
+	*facts = (struct runtime_facts){ 0 };
+}
+
+void runtime_object_deinit(struct runtime_object *object)
+{
+	free(object->type);
+	free(object->gc_flags);
+	free(object->value);
+	*object = (struct runtime_object){ 0 };
+}
