@@ -5,6 +5,7 @@
 #include "runtime/cpython/layout.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
