@@ -32,5 +32,8 @@ AC_DEFUN([LIBINSPECT_GDB_INIT_DIR], [
 		[gdb_init_dir=$with_gdb_init_dir])
 	AC_MSG_RESULT([${gdb_init_dir:-nowhere}])
 	AC_SUBST([gdb_init_dir])
+	dnl A folder that nobody asked for may be one that only root may write to.
+	AS_CASE([$with_gdb_init_dir], [yes], [gdb_init_dir_optional=true], [gdb_init_dir_optional=false])
+	AC_SUBST([gdb_init_dir_optional])
 	AM_CONDITIONAL([HAVE_GDB_INIT_DIR], [test -n "$gdb_init_dir"])
 ])
