@@ -46,17 +46,27 @@ struct cpython_interpreter {
 	int64_t id;
 };
 
+/* CPython 3.6 keeps its state in static variables (Modules/gcmodule.c, Python/pystate.c): their addresses, 0
+ * where they are not known. All but the first and the last are in .symtab only. */
+struct collector_statics {
+	uint64_t generations;
+	uint64_t enabled, debug, collecting, stats, garbage, callbacks;
+	uint64_t interpreters_head;
+	uint64_t current_thread;
+};
+
 struct cpython {
 	struct runtime runtime; /* first: struct runtime is what others see */
 	struct inspect_target *target;
-	struct target_image *image; /* that holds _PyRuntime: an executable or libpython; NULL: none is known */
+	struct target_image *image; /* that holds the state: an executable or libpython; NULL: none is known */
 	struct layout layout;
 	uint32_t version; /* PY_VERSION_HEX of the target: 0x030d00f0 */
 	bool debug;       /* Py_DEBUG: sys has gettotalrefcount */
 	bool trace_refs;  /* Py_TRACE_REFS in the object header */
-	const char *layout_source; /* in words, for status */
+	char *layout_source; /* in words, for status */
 
 	uint64_t runtime_address; /* of _PyRuntime; 0 on 3.6 */
+	struct collector_statics statics; /* 3.6 */
 	struct cpython_interpreter *interpreters; /* at least one; the main one first */
 	size_t interpreter_count;
 

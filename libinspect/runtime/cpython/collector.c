@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * collector.c - the cycle collector's state and lists: Modules/gcmodule.c (to 3.12), Python/gc.c (3.13 on),
+ * internal/pycore_gc.h.
+ *
+ * A generation is a circular doubly linked list of the heads that stand before its objects; the list's own
+ * head is in the collector's state.
+ */
+#include "runtime/cpython/collector.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/array.h"
+
+enum {
+	/* Both links carry flags in their two low bits from 3.8 on: _PyGC_PREV_MASK and friends. */
+	LINK_FLAGS = 3,
+	PROGRESS_STEP = 1 << 18, /* objects between two reports */
+	GC_DEBUG_STATS = 1 << 0,
+	GC_DEBUG_COLLECTABLE = 1 << 1,
+	GC_DEBUG_UNCOLLECTABLE = 1 << 2,
+	GC_DEBUG_SAVEALL = 1 << 5,
+};
+
+/* ---- where things are ---- */
+
+size_t collector_count(const struct cpython *cpython)
+{
+	bool one_for_all = cpython->layout.interpreter_gc == LAYOUT_ABSENT;
+	return one_for_all ? 1 : cpython->interpreter_count;
+}
+
+static uint64_t place(uint64_t base, int32_t offset)
+{
+	return base && offset != LAYOUT_ABSENT ? base + (uint64_t)offset : 0;
+}
+
+static void add_list(struct collector_places *places, uint64_t head, unsigned int generation)
+{
+	if (head)
+		places->lists[places->list_count++] = (struct gc_list){ head, generation };
+}
+
+/* Places the struct gc_generation at @address as number @index. */
+static void add_generation(const struct layout *layout, struct collector_places *places, unsigned int index,
+			   uint64_t address)
+{
+	places->threshold[index] = place(address, layout->generation_threshold);
+	places->count[index] = place(address, layout->generation_count);
+}
+
+/* Three generations in an array: all versions but 3.14.0 to 3.14.4. */
+static void place_generations(const struct layout *layout, struct collector_places *places, uint64_t first)
+{
+	for (unsigned int i = 0; i < places->generation_count; i++) {
+		uint64_t generation = first + i * (uint64_t)layout->size_of_generation;
+		add_generation(layout, places, i, generation);
+		add_list(places, place(generation, layout->generation_head), i);
+	}
+}
+
+/* One young generation and an old one in two spaces: 3.14.0 to 3.14.4. gc.get_objects() has both spaces as
+ * generation 2 and nothing in 1; gc.get_count() gives the visited space first: Python/gc.c, Modules/gcmodule.c. */
+static void place_incremental(struct cpython *cpython, struct collector_places *places, uint64_t state)
+{
+	const struct layout *layout = &cpython->layout;
+	uint64_t young = place(state, layout->gc_young), old = place(state, layout->gc_old);
+	uint64_t size = (uint64_t)layout->size_of_generation;
+	int32_t visited;
+	read_int32(cpython, state, layout->gc_visited_space, &visited);
+	add_generation(layout, places, 0, young);
+	add_generation(layout, places, 1, old + (visited ? size : 0));
+	add_generation(layout, places, 2, old + (visited ? 0 : size));
+	places->threshold[1] = place(old, layout->generation_threshold);
+	places->threshold[2] = 0;
+	add_list(places, place(young, layout->generation_head), 0);
+	add_list(places, place(old, layout->generation_head), 2);
+	add_list(places, place(old + size, layout->generation_head), 2);
+}
+
+/* The latest record of each of 3.15's rings of statistics, behind a pointer. */
+static void place_stats_rings(struct cpython *cpython, struct collector_places *places, uint64_t state)
+{
+	const struct layout *layout = &cpython->layout;
+	const int32_t items[] = { layout->gc_stats_young, layout->gc_stats_old0, layout->gc_stats_old1 };
+	const int32_t indices[] = { layout->gc_stats_young_index, layout->gc_stats_old0_index,
+				    layout->gc_stats_old1_index };
+	uint64_t rings;
+	if (!read_pointer(cpython, state, layout->gc_stats, &rings))
+		return;
+	for (unsigned int i = 0; i < places->generation_count; i++) {
+		uint8_t index;
+		if (read_uint8(cpython, rings, indices[i], &index) &&
+		    (int64_t)index * layout->size_of_generation_stats < indices[i] - items[i])
+			places->stats[i] = place(rings, items[i]) +
+					   index * (uint64_t)layout->size_of_generation_stats;
+	}
+}
+
+static void place_stats_array(const struct layout *layout, struct collector_places *places, uint64_t first)
+{
+	for (unsigned int i = 0; first && i < places->generation_count; i++)
+		places->stats[i] = first + i * (uint64_t)layout->size_of_generation_stats;
+}
+
+static void place_statics(struct cpython *cpython, struct collector_places *places)
+{
+	const struct collector_statics *statics = &cpython->statics;
+	places->state = statics->generations;
+	places->enabled = statics->enabled;
+	places->debug = statics->debug;
+	places->collecting = statics->collecting;
+	places->garbage = statics->garbage;
+	places->callbacks = statics->callbacks;
+	place_generations(&cpython->layout, places, statics->generations);
+	place_stats_array(&cpython->layout, places, statics->stats);
+}
+
+void collector_places(struct cpython *cpython, size_t number, struct collector_places *places)
+{
+	const struct layout *layout = &cpython->layout;
+	*places = (struct collector_places){ .generation_count = 3 };
+	if (!cpython->runtime_address) {
+		place_statics(cpython, places);
+		return;
+	}
+	uint64_t state = layout->interpreter_gc == LAYOUT_ABSENT
+				 ? place(cpython->runtime_address, layout->runtime_gc)
+				 : place(cpython->interpreters[number].address, layout->interpreter_gc);
+	places->state = state;
+	places->enabled = place(state, layout->gc_enabled);
+	places->debug = place(state, layout->gc_debug);
+	places->collecting = place(state, layout->gc_collecting);
+	places->garbage = place(state, layout->gc_garbage);
+	places->callbacks = place(state, layout->gc_callbacks);
+	if (layout->gc_young != LAYOUT_ABSENT)
+		place_incremental(cpython, places, state);
+	else
+		place_generations(layout, places, place(state, layout->gc_generations));
+	if (layout->gc_stats_young != LAYOUT_ABSENT)
+		place_stats_rings(cpython, places, state);
+	else
+		place_stats_array(layout, places, place(state, layout->gc_stats));
+	uint64_t permanent = place(state, layout->gc_permanent);
+	add_list(places, place(permanent, layout->generation_head), RUNTIME_PERMANENT);
+}
+
+/* ---- what it says ---- */
+
+bool collector_is_collecting(struct cpython *cpython, const struct collector_places *places)
+{
+	int32_t collecting;
+	return read_int32(cpython, places->collecting, 0, &collecting) && collecting;
+}
+
+static int64_t number_at(struct cpython *cpython, uint64_t address)
+{
+	int32_t number;
+	return read_int32(cpython, address, 0, &number) ? number : -1;
+}
+
+static int64_t ssize_at(struct cpython *cpython, uint64_t address, int32_t offset)
+{
+	int64_t number;
+	return read_ssize(cpython, address, offset, &number) ? number : -1;
+}
+
+static int64_t list_length(struct cpython *cpython, uint64_t variable)
+{
+	uint64_t list;
+	if (!read_pointer(cpython, variable, 0, &list) || !list)
+		return -1;
+	return ssize_at(cpython, list, cpython->layout.var_size);
+}
+
+/* The debug flags in words: gc.DEBUG_… */
+static char *debug_text(int64_t debug)
+{
+	static const struct {
+		int64_t flag;
+		const char *name;
+	} names[] = {
+		{ GC_DEBUG_STATS, "DEBUG_STATS" },
+		{ GC_DEBUG_COLLECTABLE, "DEBUG_COLLECTABLE" },
+		{ GC_DEBUG_UNCOLLECTABLE, "DEBUG_UNCOLLECTABLE" },
+		{ GC_DEBUG_SAVEALL, "DEBUG_SAVEALL" },
+	};
+	char text[128] = "";
+	for (size_t i = 0; debug > 0 && i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!(debug & names[i].flag))
+			continue;
+		size_t length = strlen(text);
+		snprintf(text + length, sizeof(text) - length, "%s%s", length ? "|" : "", names[i].name);
+	}
+	return strdup(text);
+}
+
+static struct inspect_error *collector_read(struct cpython *cpython, size_t number,
+					    struct runtime_collector *collector)
+{
+	const struct layout *layout = &cpython->layout;
+	struct collector_places places;
+	collector_places(cpython, number, &places);
+	*collector = (struct runtime_collector){
+		.id = cpython->interpreters[number].id,
+		.address = places.state,
+		.enabled = number_at(cpython, places.enabled),
+		.collecting = number_at(cpython, places.collecting),
+		.debug = number_at(cpython, places.debug),
+		.garbage = list_length(cpython, places.garbage),
+		.callbacks = list_length(cpython, places.callbacks),
+		.generation_count = places.generation_count,
+	};
+	collector->debug_text = debug_text(collector->debug);
+	if (!collector->debug_text)
+		return &inspect_error_no_memory;
+	for (unsigned int i = 0; i < places.generation_count; i++) {
+		collector->generations[i] = (struct runtime_generation){
+			.threshold = number_at(cpython, places.threshold[i]),
+			.count = number_at(cpython, places.count[i]),
+			.collections = ssize_at(cpython, places.stats[i], layout->generation_stats_collections),
+			.collected = ssize_at(cpython, places.stats[i], layout->generation_stats_collected),
+			.uncollectable = ssize_at(cpython, places.stats[i], layout->generation_stats_uncollectable),
+		};
+	}
+	if (layout->gc_young != LAYOUT_ABSENT)
+		collector->generations[2].threshold = 0; /* gc_get_threshold_impl of 3.14.0 to 3.14.4 */
+	return NULL;
+}
+
+struct inspect_error *collectors_read(struct cpython *cpython)
+{
+	struct runtime *runtime = &cpython->runtime;
+	runtime->collectors = calloc(collector_count(cpython), sizeof(*runtime->collectors));
+	if (!runtime->collectors)
+		return &inspect_error_no_memory;
+	for (size_t i = 0; i < collector_count(cpython); i++) {
+		struct inspect_error *error = collector_read(cpython, i, &runtime->collectors[i]);
+		if (error)
+			return error;
+		runtime->collector_count = i + 1;
+	}
+	return NULL;
+}
+
+/* ---- the lists ---- */
+
+bool gc_head_read(struct cpython *cpython, uint64_t head, uint64_t *next_ret, uint64_t *previous_ret)
+{
+	const struct layout *layout = &cpython->layout;
+	if (!read_pointer(cpython, head, layout->gc_head_next, next_ret) ||
+	    !read_pointer(cpython, head, layout->gc_head_prev, previous_ret))
+		return false;
+	*next_ret &= ~(uint64_t)LINK_FLAGS;
+	*previous_ret &= ~(uint64_t)LINK_FLAGS;
+	return true;
+}
+
+/* A walk along one list. While a collection is under way the backward links hold something else (gc_refs), so
+ * they can neither be checked nor stop a walk that runs in circles; Brent's algorithm does that. */
+struct list_walk {
+	struct cpython *cpython;
+	uint64_t head, current, next;
+	uint64_t count;
+	bool check_previous;
+	uint64_t landmark, next_landmark; /* Brent: a node seen, and the count at which to take the next */
+	char *problem;
+};
+
+static bool walk_stop(struct list_walk *walk, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static bool walk_stop(struct list_walk *walk, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	if (vasprintf(&walk->problem, format, arguments) < 0)
+		walk->problem = NULL;
+	va_end(arguments);
+	return false;
+}
+
+static bool walk_init(struct list_walk *walk, struct cpython *cpython, uint64_t head, bool check_previous)
+{
+	uint64_t previous;
+	*walk = (struct list_walk){
+		.cpython = cpython, .head = head, .current = head, .check_previous = check_previous, .next_landmark = 1,
+	};
+	return gc_head_read(cpython, head, &walk->next, &previous) ||
+	       walk_stop(walk, "the list's own head at 0x%" PRIx64 " cannot be read", head);
+}
+
+/* Steps to the next object's head; false at the end of the list or at a problem. */
+static bool walk_next(struct list_walk *walk)
+{
+	uint64_t node = walk->next, next, previous;
+	if (node == walk->head)
+		return false;
+	if (node % sizeof(uint64_t) || node == 0)
+		return walk_stop(walk, "the link after 0x%" PRIx64 " is 0x%" PRIx64 ", no address of an object",
+				 walk->current, node);
+	if (!gc_head_read(walk->cpython, node, &next, &previous))
+		return walk_stop(walk, "the link after 0x%" PRIx64 " is 0x%" PRIx64 ", which is not in the target",
+				 walk->current, node);
+	if (walk->check_previous && previous != walk->current)
+		return walk_stop(walk, "the head at 0x%" PRIx64 " links back to 0x%" PRIx64 " instead of to 0x%" PRIx64,
+				 node, previous, walk->current);
+	if (node == walk->landmark)
+		return walk_stop(walk, "the list runs in a circle through 0x%" PRIx64, node);
+	if (++walk->count == walk->next_landmark) {
+		walk->landmark = node;
+		walk->next_landmark *= 2;
+	}
+	walk->current = node;
+	walk->next = next;
+	return true;
+}
+
+static struct inspect_error *report_progress(struct cpython *cpython, uint64_t count)
+{
+	const struct inspect_target_options *options = &cpython->target->options;
+	if (count % PROGRESS_STEP || !options->progress ||
+	    options->progress(options->progress_context, "reading the collector's lists", count, 0))
+		return NULL;
+	return inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled");
+}
+
+static struct inspect_error *walk_list(struct cpython *cpython, const struct gc_list *list, unsigned int collector,
+				       bool collecting, struct runtime_sink *sink, struct notes *notes)
+{
+	struct list_walk walk;
+	struct inspect_error *error = NULL;
+	if (walk_init(&walk, cpython, list->head, !collecting)) {
+		while (!error && walk_next(&walk)) {
+			uint64_t object = walk.current + (uint64_t)cpython->layout.size_of_gc_head;
+			error = sink->add(sink, object, list->generation, collector);
+			if (!error)
+				error = report_progress(cpython, walk.count);
+		}
+	}
+	char *problem AUTO_FREE = walk.problem;
+	if (error || !problem)
+		return error;
+	char generation[32];
+	if (list->generation == RUNTIME_PERMANENT)
+		snprintf(generation, sizeof(generation), "the permanent generation");
+	else
+		snprintf(generation, sizeof(generation), "generation %u", list->generation);
+	return notes_add(notes, true, "%s of interpreter %" PRId64 " breaks off after %" PRIu64 " objects: %s", generation,
+			 cpython->interpreters[collector].id, walk.count, problem);
+}
+
+struct inspect_error *collectors_walk(struct runtime *runtime, struct runtime_sink *sink, struct notes *notes)
+{
+	struct cpython *cpython = (struct cpython *)runtime;
+	for (unsigned int i = 0; i < runtime->collector_count; i++) {
+		struct collector_places places;
+		collector_places(cpython, i, &places);
+		bool collecting = collector_is_collecting(cpython, &places);
+		struct inspect_error *error = NULL;
+		if (collecting)
+			error = notes_add(notes, true,
+					  "interpreter %" PRId64 " was in the middle of a collection: objects that the collector "
+					  "had moved to lists of its own on its stack are not shown",
+					  cpython->interpreters[i].id);
+		for (unsigned int j = 0; !error && j < places.list_count; j++)
+			error = walk_list(cpython, &places.lists[j], i, collecting, sink, notes);
+		if (error)
+			return error;
+	}
+	return NULL;
+}
