@@ -8,8 +8,7 @@
 #                           make TARGET... there: demo, check, check-full, all, ...
 set -eu
 
-# What a build needs, what the tests and the demo need: commands or files that show that a package is
-# there, and the package's name on Debian and Ubuntu.
+# What a build needs, and what the tests and the demo need: packages of Debian and Ubuntu.
 build_packages="autoconf automake libtool pkg-config gcc libc6-dev make libelf-dev libdw-dev libsmartcols-dev"
 check_packages="libcmocka-dev gdb gdbserver python3 binutils man-db procps xz-utils ca-certificates"
 
@@ -42,12 +41,26 @@ root_command() {
 	fi
 }
 
+# Where there is no apt: the commands and libraries that are missing, by the names that all systems use.
+missing_tools() {
+	for command in autoreconf automake libtoolize pkg-config gcc make python3 gdb xz; do
+		command -v $command >/dev/null 2>&1 || printf ' %s' $command
+	done
+	for library in libelf libdw smartcols cmocka; do
+		pkg-config --exists $library 2>/dev/null || printf ' %s.pc' $library
+	done
+}
+
 install_packages() {
 	if ! have_apt; then
-		say "not Debian or Ubuntu, so the packages are yours to install. Needed, by their names there:"
-		say "  to build: $build_packages"
-		say "  for check and demo: $check_packages"
-		say "Then: ./autogen.sh && mkdir -p build && cd build && ../configure && make $*"
+		missing=$(missing_tools)
+		if [ -z "$missing" ]; then
+			return
+		fi
+		say "this is not Debian or Ubuntu, so these are yours to install:$missing"
+		say "Debian's names of all that is needed to build: $build_packages"
+		say "and for check and demo: $check_packages"
+		say "Then run ./autogen.sh $* again."
 		exit 1
 	fi
 	missing=$(missing_packages)
