@@ -59,8 +59,8 @@ struct runtime_generation {
 struct runtime_collector {
 	int64_t id;      /* of its interpreter; 0 is the main one */
 	uint64_t address; /* of its state */
-	bool enabled, collecting;
-	int64_t debug;     /* the debug flags */
+	int enabled, collecting; /* 1 or 0; -1: not known */
+	int64_t debug;     /* the debug flags; -1: not known */
 	char *debug_text;  /* the same in words: "DEBUG_SAVEALL|DEBUG_STATS"; "" for none */
 	int64_t garbage;   /* length of the list of uncollectable objects; -1: there is no list */
 	int64_t callbacks; /* length of the list of callbacks; -1: there is no list */

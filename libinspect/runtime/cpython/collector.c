@@ -156,7 +156,7 @@ bool collector_is_collecting(struct cpython *cpython, const struct collector_pla
 	return read_int32(cpython, places->collecting, 0, &collecting) && collecting;
 }
 
-static int64_t number_at(struct cpython *cpython, uint64_t address)
+static int32_t number_at(struct cpython *cpython, uint64_t address)
 {
 	int32_t number;
 	return read_int32(cpython, address, 0, &number) ? number : -1;
@@ -217,6 +217,14 @@ static struct inspect_error *collector_read(struct cpython *cpython, size_t numb
 	collector->debug_text = debug_text(collector->debug);
 	if (!collector->debug_text)
 		return &inspect_error_no_memory;
+	if (!places.enabled || !places.debug || !places.collecting || !places.stats[0]) {
+		struct inspect_error *error =
+			notes_add(&cpython->runtime.notes, false,
+				  "this build keeps parts of the collector's state in variables without a name (a stripped "
+				  "CPython 3.6): they are shown as unknown");
+		if (error)
+			return error;
+	}
 	for (unsigned int i = 0; i < places.generation_count; i++) {
 		collector->generations[i] = (struct runtime_generation){
 			.threshold = number_at(cpython, places.threshold[i]),

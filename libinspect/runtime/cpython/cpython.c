@@ -281,11 +281,10 @@ static struct inspect_error *cpython_examine(struct runtime *runtime, const uint
  * type has Py_TPFLAGS_HAVE_GC and its tp_is_gc, if any, agrees; only `type` has one: heap types have a head. */
 static bool has_gc_head(struct cpython *cpython, const struct cpython_type *type, uint64_t address)
 {
-	uint64_t metatype_flags, flags;
+	uint64_t flags;
 	if (!(type->flags & TPFLAGS_HAVE_GC))
 		return false;
-	bool is_type = read_pointer(cpython, type->address, cpython->layout.type_flags, &metatype_flags) &&
-		       metatype_flags & TPFLAGS_TYPE_SUBCLASS;
+	bool is_type = type->flags & TPFLAGS_TYPE_SUBCLASS;
 	return !is_type || (read_pointer(cpython, address, cpython->layout.type_flags, &flags) &&
 			    flags & TPFLAGS_HEAPTYPE);
 }
