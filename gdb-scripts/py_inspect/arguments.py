@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""From what was typed after a command to the words that the library takes."""
+from __future__ import annotations
+
+import re
+from typing import List, Optional
+
+import gdb
+
+from .library import Option, Verb
+
+_WORD = re.compile(r"""(?:[^\s"'\\]|\\.|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|["'\\])+""", re.DOTALL)
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"', re.DOTALL)
+_MASK = 2**64 - 1
+# What one names by its own name when one means its address.
+_PLACES = (
+    gdb.TYPE_CODE_STRUCT,
+    gdb.TYPE_CODE_UNION,
+    gdb.TYPE_CODE_ARRAY,
+    gdb.TYPE_CODE_FUNC,
+    gdb.TYPE_CODE_ERROR,  # a variable of a program without debug information
+)
+_NUMBERS = (gdb.TYPE_CODE_PTR, gdb.TYPE_CODE_INT, gdb.TYPE_CODE_ENUM)
+
+
+def address(value: gdb.Value) -> int:
+    """The target address that @value is, or is at. Raises gdb.GdbError if it is none."""
+    value_type = value.type.strip_typedefs()
+    if value_type.code in (gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF):
+        return address(value.referenced_value())
+    if value_type.code in _PLACES:
+        if value.address is None:
+            raise gdb.GdbError("This value is not in the target's memory, so it has no address.")
+        return int(value.address) & _MASK
+    if value_type.code in _NUMBERS:
+        return int(value) & _MASK
+    raise gdb.GdbError(f"A value of type {value.type} is not an address.")
+
+
+def evaluate(expression: str) -> str:
+    """The address that a gdb expression means, as the library takes it."""
+    if re.fullmatch("0x[0-9a-fA-F]+", expression):  # in any of gdb's languages
+        return expression
+    try:
+        return hex(address(gdb.parse_and_eval(expression)))
+    except gdb.error as error:
+        raise gdb.GdbError(f"{error}") from None
+
+
+def split(text: str) -> List[str]:
+    """The words of a command line; quotes, which an expression may need, are still on them."""
+    return _WORD.findall(text)
+
+
+def unquote(word: str) -> str:
+    """@word without quotes and backslashes, as gdb's own commands take it."""
+    return "".join(gdb.string_to_argv(word))
+
+
+def option_named(verb: Verb, word: str) -> Optional[Option]:
+    """The option of @verb that @word is, written out or shortened."""
+    name = word[2:].split("=", 1)[0] if word.startswith("--") else ""
+    matches = [option for option in verb.options if name and option.name.startswith(name)]
+    exact = [option for option in matches if option.name == name]
+    return exact[0] if exact else matches[0] if len(matches) == 1 else None
+
+
+def from_text(verb: Verb, text: str) -> List[str]:
+    """What the library takes for the command line @text: as typed, but addresses evaluated."""
+    return _arguments(verb, split(text), quoted=True)
+
+
+def from_words(verb: Verb, words: List[str]) -> List[str]:
+    """The same for words that have been split and unquoted already."""
+    return _arguments(verb, words, quoted=False)
+
+
+def _arguments(verb: Verb, words: List[str], quoted: bool) -> List[str]:
+    def plain(word: str) -> str:
+        return unquote(word) if quoted else word
+
+    def expression(word: str) -> str:
+        return plain(word) if _QUOTED.fullmatch(word) else word
+
+    arguments: List[str] = []
+    operands: List[str] = []
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        if word == "--":
+            operands += left
+            break
+        if not re.match(r"-[-\w]", word):
+            operands.append(word)
+            continue
+        option = option_named(verb, word)
+        if option is None or option.argument is None:
+            arguments.append(plain(word))
+            continue
+        if "=" in word:
+            value = word.split("=", 1)[1]
+        elif left:
+            value = left.pop(0)
+        else:
+            arguments.append(word)
+            continue
+        value = evaluate(expression(value)) if option.argument == "ADDRESS" else plain(value)
+        arguments.append(f"--{option.name}={value}")
+    if "ADDRESS" in verb.operands:
+        spread = [expression(word) for word in operands]
+        if quoted and "..." not in verb.operands and spread:
+            spread = [" ".join(spread)]  # one address: its expression may have spaces
+        operands = [evaluate(word) for word in spread]
+    else:
+        operands = [plain(word) for word in operands]
+    return [verb.name, *arguments, *(["--"] if operands else []), *operands]

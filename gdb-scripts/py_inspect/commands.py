@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""py-inspect VERB: the library's verbs as gdb commands, with their help and completion."""
+from __future__ import annotations
+
+import textwrap
+from typing import List, Optional, Tuple, Union
+
+import gdb
+
+from . import answers, arguments
+from .library import Library, Option, Verb
+from .sessions import Sessions
+
+_WIDTH = 78
+
+
+class Prefix(gdb.Command):
+    """Inspect the Python objects of the inferior: a live process, a core file or a remote target.
+
+    Usage: py-inspect VERB [OPTION]... [ADDRESS]
+
+    No code runs in the inferior and nothing of it is changed. An ADDRESS may be any gdb expression,
+    as in "py-inspect object $rdi". What has been found out is kept until the inferior runs again.
+    $_py_type(ADDRESS) and its likes give the same to expressions; see "help function"."""
+
+    def __init__(self, problem: Optional[str] = None) -> None:
+        self._problem = problem
+        super().__init__("py-inspect", gdb.COMMAND_DATA, gdb.COMPLETE_NONE, True)
+
+    def invoke(self, argument: str, _from_tty: bool) -> None:
+        """Lists the verbs."""
+        if self._problem:
+            raise gdb.GdbError(self._problem)
+        if argument not in ("", "help", "-h", "-help", "--help"):
+            raise gdb.GdbError(f'Undefined py-inspect command: "{argument}".  Try "help py-inspect".')
+        gdb.execute("help py-inspect")
+
+
+class VerbCommand(gdb.Command):
+    """One verb."""
+
+    def __init__(self, verb: Verb, sessions: Sessions) -> None:
+        self._verb = verb
+        self._sessions = sessions
+        self.__doc__ = help_text(verb)
+        super().__init__(f"py-inspect {verb.name}", gdb.COMMAND_DATA)
+
+    def invoke(self, argument: str, _from_tty: bool) -> None:
+        """Runs the verb on the selected inferior."""
+        if argument.strip() in ("--help", "-help", "-h"):
+            gdb.execute(f"help py-inspect {self._verb.name}")
+        else:
+            answers.show(self._sessions, arguments.from_text(self._verb, argument))
+
+    def complete(self, text: str, word: Optional[str]) -> Union[List[str], int]:
+        """Offers options, the values of options, and for addresses what gdb knows."""
+        words = arguments.split(text)
+        last = words.pop() if words and not text[-1:].isspace() else ""
+        before = arguments.option_named(self._verb, words[-1]) if words and "=" not in words[-1] else None
+        if before is not None and before.argument is not None:
+            start, offered = "", _values(before)
+        elif last.startswith("-") and "=" in last:
+            name = last.split("=", 1)[0]
+            option = arguments.option_named(self._verb, name)
+            start, offered = f"{name}=", _values(option) if option else ()
+            before = option
+        elif last.startswith("-"):
+            start, offered = "", tuple(f"--{option.name}" for option in self._verb.options)
+            before = None
+        else:
+            is_address = "ADDRESS" in self._verb.operands
+            return gdb.COMPLETE_EXPRESSION if is_address else gdb.COMPLETE_NONE
+        if before is not None and before.argument == "ADDRESS":
+            return gdb.COMPLETE_EXPRESSION
+        # gdb replaces @word only, which may be less than what is between two spaces.
+        kept = len(last) - len(word or "")
+        return [(start + value)[kept:] for value in offered if (start + value).startswith(last)]
+
+
+def _values(option: Option) -> Tuple[str, ...]:
+    return option.values
+
+
+def help_text(verb: Verb) -> str:
+    """What `help py-inspect VERB` prints."""
+    usage = " ".join(filter(None, [f"Usage: py-inspect {verb.name} [OPTION]...", verb.operands]))
+    summary = verb.summary.rstrip(".")
+    paragraphs = [f"{summary[:1].upper()}{summary[1:]}.", usage]
+    paragraphs += [textwrap.fill(part, _WIDTH) for part in verb.description.split("\n\n") if part.strip()]
+    paragraphs.append("Options:\n" + "\n".join(_option_help(option) for option in verb.options))
+    return "\n\n".join(paragraphs)
+
+
+def _option_help(option: Option) -> str:
+    argument = f"={option.argument}" if option.argument else ""
+    values = f" ({', '.join(option.values)})" if option.values else ""
+    explained = textwrap.fill(
+        option.help + values, _WIDTH, initial_indent="    ", subsequent_indent="    "
+    )
+    return f"  --{option.name}{argument}\n{explained}"
+
+
+def register(inspect: Library, sessions: Sessions) -> None:
+    """Makes the prefix and a command for each verb."""
+    Prefix()
+    for verb in inspect.verbs:
+        VerbCommand(verb, sessions)
+
+
+def register_without_library(problem: str) -> None:
+    """Makes the prefix alone, which says what the problem is."""
+    Prefix(problem)

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: MIT
+"""One open session per inferior, kept until the inferior runs, changes or goes."""
+from __future__ import annotations
+
+import contextlib
+import ctypes
+from typing import Callable, Dict, Iterator, Optional, Sequence
+
+import gdb
+
+from . import library, selection
+from .interrupts import Work
+from .progress import Progress
+
+Write = Callable[[bytes], None]
+
+
+class Session:
+    """An open target and what the library has found out about it."""
+
+    def __init__(self, inspect: library.Library, chosen: selection.Selection) -> None:
+        self.selection = chosen
+        self._library = inspect
+        self._busy = False
+        self._closed = False
+        self._work = Work()
+        self._progress = Progress()
+        self._inferior = gdb.selected_inferior()
+        # The library calls these for as long as the session is open, so they live as long as this object.
+        self._callbacks = (
+            library.PROGRESS(lambda _context, *step: self._work.call(self._progress.report, *step)),
+            library.READ(lambda _context, *span: self._work.call(self._read, *span)),
+        )
+        self._handle: Optional[int] = None
+        try:
+            with self._working():
+                self._handle = self._open()
+        except library.Error as error:
+            if error.kind == library.ERROR_CANCELLED:
+                raise KeyboardInterrupt from None
+            raise gdb.GdbError(str(error)) from None
+
+    def _open(self) -> int:
+        chosen = self.selection
+        progress, read = self._callbacks
+        if chosen.kind == "core":
+            return self._library.open_core(chosen.core, chosen.sysroot, chosen.executable, progress)
+        if chosen.kind == "process":
+            return self._library.open_process(chosen.pid, progress)
+        auxv = selection.auxiliary_vector()
+        return self._library.open_debugger(
+            read, auxv, chosen.pid, chosen.sysroot, chosen.executable, progress
+        )
+
+    def _read(self, address: int, buffer: int, size: int) -> bool:
+        try:
+            memory = self._inferior.read_memory(address, size)
+        except gdb.MemoryError:
+            return False
+        ctypes.memmove(buffer, bytes(memory), size)
+        return True
+
+    @contextlib.contextmanager
+    def _working(self) -> Iterator[None]:
+        self._work = Work()
+        self._busy = True
+        try:
+            with self._work.running():
+                yield
+        except BaseException:
+            # What was cancelled may have left gaps, which must not become answers.
+            self._closed = True
+            raise
+        finally:
+            self._busy = False
+            self._progress.end()
+            if self._closed:
+                self.close()
+
+    def run(
+        self, arguments: Sequence[str], write: Write, write_message: Write, screen: library.Screen
+    ) -> int:
+        """Runs a verb; returns an enum inspect_exit. Raises what a callback raised, and KeyboardInterrupt."""
+
+        def callback(take: Write) -> Callable[..., bool]:
+            def taken(text: int, size: int) -> bool:
+                self._progress.end()
+                take(ctypes.string_at(text, size))
+                return True
+
+            return library.WRITE(lambda _context, *text: self._work.call(taken, *text))
+
+        with self._working():
+            return self._library.run(
+                self._handle, arguments, callback(write), callback(write_message), screen
+            )
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be run any more."""
+        return self._closed
+
+    def close(self) -> None:
+        """Frees everything; at the end of the work if there is some under way."""
+        self._closed = True
+        if self._handle is not None and not self._busy:
+            handle, self._handle = self._handle, None
+            self._library.close(handle)
+
+
+class Sessions:
+    """The open sessions by inferior."""
+
+    def __init__(self, inspect: library.Library) -> None:
+        self._library = inspect
+        self._open: Dict[int, Session] = {}
+        # gdb does not always tell which inferior has changed, and a continued one may share its memory with
+        # another: all but cores go.
+        gdb.events.cont.connect(lambda _event: self._close_live())
+        gdb.events.inferior_call.connect(lambda _event: self._close_live())
+        gdb.events.memory_changed.connect(lambda _event: self._close_live())
+        gdb.events.exited.connect(lambda event: self._close(event.inferior.num))
+        gdb.events.inferior_deleted.connect(lambda event: self._close(event.inferior.num))
+        gdb.events.gdb_exiting.connect(lambda _event: self._close_all())
+
+    def selected(self) -> Session:
+        """The session of the selected inferior. Raises gdb.GdbError if it has nothing to inspect."""
+        chosen = selection.selected()
+        session = self._open.get(chosen.inferior)
+        if session is None or session.closed or session.selection != chosen or chosen.running:
+            self._close(chosen.inferior)
+            session = self._open[chosen.inferior] = Session(self._library, chosen)
+        return session
+
+    def _close(self, inferior: int) -> None:
+        session = self._open.pop(inferior, None)
+        if session is not None:
+            session.close()
+
+    def _close_live(self) -> None:
+        for inferior, session in list(self._open.items()):
+            if session.selection.kind != "core":
+                self._close(inferior)
+
+    def _close_all(self) -> None:
+        for inferior in list(self._open):
+            self._close(inferior)
