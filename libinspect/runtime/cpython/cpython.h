@@ -14,19 +14,10 @@
 #include "runtime/runtime.h"
 #include "target/target.h"
 
-/* How sys.getsizeof() computes the size of a type's instances; size.c. */
+/* How sys.getsizeof() computes the size of a type's instances: an index into size.c's table. */
 enum size_rule {
-	SIZE_GENERIC = 0, /* object.__sizeof__: basic size + items */
-	SIZE_UNKNOWN,     /* the type overrides __sizeof__ in a way that we do not know */
-	/* one for each __sizeof__ that CPython's own types have */
-	SIZE_INT,
-	SIZE_LIST,
-	SIZE_DICT,
-	SIZE_SET,
-	SIZE_STR,
-	SIZE_TYPE,
-	/* … the rest is listed by size.c's table, see size.h */
-	SIZE_FIRST_OTHER,
+	SIZE_GENERIC, /* object.__sizeof__: basic size and items */
+	SIZE_UNKNOWN, /* another __sizeof__ than CPython's own types have */
 };
 
 /* A type of the target, read once. */
@@ -35,8 +26,8 @@ struct cpython_type {
 	uint32_t index;     /* into runtime.types */
 	uint64_t flags;     /* tp_flags */
 	int64_t basicsize, itemsize;
-	uint32_t preheader; /* bytes before an instance that sys.getsizeof() counts if the instance has a GC head */
-	uint8_t size_rule;  /* enum size_rule */
+	uint32_t preheader; /* bytes before an instance: cpython_preheader() */
+	uint8_t size_rule;  /* index into size.c's table */
 	bool damaged;
 };
 
@@ -164,10 +155,13 @@ char *cpython_type_name(struct cpython *cpython, uint64_t type);
 
 /* ---- sizes (size.c) ---- */
 
-/* Finds out which __sizeof__ the instances of @type have: the first in its MRO. */
-enum size_rule cpython_size_rule(struct cpython *cpython, uint64_t type, uint64_t flags);
+/* Finds out which __sizeof__ the instances of @type have: the first in its MRO. Once for each type. */
+uint8_t cpython_size_rule(struct cpython *cpython, uint64_t type);
+/* Bytes that sys.getsizeof() counts before an instance of a type with the tp_flags @flags: the collector's head and
+ * the pointers to a managed dict and weak references. */
+uint32_t cpython_preheader(struct cpython *cpython, uint64_t flags);
 /* sys.getsizeof() of the object at @address of type @type. *@basic_ret: the type has a __sizeof__ that we do not know,
- * so this is basic size and items. False if the object's bytes cannot be read. */
+ * so this is basic size and items. False if the object's bytes cannot be read or make no sense. */
 bool cpython_size(struct cpython *cpython, const struct cpython_type *type, uint64_t address,
 		  uint64_t *size_ret, bool *basic_ret);
 

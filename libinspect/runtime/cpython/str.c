@@ -45,8 +45,8 @@ bool cpython_str_open(struct cpython *cpython, uint64_t address, struct cpython_
 	str->compact = bits & STATE_COMPACT;
 	str->ascii = bits & STATE_ASCII;
 
-	bool may_be_unready = layout->str_wstr != LAYOUT_ABSENT;
-	if (may_be_unready && !(bits & STATE_READY))
+	str->ready = layout->str_wstr == LAYOUT_ABSENT || (bits & STATE_READY);
+	if (!str->ready)
 		return str->kind == 0 && !str->compact && open_unready(cpython, address, str);
 
 	if (str->kind != 1 && str->kind != 2 && str->kind != 4)

@@ -16,7 +16,8 @@ struct cpython_str {
 	int64_t length;     /* in code points */
 	unsigned int kind;  /* bytes per code point: 1, 2 or 4 */
 	bool ascii, compact;
-	uint64_t data;      /* address of the code points; 0: a legacy str (3.11 and older) without any */
+	bool ready;         /* false: only its wchar_t text is there (3.11 and older) */
+	uint64_t data;      /* address of the code points */
 };
 
 /* Reads the str object at @address, without its text. False if it is not a str that CPython can make. */

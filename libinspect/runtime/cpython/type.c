@@ -159,7 +159,7 @@ static void read_type(struct cpython *cpython, struct cpython_type *type)
 	if (type->damaged)
 		return;
 	type->preheader = cpython_preheader(cpython, type->flags);
-	type->size_rule = (uint8_t)cpython_size_rule(cpython, type->address, type->flags);
+	type->size_rule = cpython_size_rule(cpython, type->address);
 }
 
 /* Appends @type to the adapter's types and the runtime's; NULL when out of memory. Takes @name over. */
