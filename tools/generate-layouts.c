@@ -2,8 +2,9 @@
 /*
  * generate-layouts.c - prints the fields of layout.def as the debug information of ELF files has them.
  *
- *     generate-layouts FILE...       "name value" for each field that is found; the first file counts
- *     generate-layouts --fields      "name<TAB>types<TAB>members" for each field
+ *     generate-layouts FILE...              "name value" for each field; the first file that has it counts
+ *     generate-layouts --objects FILE...    "name offset" for each field of a struct that begins with a PyObject
+ *     generate-layouts --fields             "name<TAB>types" for each field
  *
  * tools/generate-layouts makes libinspect's compiled-in tables of it.
  */
@@ -29,47 +30,55 @@ Elf *image_debug_elf(struct inspect_target *target, struct target_image *image)
 	return NULL;
 }
 
-static int add_file(const char *path, struct layout *layout)
+/* How CPython's structs begin that begin with a PyObject. */
+static const char object_members[] = "ob_base|dict.ob_base|od_dict.ob_base|ht_type.ob_base";
+
+static bool add_file(const char *path, const struct layout_field *fields, int32_t *values)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
 		fprintf(stderr, "%s: %s\n", path, strerror(errno));
-		return 1;
+		return false;
 	}
 	Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
-	int status = 0;
+	bool fine = false;
 	if (!elf || elf_kind(elf) != ELF_K_ELF) {
 		fprintf(stderr, "%s: not an ELF file\n", path);
-		status = 1;
 	} else {
 		unsigned int found;
-		struct inspect_error *error INSPECT_ERROR_AUTO = layout_from_elf(elf, layout, &found);
-		if (error) {
+		struct inspect_error *error INSPECT_ERROR_AUTO =
+			layout_fields_from_elf(elf, fields, layout_field_count, values, &found);
+		if (error)
 			fprintf(stderr, "%s: %s\n", path, inspect_error_message(error));
-			status = 1;
-		}
+		fine = !error;
 	}
 	elf_end(elf);
 	close(fd);
-	return status;
+	return fine;
 }
 
 int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "--fields")) {
 		for (unsigned int i = 0; i < layout_field_count; i++)
-			printf("%s\t%s\t%s\n", layout_fields[i].name, layout_fields[i].types,
-			       layout_fields[i].members ? layout_fields[i].members : "");
+			printf("%s\t%s\n", layout_fields[i].name, layout_fields[i].types);
 		return 0;
 	}
+	bool objects = argc > 1 && !strcmp(argv[1], "--objects");
+	struct layout_field fields[layout_field_count];
+	int32_t values[layout_field_count];
+	for (unsigned int i = 0; i < layout_field_count; i++) {
+		fields[i] = layout_fields[i];
+		if (objects)
+			fields[i].members = object_members;
+		values[i] = LAYOUT_ABSENT;
+	}
 	elf_version(EV_CURRENT);
-	struct layout layout;
-	layout_init(&layout);
-	for (int i = 1; i < argc; i++)
-		if (add_file(argv[i], &layout))
+	for (int i = objects ? 2 : 1; i < argc; i++)
+		if (!add_file(argv[i], fields, values))
 			return 1;
 	for (unsigned int i = 0; i < layout_field_count; i++)
-		if (*layout_at(&layout, i) != LAYOUT_ABSENT)
-			printf("%s %d\n", layout_fields[i].name, *layout_at(&layout, i));
+		if (values[i] != LAYOUT_ABSENT)
+			printf("%s %d\n", layout_fields[i].name, values[i]);
 	return 0;
 }

@@ -89,6 +89,11 @@ struct inspect_error *layout_from_dwarf(struct target_image *image, struct inspe
 struct inspect_error *layout_from_elf(Elf *elf, struct layout *layout, unsigned int *found_ret)
 	__attribute__((warn_unused_result));
 
+/* The same for any list of fields: looks up those whose values are LAYOUT_ABSENT. */
+struct inspect_error *layout_fields_from_elf(Elf *elf, const struct layout_field *fields, unsigned int count,
+					     int32_t *values, unsigned int *found_ret)
+	__attribute__((warn_unused_result));
+
 /* Overwrites in @layout what the _Py_DebugOffsets (3.13+) at @address say. *@version_ret is 0 where there
  * are none. A structure that contradicts itself is an error. */
 struct inspect_error *layout_from_debug_offsets(struct inspect_target *target, uint64_t address,

@@ -91,16 +91,14 @@ static bool add_wanted(struct wanted_types *wanted, const char *text, size_t len
 	return true;
 }
 
-/* Adds every type of which a field of @layout is still to be found. */
-static bool add_all_wanted(struct wanted_types *wanted, struct layout *layout)
+/* Adds the types of @field. */
+static bool add_field(struct wanted_types *wanted, const struct layout_field *field)
 {
-	for (unsigned int i = 0; i < layout_field_count; i++) {
-		const char *rest = layout_fields[i].types, *text;
-		size_t length;
-		while (*layout_at(layout, i) == LAYOUT_ABSENT && next_alternative(&rest, &text, &length))
-			if (!add_wanted(wanted, text, length))
-				return false;
-	}
+	const char *rest = field->types, *text;
+	size_t length;
+	while (next_alternative(&rest, &text, &length))
+		if (!add_wanted(wanted, text, length))
+			return false;
 	return true;
 }
 
@@ -342,29 +340,35 @@ static void dwarf_cleanup(Dwarf **dwarf)
 	dwarf_end(*dwarf);
 }
 
-struct inspect_error *layout_from_elf(Elf *elf, struct layout *layout, unsigned int *found_ret)
+struct inspect_error *layout_fields_from_elf(Elf *elf, const struct layout_field *fields, unsigned int count,
+					     int32_t *values, unsigned int *found_ret)
 {
 	*found_ret = 0;
 	struct wanted_types wanted __attribute__((cleanup(wanted_types_deinit))) = { 0 };
 	Dwarf *dwarf __attribute__((cleanup(dwarf_cleanup))) = dwarf_begin_elf(elf, DWARF_C_READ, NULL);
 	if (!dwarf)
 		return NULL; /* no debug information */
-	if (!add_all_wanted(&wanted, layout))
-		return &inspect_error_no_memory;
+	for (unsigned int i = 0; i < count; i++)
+		if (values[i] == LAYOUT_ABSENT && !add_field(&wanted, &fields[i]))
+			return &inspect_error_no_memory;
 
 	scan(&wanted, dwarf);
 	Dwarf *shared = dwarf_getalt(dwarf); /* dwz moves there what several files have in common */
 	if (shared)
 		scan(&wanted, shared);
 
-	for (unsigned int i = 0; i < layout_field_count; i++) {
-		int32_t *value = layout_at(layout, i);
-		if (*value == LAYOUT_ABSENT) {
-			*value = find_value(&wanted, &layout_fields[i]);
-			*found_ret += *value != LAYOUT_ABSENT;
+	for (unsigned int i = 0; i < count; i++) {
+		if (values[i] == LAYOUT_ABSENT) {
+			values[i] = find_value(&wanted, &fields[i]);
+			*found_ret += values[i] != LAYOUT_ABSENT;
 		}
 	}
 	return NULL;
+}
+
+struct inspect_error *layout_from_elf(Elf *elf, struct layout *layout, unsigned int *found_ret)
+{
+	return layout_fields_from_elf(elf, layout_fields, layout_field_count, layout_at(layout, 0), found_ret);
 }
 
 struct inspect_error *layout_from_dwarf(struct target_image *image, struct inspect_target *target,
