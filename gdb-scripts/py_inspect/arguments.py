@@ -58,11 +58,8 @@ def unquote(word: str) -> str:
 
 
 def option_named(verb: Verb, word: str) -> Optional[Option]:
-    """The option of @verb that @word is, written out or shortened."""
-    name = word[2:].split("=", 1)[0] if word.startswith("--") else ""
-    matches = [option for option in verb.options if name and option.name.startswith(name)]
-    exact = [option for option in matches if option.name == name]
-    return exact[0] if exact else matches[0] if len(matches) == 1 else None
+    """The option of @verb that the word --NAME or --NAME=ARGUMENT is."""
+    return next((option for option in verb.options if word.split("=", 1)[0] == f"--{option.name}"), None)
 
 
 def from_text(verb: Verb, text: str) -> List[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from typing import List, Optional, Tuple, Union
+from typing import List, Optional, Union
 
 import gdb
 
@@ -31,7 +31,7 @@ class Prefix(gdb.Command):
         """Lists the verbs."""
         if self._problem:
             raise gdb.GdbError(self._problem)
-        if argument not in ("", "help", "-h", "-help", "--help"):
+        if argument not in ("", "--help"):
             raise gdb.GdbError(f'Undefined py-inspect command: "{argument}".  Try "help py-inspect".')
         gdb.execute("help py-inspect")
 
@@ -47,7 +47,7 @@ class VerbCommand(gdb.Command):
 
     def invoke(self, argument: str, _from_tty: bool) -> None:
         """Runs the verb on the selected inferior."""
-        if argument.strip() in ("--help", "-help", "-h"):
+        if "--help" in arguments.split(argument):
             gdb.execute(f"help py-inspect {self._verb.name}")
         else:
             answers.show(self._sessions, arguments.from_text(self._verb, argument))
@@ -55,30 +55,26 @@ class VerbCommand(gdb.Command):
     def complete(self, text: str, word: Optional[str]) -> Union[List[str], int]:
         """Offers options, the values of options, and for addresses what gdb knows."""
         words = arguments.split(text)
-        last = words.pop() if words and not text[-1:].isspace() else ""
-        before = arguments.option_named(self._verb, words[-1]) if words and "=" not in words[-1] else None
-        if before is not None and before.argument is not None:
-            start, offered = "", _values(before)
-        elif last.startswith("-") and "=" in last:
-            name = last.split("=", 1)[0]
-            option = arguments.option_named(self._verb, name)
-            start, offered = f"{name}=", _values(option) if option else ()
-            before = option
-        elif last.startswith("-"):
-            start, offered = "", tuple(f"--{option.name}" for option in self._verb.options)
-            before = None
-        else:
-            is_address = "ADDRESS" in self._verb.operands
-            return gdb.COMPLETE_EXPRESSION if is_address else gdb.COMPLETE_NONE
-        if before is not None and before.argument == "ADDRESS":
+        last = "" if not words or text[-1].isspace() else words.pop()
+        name, equals, _ = last.partition("=")
+        if last.startswith("-") and not equals:
+            return _matching([f"--{option.name}" for option in self._verb.options], last, word)
+        valued = arguments.option_named(self._verb, name) if equals else None
+        if valued is None and words and "=" not in words[-1]:
+            valued, name = arguments.option_named(self._verb, words[-1]), ""
+        if valued is None or valued.argument is None:
+            takes_address = "ADDRESS" in self._verb.operands
+            return gdb.COMPLETE_EXPRESSION if takes_address else gdb.COMPLETE_NONE
+        if valued.argument == "ADDRESS":
             return gdb.COMPLETE_EXPRESSION
-        # gdb replaces @word only, which may be less than what is between two spaces.
-        kept = len(last) - len(word or "")
-        return [(start + value)[kept:] for value in offered if (start + value).startswith(last)]
+        start = f"{name}=" if name else ""
+        return _matching([start + value for value in valued.values], last, word)
 
 
-def _values(option: Option) -> Tuple[str, ...]:
-    return option.values
+def _matching(offered: List[str], last: str, word: Optional[str]) -> List[str]:
+    # gdb replaces @word only, which may be just the end of what is after the last space.
+    kept = len(last) - len(word or "")
+    return [text[kept:] for text in offered if text.startswith(last)]
 
 
 def help_text(verb: Verb) -> str:

@@ -23,13 +23,14 @@ class Session:
         self._library = inspect
         self._busy = False
         self._closed = False
+        self._torn = False  # a cancelled read may have become an answer
         self._work = Work()
         self._progress = Progress()
         self._inferior = gdb.selected_inferior()
         # The library calls these for as long as the session is open, so they live as long as this object.
         self._callbacks = (
             library.PROGRESS(lambda _context, *step: self._work.call(self._progress.report, *step)),
-            library.READ(lambda _context, *span: self._work.call(self._read, *span)),
+            library.READ(lambda _context, *span: self._read(*span)),
         )
         self._handle: Optional[int] = None
         try:
@@ -53,12 +54,17 @@ class Session:
         )
 
     def _read(self, address: int, buffer: int, size: int) -> bool:
-        try:
-            memory = self._inferior.read_memory(address, size)
-        except gdb.MemoryError:
-            return False
-        ctypes.memmove(buffer, bytes(memory), size)
-        return True
+        def copied() -> bool:
+            try:
+                memory = self._inferior.read_memory(address, size)
+            except gdb.MemoryError:
+                return False
+            ctypes.memmove(buffer, bytes(memory), size)
+            return True
+
+        has_read = self._work.call(copied)
+        self._torn = self._torn or self._work.failure is not None
+        return has_read
 
     @contextlib.contextmanager
     def _working(self) -> Iterator[None]:
@@ -67,14 +73,10 @@ class Session:
         try:
             with self._work.running():
                 yield
-        except BaseException:
-            # What was cancelled may have left gaps, which must not become answers.
-            self._closed = True
-            raise
         finally:
             self._busy = False
             self._progress.end()
-            if self._closed:
+            if self._closed or self._torn:
                 self.close()
 
     def run(
