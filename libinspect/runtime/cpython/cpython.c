@@ -16,7 +16,12 @@
 /* gc_refs of 3.6 and 3.7, shifted right by one: Include/objimpl.h */
 enum { GC_REFS_UNTRACKED = -2, GC_REFS_REACHABLE = -3, GC_REFS_TENTATIVELY_UNREACHABLE = -4 };
 /* Flags in the links of 3.8 and later: internal/pycore_gc.h */
-enum { GC_PREV_FINALIZED = 1 << 0, GC_PREV_COLLECTING = 1 << 1, GC_NEXT_UNREACHABLE = 1 << 0 };
+enum {
+	GC_PREV_FINALIZED = 1 << 0,
+	GC_PREV_COLLECTING = 1 << 1,
+	GC_NEXT_UNREACHABLE = 1 << 0,
+	GC_NEXT_UNREACHABLE_3_14 = 1 << 1, /* of 3.14.0 to 3.14.4 */
+};
 
 /* ---- attaching ---- */
 
@@ -198,8 +203,9 @@ static uint8_t read_gc_flags(struct cpython *cpython, uint64_t address, bool *tr
 		return 0;
 	flags |= previous & GC_PREV_FINALIZED ? RUNTIME_FINALIZED : 0;
 	flags |= previous & GC_PREV_COLLECTING ? RUNTIME_COLLECTING : 0;
-	bool has_spaces = layout->gc_young != LAYOUT_ABSENT; /* then the bit tells the old generation's space */
-	flags |= !has_spaces && next & GC_NEXT_UNREACHABLE ? RUNTIME_UNREACHABLE : 0;
+	/* 3.14.0 to 3.14.4 have the old generation's space in the lowest bit: NEXT_MASK_UNREACHABLE, Python/gc.c */
+	bool has_spaces = layout->gc_young != LAYOUT_ABSENT;
+	flags |= next & (has_spaces ? GC_NEXT_UNREACHABLE_3_14 : GC_NEXT_UNREACHABLE) ? RUNTIME_UNREACHABLE : 0;
 	return flags;
 }
 
