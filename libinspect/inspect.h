@@ -178,6 +178,10 @@ INSPECT_PUBLIC const struct inspect_verb_info *inspect_verb(size_t index);
 /* The options that every verb has. */
 INSPECT_PUBLIC const struct inspect_verb_option *inspect_common_options(size_t *count_ret);
 
+/* Writes the help of the verb called @name to @output->write: how to call it, what it says, its options and
+ * its columns. False if there is no such verb. */
+INSPECT_PUBLIC bool inspect_verb_help(const char *name, const struct inspect_output *output);
+
 /* The version of the library, "0.1". */
 INSPECT_PUBLIC const char *inspect_version(void);
 

@@ -2,8 +2,8 @@
 /*
  * verb.h - a verb: what a command takes, does and prints, said once for every front end.
  *
- * A verb is a constant: its help, its options, its columns and a run function. run() gets the parsed
- * options and sends rows of cells to a table; the renderers (output_text.c, output_json.c, output_csv.c)
+ * A verb is a constant: its help, its options, its columns and a run function. run() asks for the options'
+ * values and sends rows of cells to the table; the renderers (output_text.c, output_json.c, output_csv.c)
  * make text, JSON, JSON lines or CSV of them. No verb formats anything, no front end knows a verb.
  */
 #ifndef INSPECT_VERBS_VERB_H
@@ -16,85 +16,127 @@
 #include "inspect.h"
 
 struct heap;
+struct options;
 struct runtime;
+struct table;
 
 enum column_kind {
 	COLUMN_TEXT,
-	COLUMN_COUNT,   /* a plain integer */
-	COLUMN_BYTES,   /* an integer; text may show it with a unit beside it */
-	COLUMN_ADDRESS, /* JSON: a string "0x…" */
+	COLUMN_COUNT,      /* an integer that says how many */
+	COLUMN_BYTES,      /* an integer; text may show it with a unit beside it */
+	COLUMN_NUMBER,     /* an integer that names something: a pid, flags */
+	COLUMN_ADDRESS,    /* JSON: a string "0x…" */
 	COLUMN_BOOLEAN,
 	COLUMN_GENERATION, /* 0, 1, 2 or "permanent" */
+	COLUMN_ANY,        /* each cell says its own kind */
 };
 
 struct verb_column {
 	const char *name;
 	enum column_kind kind;
 	const char *help;
+	const char *option; /* the column is there only with this option; NULL: always */
+	bool summed;        /* COUNT and BYTES: the total and the rest have the sum */
+	bool detail;        /* tables for people do without it */
 };
 
-/* One value of a row. Absent values print as null in JSON, as nothing in CSV and as "-" in text. */
+/* One value of a row. Absent values print as null in JSON, as nothing in CSV, and in text as their text or
+ * else as "-". */
 struct cell {
 	bool absent;
-	union {
-		int64_t number; /* COUNT, BYTES, BOOLEAN, GENERATION */
-		uint64_t address;
-		const char *text; /* valid during the call only */
-	};
+	enum column_kind kind; /* in columns of the kind COLUMN_ANY */
+	int64_t number;        /* COUNT, BYTES, NUMBER, BOOLEAN, GENERATION */
+	uint64_t address;
+	const char *text;      /* valid during the call only */
 };
 
 /* How a verb's rows look as text. */
 enum verb_shape {
-	VERB_TABLE,  /* rows under a header */
+	VERB_TABLE,  /* rows under a header, as many as the screen holds */
 	VERB_RECORD, /* few rows with many columns: one `name: value` a line */
+	VERB_ITEMS,  /* rows of a name and a value: one `name: value` a line */
 };
-
-struct table;
 
 struct verb_context {
 	struct inspect_session *session;
-	const struct verb *verb;
-	const char *const *operands;
-	int operand_count;
+	const struct options *options;
 	struct table *table;
 	struct notes notes; /* what this answer could not see */
-	struct verb_option_value *options;
 };
 
 struct verb {
 	struct inspect_verb_info info;
 	enum verb_shape shape;
-	/* Sends its columns and rows to context->table. An error is printed and decides the exit status. */
+	const struct verb_column *columns;
+	size_t column_count;
+	const char *rows; /* what its rows are, in the plural: "types"; NULL: nothing is summed up */
+	/* Sends rows to context->table. An error is printed and decides the exit status. */
 	struct inspect_error *(*run)(struct verb_context *context);
 };
 
 extern const struct verb verb_status, verb_heap, verb_gc, verb_generations, verb_objects, verb_object;
 
+/* The verb called @name, or NULL; and the one whose name is most like it. */
+const struct verb *verb_find(const char *name);
+const char *verb_nearest(const char *name);
+
 /* ---- for run functions ---- */
 
-/* The session's runtime and heap, found on first use. The heap's notes join the context's. */
+struct inspect_target *verb_target(const struct verb_context *context);
+/* The session's runtime and heap, found on first use. Their notes join the answer's. */
 struct inspect_error *verb_runtime(struct verb_context *context, struct runtime **runtime_ret)
 	__attribute__((warn_unused_result));
 struct inspect_error *verb_heap_of(struct verb_context *context, const struct heap **heap_ret)
 	__attribute__((warn_unused_result));
 
-/* An option's argument as it was written, or NULL. Options that may be repeated: @index counts them. */
-const char *verb_option(const struct verb_context *context, const char *name);
-bool verb_flag(const struct verb_context *context, const char *name);
-/* The same as a number of bytes or objects ("4096", "0x1000", "4k", "2M", "1G"); @fallback where it was not given. */
-struct inspect_error *verb_option_number(const struct verb_context *context, const char *name,
-					 uint64_t fallback, uint64_t *number_ret)
-	__attribute__((warn_unused_result));
-
-/* Starts the table with these columns. Once, before the first row. */
-struct inspect_error *table_begin(struct table *table, const struct verb_column *columns, size_t count)
-	__attribute__((warn_unused_result));
-/* Sends one row; @cells as many as there are columns. Applies --limit: rows beyond it are counted, and
- * summed over the columns of the kinds COUNT and BYTES if the total is asked for. */
+/* Sends one row; @cells as many as the verb has columns, those of options not given too. Rows beyond --limit are
+ * counted and summed up. */
 struct inspect_error *table_row(struct table *table, const struct cell *cells)
 	__attribute__((warn_unused_result));
-/* Gives the last row, which sums all others. @cells as many as there are columns. */
-struct inspect_error *table_total(struct table *table, const struct cell *cells)
-	__attribute__((warn_unused_result));
+
+/* Will the next row be seen, or only be summed up? Cells that are costly to make may be absent then. */
+bool table_shows_next(const struct table *table);
+
+static inline struct cell cell_text(const char *text)
+{
+	return (struct cell){ .kind = COLUMN_TEXT, .text = text, .absent = !text };
+}
+
+static inline struct cell cell_address(uint64_t address)
+{
+	return (struct cell){ .kind = COLUMN_ADDRESS, .address = address };
+}
+
+static inline struct cell cell_boolean(bool value)
+{
+	return (struct cell){ .kind = COLUMN_BOOLEAN, .number = value };
+}
+
+static inline struct cell cell_number(int64_t number)
+{
+	return (struct cell){ .kind = COLUMN_NUMBER, .number = number };
+}
+
+/* What is negative is not known. */
+static inline struct cell cell_count(int64_t count)
+{
+	return (struct cell){ .kind = COLUMN_COUNT, .number = count, .absent = count < 0 };
+}
+
+static inline struct cell cell_bytes(uint64_t bytes)
+{
+	return (struct cell){ .kind = COLUMN_BYTES, .number = bytes > INT64_MAX ? INT64_MAX : (int64_t)bytes };
+}
+
+static inline struct cell cell_generation(unsigned int generation)
+{
+	return (struct cell){ .kind = COLUMN_GENERATION, .number = generation };
+}
+
+/* @word is what text says in place of "-"; may be NULL. */
+static inline struct cell cell_absent(const char *word)
+{
+	return (struct cell){ .absent = true, .text = word };
+}
 
 #endif

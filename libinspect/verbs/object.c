@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * object.c - the verb `object`: all that is known of single objects.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "graph/heap.h"
+#include "target/target.h"
+#include "verbs/options.h"
+#include "verbs/verb.h"
+
+enum {
+	ADDRESS, TYPE, SIZE, REFCOUNT, IMMORTAL, GENERATION, TRACKED, GC_FLAGS, VALUE, SIZE_BASIC, TYPE_ADDRESS,
+	INTERPRETER, COLUMN_COUNT_,
+};
+
+static const struct verb_column columns[] = {
+	[ADDRESS] = { "address", COLUMN_ADDRESS, "what id() would say" },
+	[TYPE] = { "type", COLUMN_TEXT, "name of its type" },
+	[SIZE] = { "size", COLUMN_BYTES, "what sys.getsizeof() would say" },
+	[REFCOUNT] = { "refcount", COLUMN_COUNT, "its reference count; none if it is immortal" },
+	[IMMORTAL] = { "immortal", COLUMN_BOOLEAN, "does its reference count mean nothing?" },
+	[GENERATION] = { "generation", COLUMN_GENERATION, "0, 1, 2 or permanent; none if it is not tracked" },
+	[TRACKED] = { "tracked", COLUMN_BOOLEAN, "does the collector track it?" },
+	[GC_FLAGS] = { "gc_flags", COLUMN_TEXT, "what the collector has noted on it" },
+	[VALUE] = { "value", COLUMN_TEXT, "a short description" },
+	[SIZE_BASIC] = { "size_basic", COLUMN_BOOLEAN,
+			 "is the size only basic size and items, though its type counts more?" },
+	[TYPE_ADDRESS] = { "type_address", COLUMN_ADDRESS, "address of its type" },
+	[INTERPRETER] = { "interpreter", COLUMN_NUMBER, "id of the interpreter whose collector tracks it" },
+};
+
+static const struct inspect_verb_option options[] = {
+	{ "no-generation", NULL, "do not walk the heap to find the object's generation", NULL },
+};
+
+/* ---- addresses ------------------------------------------------------------------------------------- */
+
+static bool parse_number(const char *text, int base, uint64_t *number_ret)
+{
+	char *end;
+	errno = 0;
+	*number_ret = strtoull(text, &end, base);
+	return isxdigit((unsigned char)text[0]) && !*end && !errno;
+}
+
+/* An address as people have it: 0x7f12…, 7f12…, or the decimal that id() returned. Digits alone are a decimal
+ * number unless only their hexadecimal meaning is an address of the target. */
+static struct inspect_error *parse_address(struct inspect_target *target, const char *text,
+					   uint64_t *address_ret)
+{
+	uint64_t hexadecimal;
+	if (!parse_number(text, 16, &hexadecimal))
+		return inspect_error_create(INSPECT_ERROR_USAGE,
+					    "'%s' is not an address; write 0x7f12…, or the number that id() gave",
+					    text);
+	bool prefixed = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+	uint64_t decimal;
+	*address_ret = hexadecimal;
+	if (prefixed || !parse_number(text, 10, &decimal))
+		return NULL;
+	if (target_has(target, decimal, sizeof(uint64_t)) ||
+	    !target_has(target, hexadecimal, sizeof(uint64_t)))
+		*address_ret = decimal;
+	return NULL;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------ */
+
+static struct inspect_error *send_object(struct verb_context *context, const struct heap *heap,
+					 const struct runtime_object *object)
+{
+	uint32_t id;
+	bool in_heap = heap && heap_find(heap, object->address, &id);
+	struct cell cells[COLUMN_COUNT_] = {
+		[ADDRESS] = cell_address(object->address),
+		[TYPE] = cell_text(object->type),
+		[SIZE] = cell_bytes(object->size),
+		[REFCOUNT] = { .number = object->refcount },
+		[IMMORTAL] = cell_boolean(object->immortal),
+		[GENERATION] = cell_absent(NULL),
+		[TRACKED] = cell_boolean(object->tracked),
+		[GC_FLAGS] = cell_text(object->gc_flags ? object->gc_flags : ""),
+		[VALUE] = cell_text(object->value),
+		[SIZE_BASIC] = cell_boolean(object->size_basic),
+		[TYPE_ADDRESS] = cell_address(object->type_address),
+		[INTERPRETER] = cell_absent(NULL),
+	};
+	if (object->immortal)
+		cells[REFCOUNT] = cell_absent("immortal");
+	if (in_heap) {
+		cells[GENERATION] = cell_generation(heap->generation[id]);
+		if (heap->collector[id] < heap->runtime->collector_count)
+			cells[INTERPRETER] = cell_number(heap->runtime->collectors[heap->collector[id]].id);
+	}
+	return table_row(context->table, cells);
+}
+
+/* Only objects that are tracked are in the heap, and only for them is it built. */
+static struct inspect_error *heap_for(struct verb_context *context, const struct runtime_object *object,
+				      const struct heap **heap_ret)
+{
+	*heap_ret = NULL;
+	if (!object->tracked || option_flag(context->options, "no-generation"))
+		return NULL;
+	return verb_heap_of(context, heap_ret);
+}
+
+static struct inspect_error *show(struct verb_context *context, struct runtime *runtime, uint64_t address)
+{
+	struct runtime_object object = { 0 };
+	struct inspect_error *error = runtime->operations->object(runtime, address, &object);
+	if (error)
+		return error;
+	const struct heap *heap;
+	error = heap_for(context, &object, &heap);
+	if (!error)
+		error = send_object(context, heap, &object);
+	runtime_object_deinit(&object);
+	return error;
+}
+
+/* One of several objects that is not there leaves a note; the others are shown all the same. */
+static struct inspect_error *note_missing(struct verb_context *context, struct inspect_error *error)
+{
+	enum inspect_error_kind kind = inspect_error_kind(error);
+	if (kind == INSPECT_ERROR_CANCELLED || kind == INSPECT_ERROR_NO_MEMORY)
+		return error;
+	struct inspect_error *noted = notes_add(&context->notes, true, "%s", inspect_error_message(error));
+	inspect_error_destroy(error);
+	return noted;
+}
+
+static struct inspect_error *run(struct verb_context *context)
+{
+	const struct options *given = context->options;
+	struct runtime *runtime;
+	if (!given->operand_count)
+		return inspect_error_create(INSPECT_ERROR_USAGE,
+					    "object needs the address of an object, such as 0x7f12…; `objects` "
+					    "lists those that there are");
+	struct inspect_error *error = verb_runtime(context, &runtime);
+	for (size_t i = 0; i < given->operand_count && !error; i++) {
+		uint64_t address;
+		error = parse_address(verb_target(context), given->operands[i], &address);
+		if (error)
+			return error;
+		error = show(context, runtime, address);
+		if (error && given->operand_count > 1)
+			error = note_missing(context, error);
+	}
+	return error;
+}
+
+const struct verb verb_object = {
+	.info = {
+		.name = "object",
+		.summary = "one object: type, size, references, value",
+		.operands = "ADDRESS...",
+		.description =
+			"Says what is at an address: type, size, reference count, the collector's view of it and a\n"
+			"short description. An address is hexadecimal, with or without 0x, or the decimal number\n"
+			"that id() returned; in gdb it may be any expression. Objects need not be tracked.",
+		.options = options,
+		.option_count = sizeof(options) / sizeof(*options),
+	},
+	.shape = VERB_RECORD,
+	.columns = columns,
+	.column_count = COLUMN_COUNT_,
+	.rows = NULL,
+	.run = run,
+};

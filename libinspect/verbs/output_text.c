@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * output_text.c - tables for people, aligned by libsmartcols.
+ *
+ * Rows are aligned and printed a batch at a time, so that a table of millions of rows needs no memory for
+ * them; a column never gets narrower from one batch to the next.
+ */
+#include <libsmartcols.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "runtime/runtime.h"
+#include "verbs/table.h"
+
+enum {
+	BATCH_LINES = 1000,
+	HUMAN_BYTES_FROM = 10240, /* smaller amounts are as easy to read without a unit */
+};
+
+static const char HEADER_COLOUR[] = "\033[1m", REST_COLOUR[] = "\033[2m", TOTAL_COLOUR[] = "\033[1m";
+
+struct text_data {
+	struct libscols_table *scols;
+	/* Where each column's cells go; a column of bytes has a second one for the amount with a unit. */
+	uint8_t place[TABLE_COLUMNS_MAX], human_place[TABLE_COLUMNS_MAX];
+	bool human[TABLE_COLUMNS_MAX]; /* the second one is worth showing */
+	bool printed;                  /* a batch, and so the header */
+	locale_t locale, old_locale;
+};
+
+/* The output is UTF-8 whatever the locale of the program around us is. */
+static void enter_utf8(struct text_data *text)
+{
+	text->old_locale = text->locale ? uselocale(text->locale) : (locale_t)0;
+}
+
+static void leave_utf8(struct text_data *text)
+{
+	if (text->old_locale)
+		uselocale(text->old_locale);
+	text->old_locale = (locale_t)0;
+}
+
+static bool is_right_aligned(enum column_kind kind)
+{
+	return kind == COLUMN_COUNT || kind == COLUMN_BYTES || kind == COLUMN_NUMBER ||
+	       kind == COLUMN_GENERATION;
+}
+
+/* ---- the columns ---------------------------------------------------------------------------------- */
+
+static struct libscols_column *add_column(struct text_data *text, const char *name, int flags)
+{
+	struct libscols_column *column = scols_table_new_column(text->scols, name, 0, flags);
+	if (column)
+		scols_cell_set_color(scols_column_get_header(column), HEADER_COLOUR);
+	return column;
+}
+
+/* A table's columns: the verb's, with a hidden one behind each column of bytes. */
+static bool add_table_columns(struct table *table, struct text_data *text)
+{
+	size_t place = 0;
+	for (size_t i = 0; i < table->column_count; i++) {
+		const struct verb_column *column = table_column(table, i);
+		bool last = i + 1 == table->column_count;
+		int flags = is_right_aligned(column->kind) ? SCOLS_FL_RIGHT : 0;
+		if (last && column->kind == COLUMN_TEXT)
+			flags |= SCOLS_FL_TRUNC;
+		text->place[i] = place++;
+		if (!add_column(text, column->name, flags))
+			return false;
+		if (column->kind != COLUMN_BYTES)
+			continue;
+		text->human_place[i] = place++;
+		if (!add_column(text, "", SCOLS_FL_RIGHT | SCOLS_FL_HIDDEN))
+			return false;
+	}
+	return true;
+}
+
+static bool text_begin(struct table *table)
+{
+	struct text_data *text = calloc(1, sizeof(*text));
+	table->renderer_data = text;
+	if (!text)
+		return false;
+	text->locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	text->scols = scols_new_table();
+	if (!text->scols)
+		return false;
+	const struct inspect_output *output = table->emitter.output;
+	scols_table_enable_colors(text->scols, output->terminal);
+	if (output->width) {
+		scols_table_set_termforce(text->scols, SCOLS_TERMFORCE_ALWAYS);
+		scols_table_set_termwidth(text->scols, output->width);
+	} else {
+		scols_table_set_termforce(text->scols, SCOLS_TERMFORCE_NEVER);
+	}
+	if (table->verb->shape == VERB_TABLE)
+		return add_table_columns(table, text);
+	scols_table_enable_noheadings(text->scols, 1);
+	return add_column(text, "name", 0) && add_column(text, "value", 0);
+}
+
+static void text_deinit(struct table *table)
+{
+	struct text_data *text = table->renderer_data;
+	if (!text)
+		return;
+	scols_unref_table(text->scols);
+	if (text->locale)
+		freelocale(text->locale);
+	free(text);
+}
+
+/* ---- batches -------------------------------------------------------------------------------------- */
+
+/* Keeps the columns' widths for the next batch. */
+static void keep_widths(struct text_data *text)
+{
+	for (size_t i = 0; i < scols_table_get_ncols(text->scols); i++) {
+		struct libscols_column *column = scols_table_get_column(text->scols, i);
+		scols_column_set_whint(column, scols_column_get_width(column));
+	}
+}
+
+static bool print_batch(struct table *table)
+{
+	struct text_data *text = table->renderer_data;
+	if (!scols_table_get_nlines(text->scols) && (text->printed || table->verb->shape != VERB_TABLE))
+		return true;
+	for (size_t i = 0; i < table->column_count; i++)
+		if (text->human[i])
+			scols_column_set_flags(scols_table_get_column(text->scols, text->human_place[i]),
+					       SCOLS_FL_RIGHT);
+	char *printed AUTO_FREE = NULL;
+	enter_utf8(text);
+	int failed = scols_print_table_to_string(text->scols, &printed);
+	leave_utf8(text);
+	if (failed || !printed)
+		return false;
+	emit_text(&table->emitter, printed);
+	if (*printed && printed[strlen(printed) - 1] != '\n')
+		emit_text(&table->emitter, "\n");
+	text->printed = true;
+	keep_widths(text);
+	scols_table_remove_lines(text->scols);
+	scols_table_enable_noheadings(text->scols, 1);
+	return true;
+}
+
+static struct libscols_line *add_line(struct table *table)
+{
+	struct text_data *text = table->renderer_data;
+	if (scols_table_get_nlines(text->scols) >= BATCH_LINES && !print_batch(table))
+		return NULL;
+	return scols_table_new_line(text->scols, NULL);
+}
+
+/* ---- cells ---------------------------------------------------------------------------------------- */
+
+/* How people read @cell; for the caller to free. */
+static char *cell_spell(enum column_kind kind, const struct cell *cell)
+{
+	char number[NUMBER_TEXT_SIZE];
+	char *spelt = NULL;
+	if (cell->absent)
+		return strdup(cell->text ? cell->text : "-");
+	switch (kind) {
+	case COLUMN_TEXT:
+	case COLUMN_ANY:
+		return text_safe(cell->text);
+	case COLUMN_COUNT:
+	case COLUMN_BYTES:
+		number_grouped(cell->number, number);
+		return strdup(number);
+	case COLUMN_BOOLEAN:
+		return strdup(cell->number ? "yes" : "no");
+	case COLUMN_ADDRESS:
+		return asprintf(&spelt, "0x%lx", cell->address) < 0 ? NULL : spelt;
+	case COLUMN_GENERATION:
+		if (cell->number == RUNTIME_PERMANENT)
+			return strdup("permanent");
+		/* fallthrough */
+	case COLUMN_NUMBER:
+		return asprintf(&spelt, "%ld", cell->number) < 0 ? NULL : spelt;
+	}
+	return NULL;
+}
+
+/* The same with the unit beside an amount of bytes. */
+static char *cell_spell_with_unit(enum column_kind kind, const struct cell *cell)
+{
+	char *plain = cell_spell(kind, cell);
+	char human[NUMBER_TEXT_SIZE];
+	if (!plain || kind != COLUMN_BYTES || cell->absent || cell->number < 1024)
+		return plain;
+	bytes_human(cell->number, human);
+	char *both;
+	if (asprintf(&both, "%s (%s)", plain, human) < 0)
+		both = NULL;
+	free(plain);
+	return both;
+}
+
+/* Gives @text, which becomes the line's, to the cell at @place. */
+static bool set_cell(struct libscols_line *line, size_t place, char *text)
+{
+	if (text && scols_line_refer_data(line, place, text) == 0)
+		return true;
+	free(text);
+	return false;
+}
+
+static bool set_table_cell(struct table *table, struct libscols_line *line, size_t index,
+			   const struct cell *cell)
+{
+	struct text_data *text = table->renderer_data;
+	enum column_kind kind = cell_kind(table_column(table, index), cell);
+	if (!set_cell(line, text->place[index], cell_spell(kind, cell)))
+		return false;
+	if (kind != COLUMN_BYTES || cell->absent)
+		return true;
+	char human[NUMBER_TEXT_SIZE];
+	bytes_human(cell->number, human);
+	text->human[index] |= cell->number >= HUMAN_BYTES_FROM && !text->printed;
+	return set_cell(line, text->human_place[index], strdup(human));
+}
+
+static bool add_table_row(struct table *table, const struct cell *cells)
+{
+	struct libscols_line *line = add_line(table);
+	for (size_t i = 0; line && i < table->column_count; i++)
+		if (!set_table_cell(table, line, i, &cells[table->columns[i]]))
+			return false;
+	return line;
+}
+
+/* ---- records and items ---------------------------------------------------------------------------- */
+
+/* One `name: value`. */
+static bool add_item(struct table *table, const char *name, enum column_kind kind, const struct cell *cell)
+{
+	struct libscols_line *line = add_line(table);
+	char *label;
+	if (!line || asprintf(&label, "%s:", name) < 0)
+		return false;
+	return set_cell(line, 0, label) && set_cell(line, 1, cell_spell_with_unit(kind, cell));
+}
+
+static bool add_record(struct table *table, const struct cell *cells)
+{
+	if (table->total.rows > 1) {
+		if (!print_batch(table))
+			return false;
+		emit_text(&table->emitter, "\n");
+	}
+	for (size_t i = 0; i < table->column_count; i++) {
+		const struct verb_column *column = table_column(table, i);
+		const struct cell *cell = &cells[table->columns[i]];
+		if (!add_item(table, column->name, cell_kind(column, cell), cell))
+			return false;
+	}
+	return true;
+}
+
+static bool text_row(struct table *table, const struct cell *cells)
+{
+	switch (table->verb->shape) {
+	case VERB_RECORD:
+		return add_record(table, cells);
+	case VERB_ITEMS:
+		return add_item(table, cells[0].text, cell_kind(&table->verb->columns[1], &cells[1]),
+				&cells[1]);
+	case VERB_TABLE:
+		break;
+	}
+	return add_table_row(table, cells);
+}
+
+/* ---- the rest and the total ----------------------------------------------------------------------- */
+
+/* The column that says what a sum is of: the first with text, else the first. */
+static size_t label_column(const struct table *table)
+{
+	for (size_t i = 0; i < table->column_count; i++)
+		if (table_column(table, i)->kind == COLUMN_TEXT)
+			return i;
+	return 0;
+}
+
+static bool add_sums(struct table *table, const struct table_sums *sums, char *label, const char *colour)
+{
+	struct text_data *text = table->renderer_data;
+	struct libscols_line *line = add_line(table);
+	if (!line || !set_cell(line, text->place[label_column(table)], label))
+		return false;
+	scols_line_set_color(line, colour);
+	for (size_t i = 0; i < table->column_count; i++) {
+		if (!table_column(table, i)->summed)
+			continue;
+		const struct cell sum = { .number = sums->columns[table->columns[i]] };
+		if (!set_table_cell(table, line, i, &sum))
+			return false;
+	}
+	return true;
+}
+
+static bool add_rest(struct table *table)
+{
+	char number[NUMBER_TEXT_SIZE];
+	number_grouped(table->rest.rows, number);
+	char *label;
+	if (asprintf(&label, "… %s more %s", number, table->verb->rows) < 0)
+		return false;
+	return add_sums(table, &table->rest, label, REST_COLOUR);
+}
+
+static bool add_total(struct table *table)
+{
+	char number[NUMBER_TEXT_SIZE];
+	number_grouped(table->total.rows, number);
+	bool is_text = table_column(table, label_column(table))->kind == COLUMN_TEXT;
+	char *label;
+	int length = is_text ? asprintf(&label, "total of %s %s", number, table->verb->rows) :
+			       asprintf(&label, "total");
+	return length >= 0 && add_sums(table, &table->total, label, TOTAL_COLOUR);
+}
+
+static bool text_end(struct table *table, const struct table_end *end)
+{
+	bool summed = table->verb->rows && table->verb->shape == VERB_TABLE;
+	if (end->error && !table->total.rows)
+		return true;
+	if (summed && table->rest.rows && !add_rest(table))
+		return false;
+	if (summed && !end->error && !add_total(table))
+		return false;
+	return print_batch(table);
+}
+
+const struct renderer renderer_text = {
+	.begin = text_begin,
+	.row = text_row,
+	.end = text_end,
+	.deinit = text_deinit,
+};

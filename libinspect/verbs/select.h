@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * select.h - what the verbs that choose among the heap's objects share.
+ */
+#ifndef INSPECT_VERBS_SELECT_H
+#define INSPECT_VERBS_SELECT_H
+
+#include "analysis/filter.h"
+#include "analysis/histogram.h"
+#include "verbs/verb.h"
+
+struct selection {
+	struct heap_filter filter;
+	bool *types; /* the filter's */
+};
+
+/* Makes a filter of the options --type, --generation, --interpreter, --min-size and --max-size, as far as the
+ * verb has them. A --type that no object has becomes a note. */
+struct inspect_error *selection_init(struct selection *selection, struct verb_context *context,
+				     const struct heap *heap) __attribute__((warn_unused_result));
+void selection_deinit(struct selection *selection);
+
+/* Notes that sizes among the objects of @histogram are basic size and items only, and whose. */
+struct inspect_error *note_basic_sizes(struct verb_context *context, const struct histogram *histogram)
+	__attribute__((warn_unused_result));
+/* The types of those, most objects first: "lxml.Element (12), a.B (3)", at most ten. The caller frees
+ * *@names_ret; *@objects_ret and *@types_ret say how many. */
+struct inspect_error *basic_size_types(const struct histogram *histogram, char **names_ret,
+				       uint64_t *objects_ret, uint64_t *types_ret)
+	__attribute__((warn_unused_result));
+
+#endif

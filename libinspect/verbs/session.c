@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * session.c - running verbs on a target, and remembering what was found out about it.
+ */
+#include "verbs/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/error.h"
+#include "runtime/runtime.h"
+#include "target/target.h"
+#include "verbs/emit.h"
+#include "verbs/options.h"
+#include "verbs/table.h"
+#include "verbs/verb.h"
+
+struct inspect_session *inspect_session_create(struct inspect_target *target)
+{
+	struct inspect_session *session = calloc(1, sizeof(*session));
+	if (!session) {
+		inspect_target_close(target);
+		return NULL;
+	}
+	session->target = target;
+	return session;
+}
+
+void inspect_session_destroy(struct inspect_session *session)
+{
+	if (!session)
+		return;
+	notes_deinit(&session->heap_notes);
+	heap_deinit(&session->heap);
+	runtime_detach(session->runtime);
+	inspect_error_destroy(session->no_runtime);
+	inspect_error_destroy(session->no_heap);
+	inspect_target_close(session->target);
+	free(session);
+}
+
+/* ---- what is found once ---------------------------------------------------------------------------- */
+
+/* Would the same attempt fail again? */
+static bool is_lasting(const struct inspect_error *error)
+{
+	enum inspect_error_kind kind = inspect_error_kind(error);
+	return kind != INSPECT_ERROR_CANCELLED && kind != INSPECT_ERROR_NO_MEMORY;
+}
+
+/* Keeps a lasting error in *@kept and returns another one like it. */
+static struct inspect_error *keep_error(struct inspect_error *error, struct inspect_error **kept)
+{
+	if (!is_lasting(error))
+		return error;
+	*kept = error;
+	return inspect_error_create(inspect_error_kind(error), "%s", inspect_error_message(error));
+}
+
+static struct inspect_error *repeat_error(const struct inspect_error *kept)
+{
+	return inspect_error_create(inspect_error_kind(kept), "%s", inspect_error_message(kept));
+}
+
+static struct inspect_error *add_notes(struct notes *to, const struct notes *from)
+{
+	for (size_t i = 0; i < from->count; i++) {
+		struct inspect_error *error =
+			notes_add(to, from->items[i].incomplete, "%s", from->items[i].text);
+		if (error)
+			return error;
+	}
+	return NULL;
+}
+
+struct inspect_target *verb_target(const struct verb_context *context)
+{
+	return context->session->target;
+}
+
+struct inspect_error *verb_runtime(struct verb_context *context, struct runtime **runtime_ret)
+{
+	struct inspect_session *session = context->session;
+	if (session->no_runtime)
+		return repeat_error(session->no_runtime);
+	if (!session->runtime) {
+		struct inspect_error *error = runtime_attach(session->target, &session->runtime);
+		if (error)
+			return keep_error(error, &session->no_runtime);
+	}
+	*runtime_ret = session->runtime;
+	return add_notes(&context->notes, &session->runtime->notes);
+}
+
+struct inspect_error *verb_heap_of(struct verb_context *context, const struct heap **heap_ret)
+{
+	struct inspect_session *session = context->session;
+	struct runtime *runtime;
+	struct inspect_error *error = verb_runtime(context, &runtime);
+	if (error)
+		return error;
+	if (session->no_heap)
+		return repeat_error(session->no_heap);
+	if (!session->heap_built) {
+		notes_deinit(&session->heap_notes);
+		error = heap_build(runtime, &session->heap, &session->heap_notes);
+		if (error)
+			return keep_error(error, &session->no_heap);
+		session->heap_built = true;
+	}
+	*heap_ret = &session->heap;
+	return add_notes(&context->notes, &session->heap_notes);
+}
+
+/* ---- runs ------------------------------------------------------------------------------------------ */
+
+/* "error: @text" as one message; what the target made of it is escaped. */
+static void say(const struct inspect_output *output, const char *head, const char *text)
+{
+	char *safe AUTO_FREE = text_safe(text);
+	char *line AUTO_FREE = NULL;
+	int length = safe ? asprintf(&line, "%s: %s\n", head, safe) : -1;
+	if (length >= 0)
+		output->write_message(output->context, line, (size_t)length);
+	else
+		output->write_message(output->context, "error: out of memory\n",
+				      strlen("error: out of memory\n"));
+}
+
+static void say_notes(const struct inspect_output *output, const struct notes *notes)
+{
+	for (size_t i = 0; i < notes->count; i++)
+		say(output, notes->items[i].incomplete ? "incomplete" : "note", notes->items[i].text);
+}
+
+static enum inspect_exit exit_of(const struct inspect_error *error)
+{
+	switch (inspect_error_kind(error)) {
+	case INSPECT_ERROR_USAGE:
+		return INSPECT_EXIT_USAGE;
+	case INSPECT_ERROR_CANCELLED:
+		return INSPECT_EXIT_INCOMPLETE;
+	default:
+		return INSPECT_EXIT_UNUSABLE;
+	}
+}
+
+/* Says @error, which it frees. */
+static enum inspect_exit fail(const struct inspect_output *output, struct inspect_error *error)
+{
+	enum inspect_exit status = exit_of(error);
+	say(output, "error", inspect_error_message(error));
+	inspect_error_destroy(error);
+	return status;
+}
+
+/* Runs the verb and writes all of its answer. A verb that was called wrongly writes nothing. */
+static struct inspect_error *answer(struct verb_context *context)
+{
+	struct inspect_error *error = add_notes(&context->notes, &verb_target(context)->notes);
+	if (!error)
+		error = context->table->verb->run(context);
+	if (error && inspect_error_kind(error) == INSPECT_ERROR_USAGE)
+		return error;
+	const struct table_end end = { .error = error, .notes = &context->notes };
+	struct inspect_error *end_error = table_end(context->table, &end);
+	if (!error)
+		return end_error;
+	inspect_error_destroy(end_error);
+	return error;
+}
+
+static enum inspect_exit run_verb(struct inspect_session *session, const struct verb *verb,
+				  const struct options *options, const struct inspect_output *output)
+{
+	struct verb_context context = { .session = session, .options = options };
+	struct inspect_error *error =
+		table_create(verb, options, session->target, output, &context.table);
+	if (error)
+		return fail(output, error);
+	error = answer(&context);
+	enum inspect_exit status = notes_incomplete(&context.notes) ? INSPECT_EXIT_INCOMPLETE :
+								      INSPECT_EXIT_OK;
+	if (context.table->emitter.closed) {
+		/* Who closed the output has what it wanted. */
+		inspect_error_destroy(error);
+		status = INSPECT_EXIT_OK;
+	} else {
+		say_notes(output, &context.notes);
+		if (error)
+			status = fail(output, error);
+	}
+	table_destroy(context.table);
+	notes_deinit(&context.notes);
+	return status;
+}
+
+static struct inspect_error *unknown_verb(const char *name)
+{
+	const char *nearest = verb_nearest(name);
+	return inspect_error_create(INSPECT_ERROR_USAGE,
+				    "there is no verb '%s'%s%s%s; `py-inspect --help` lists them", name,
+				    nearest ? "; did you mean " : "", nearest ? nearest : "",
+				    nearest ? "?" : "");
+}
+
+enum inspect_exit inspect_session_run(struct inspect_session *session, int count,
+				      const char *const *arguments, const struct inspect_output *output)
+{
+	const struct verb *verb = count > 0 ? verb_find(arguments[0]) : NULL;
+	if (!verb)
+		return fail(output, unknown_verb(count > 0 ? arguments[0] : ""));
+	struct options options;
+	struct inspect_error *error = options_parse(&verb->info, count - 1, arguments + 1, &options);
+	enum inspect_exit status;
+	if (error) {
+		status = fail(output, error);
+	} else if (option_flag(&options, "help")) {
+		inspect_verb_help(verb->info.name, output);
+		status = INSPECT_EXIT_OK;
+	} else {
+		status = run_verb(session, verb, &options, output);
+	}
+	options_deinit(&options);
+	return status;
+}

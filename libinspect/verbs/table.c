@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * table.c - choosing columns, limiting rows and summing up.
+ */
+#include "verbs/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "verbs/options.h"
+
+enum {
+	DEFAULT_ROWS = 25,
+	MINIMUM_ROWS = 5,
+	LINES_BESIDE_ROWS = 5, /* header, rest, total, and the shell's prompt before and after */
+};
+
+static const struct {
+	const char *name;
+	const struct renderer *renderer;
+} formats[] = {
+	[FORMAT_TEXT] = { "text", &renderer_text },
+	[FORMAT_JSON] = { "json", &renderer_json },
+	[FORMAT_JSONL] = { "jsonl", &renderer_jsonl },
+	[FORMAT_CSV] = { "csv", &renderer_csv },
+};
+
+static enum table_format format_of(const struct options *options)
+{
+	const char *argument = option_argument(options, "format");
+	for (unsigned int i = 0; argument && i < sizeof(formats) / sizeof(*formats); i++)
+		if (strcmp(argument, formats[i].name) == 0)
+			return i;
+	return FORMAT_TEXT;
+}
+
+static bool has_limit(const struct verb *verb)
+{
+	for (size_t i = 0; i < verb->info.option_count; i++)
+		if (strcmp(verb->info.options[i].name, "limit") == 0)
+			return true;
+	return false;
+}
+
+/* How many rows there may be where --limit does not say it. */
+static uint64_t default_limit(const struct verb *verb, enum table_format format,
+			      const struct inspect_output *output)
+{
+	if (format != FORMAT_TEXT || !has_limit(verb))
+		return UINT64_MAX;
+	if (!output->height)
+		return DEFAULT_ROWS;
+	return output->height > MINIMUM_ROWS + LINES_BESIDE_ROWS ? output->height - LINES_BESIDE_ROWS :
+								    MINIMUM_ROWS;
+}
+
+static void choose_columns(struct table *table, const struct options *options, enum table_format format)
+{
+	for (size_t i = 0; i < table->verb->column_count; i++) {
+		const struct verb_column *column = &table->verb->columns[i];
+		if (column->option && !option_flag(options, column->option))
+			continue;
+		if (column->detail && format == FORMAT_TEXT && table->verb->shape == VERB_TABLE)
+			continue;
+		table->columns[table->column_count++] = i;
+	}
+}
+
+struct inspect_error *table_create(const struct verb *verb, const struct options *options,
+				   const struct inspect_target *target, const struct inspect_output *output,
+				   struct table **table_ret)
+{
+	enum table_format format = format_of(options);
+	uint64_t limit;
+	struct inspect_error *error =
+		option_number(options, "limit", default_limit(verb, format, output), &limit);
+	if (error)
+		return error;
+	struct table *table = calloc(1, sizeof(*table));
+	if (!table)
+		return &inspect_error_no_memory;
+	table->verb = verb;
+	table->target = target;
+	table->renderer = formats[format].renderer;
+	table->emitter.output = output;
+	table->limit = limit ? limit : UINT64_MAX;
+	choose_columns(table, options, format);
+	*table_ret = table;
+	return NULL;
+}
+
+void table_destroy(struct table *table)
+{
+	if (!table)
+		return;
+	if (table->begun)
+		table->renderer->deinit(table);
+	free(table);
+}
+
+static bool begin_once(struct table *table)
+{
+	if (table->begun)
+		return true;
+	table->begun = true;
+	return table->renderer->begin(table);
+}
+
+static void add_to_sums(const struct verb *verb, struct table_sums *sums, const struct cell *cells)
+{
+	sums->rows++;
+	for (size_t i = 0; i < verb->column_count; i++) {
+		if (!verb->columns[i].summed || cells[i].absent)
+			continue;
+		if (__builtin_add_overflow(sums->columns[i], cells[i].number, &sums->columns[i]))
+			sums->columns[i] = INT64_MAX;
+	}
+}
+
+bool table_shows_next(const struct table *table)
+{
+	return table->total.rows < table->limit;
+}
+
+/* The output takes no more, or the user wants no more of it. */
+static struct inspect_error *closed(void)
+{
+	return inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled");
+}
+
+struct inspect_error *table_row(struct table *table, const struct cell *cells)
+{
+	add_to_sums(table->verb, &table->total, cells);
+	if (table->total.rows > table->limit) {
+		add_to_sums(table->verb, &table->rest, cells);
+		return NULL;
+	}
+	if (!begin_once(table) || !table->renderer->row(table, cells))
+		return &inspect_error_no_memory;
+	return table->emitter.closed ? closed() : NULL;
+}
+
+struct inspect_error *table_end(struct table *table, const struct table_end *end)
+{
+	if (!begin_once(table) || !table->renderer->end(table, end))
+		return &inspect_error_no_memory;
+	emit_flush(&table->emitter);
+	return table->emitter.closed ? closed() : NULL;
+}

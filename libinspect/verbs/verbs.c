@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * verbs.c - the verbs that there are, and the options that all of them have.
+ */
+#include <string.h>
+
+#include "verbs/options.h"
+#include "verbs/verb.h"
+
+static const struct verb *const verbs[] = {
+	&verb_status, &verb_heap, &verb_gc, &verb_generations, &verb_objects, &verb_object,
+};
+
+enum { VERB_COUNT = sizeof(verbs) / sizeof(*verbs) };
+
+static const struct inspect_verb_option common_options[] = {
+	{ "format", "FORMAT", "text for people, or json, jsonl (one row a line) or csv for programs",
+	  "text|json|jsonl|csv" },
+	{ "help", NULL, "say all this", NULL },
+};
+
+const struct inspect_verb_info *inspect_verb(size_t index)
+{
+	return index < VERB_COUNT ? &verbs[index]->info : NULL;
+}
+
+const struct inspect_verb_option *inspect_common_options(size_t *count_ret)
+{
+	*count_ret = sizeof(common_options) / sizeof(*common_options);
+	return common_options;
+}
+
+const struct verb *verb_find(const char *name)
+{
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		if (strcmp(verbs[i]->info.name, name) == 0)
+			return verbs[i];
+	return NULL;
+}
+
+const char *verb_nearest(const char *name)
+{
+	const char *nearest = NULL;
+	unsigned int nearest_distance = 4;
+	for (size_t i = 0; i < VERB_COUNT; i++) {
+		unsigned int distance = word_distance(name, verbs[i]->info.name);
+		if (distance < nearest_distance && distance < strlen(name)) {
+			nearest_distance = distance;
+			nearest = verbs[i]->info.name;
+		}
+	}
+	return nearest;
+}
+
+const char *inspect_version(void)
+{
+	return PACKAGE_VERSION;
+}
