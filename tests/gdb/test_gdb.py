@@ -1,0 +1,756 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The commands, functions and GDB/MI commands of gdb, against what the interpreters say themselves.
+
+    tests/gdb/test_gdb.py [-v] [TestCase[.test]...]
+
+Environment: BUILD (the build folder), or LIBINSPECT_LIBRARY and PY_INSPECT; GDB and GDBSERVER (commands).
+"""
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
+
+import interpreters  # noqa: E402
+from programs import Heap, Program, source  # noqa: E402
+from session import GDB, GDBSERVER, LIBRARY, LOADER, PY_INSPECT, Batch, Mi, Terminal, environment  # noqa: E402
+
+VERBS = ("status", "heap", "gc", "generations", "objects", "object")
+OBJECTS = "py-inspect objects --format=jsonl"
+# Counts in gdb how often a target was opened.
+COUNT_OPENED = [
+    "python import py_inspect.library as l; opened = []",
+    "python def counted(name):\n old = getattr(l.Library, name)\n"
+    " setattr(l.Library, name, lambda *rest: opened.append(name) or old(*rest))",
+    "python [counted(name) for name in ('open_core', 'open_process', 'open_debugger')]",
+]
+OPENED = "python print(len(opened))"
+
+
+def system_python():
+    """The interpreter that tests of gdb's own behaviour use."""
+    usable, _ = interpreters.find_all()
+    usable.sort(key=lambda each: (each.origin != "system", -each.hexversion))
+    return next((each for each in usable if each.hexversion >= 0x03080000), None)
+
+
+def shell(*arguments, **more):
+    """Runs py-inspect; returns its output."""
+    run = subprocess.run([PY_INSPECT, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, timeout=300, check=False, **more)
+    return run.stdout.decode()
+
+
+def by_address(rows):
+    return {int(row["address"], 16): row for row in rows}
+
+
+class Case(unittest.TestCase):
+    maxDiff = 2000
+    python = None
+
+    @classmethod
+    def setUpClass(cls):
+        if Case.python is None:
+            Case.python = system_python()
+        if Case.python is None:
+            raise unittest.SkipTest("there is no CPython on this machine")
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="py-inspect-gdb-")
+        self.addCleanup(shutil.rmtree, self.folder, True)
+
+    def heap(self, interpreter=None):
+        return Heap(self, interpreter or self.python, self.folder)
+
+    def run_python(self, text, *arguments, **more):
+        """Starts a program that says "ready"."""
+        command = self.python.command("-I", "-c", source(text), *arguments)
+        return Program(self, command, env=self.python.env(), cwd=self.folder, **more)
+
+    def batch(self, commands, *arguments, **more):
+        result = Batch(commands, *arguments, cwd=self.folder, **more)
+        self.assertTrue(result.complete, result.output)
+        return result
+
+    def check_objects(self, record, rows):
+        """Every object that the collector tracks, its generation, type, size and reference count."""
+        found = by_address(rows)
+        self.assertEqual(len(found), len(rows), "an object is there twice")
+        self.assertEqual(set(found), set(record.objects))
+        exact = record.facts["header"][0]["exact"]
+        for address, (generation, size, refcount, type_name, python_sized) in record.objects.items():
+            row = found[address]
+            self.assertEqual(row["type"], type_name, row)
+            if exact:
+                self.assertEqual(row["generation"], "permanent" if generation == 3 else generation, row)
+            if not python_sized and size >= 0:
+                self.assertEqual(row["size"], size, row)
+            if refcount >= 0:
+                self.assertEqual(row["refcount"], refcount, row)
+
+
+class Commands(Case):
+    def test_verbs_are_listed(self):
+        for line in ("help py-inspect", "py-inspect", "py-inspect --help"):
+            answer, = self.batch([line]).answers
+            for verb in VERBS:
+                self.assertRegex(answer, r"(?m)^py-inspect %s -- [A-Z].*\.$" % verb)
+
+    def test_help_says_what_the_shell_says(self):
+        answers = self.batch(["help py-inspect " + verb for verb in VERBS]).answers
+        for verb, answer in zip(VERBS, answers):
+            options = set(re.findall(r"--[a-z][-a-z]*", shell(verb, "--help")))
+            self.assertIn("--format", options)
+            self.assertLessEqual(options & set(re.findall(r"--[a-z][-a-z]*", answer)), options)
+            missing = options - set(re.findall(r"--[a-z][-a-z]*", answer))
+            # how a target is opened is gdb's business
+            self.assertLessEqual(missing, {"--sysroot", "--executable", "--no-stop", "--version"}, verb)
+            self.assertIn("Usage: py-inspect %s" % verb, answer)
+
+    def test_help_option_needs_no_target(self):
+        plain, option = self.batch(["help py-inspect heap", "py-inspect heap --help"]).answers
+        self.assertEqual(plain, option)
+
+    def test_completion(self):
+        asked = {
+            "py-inspect h": ["py-inspect heap"],
+            "py-inspect heap --form": ["py-inspect heap --format"],
+            "py-inspect heap --format=js": ["py-inspect heap --format=json", "py-inspect heap --format=jsonl"],
+            "py-inspect heap --format cs": ["py-inspect heap --format csv"],
+            "py-inspect heap --limit 3 --format=cs": ["py-inspect heap --limit 3 --format=csv"],
+            "py-inspect heap --limit ": [],
+            "py-inspect heap no": [],
+            "set py-inspect no-": ["set py-inspect no-stop"],
+        }
+        answers = self.batch(["complete " + line for line in asked]).answers
+        for (line, expected), answer in zip(asked.items(), answers):
+            self.assertEqual(answer.split("\n")[:-1] if answer else [], expected, line)
+        answer, = self.batch(["complete py-inspect object $_py_"]).answers
+        for function in ("type", "size", "refcount", "generation", "value"):
+            self.assertIn("$_py_" + function, answer)
+
+    def test_unknown_verb_and_option(self):
+        program = self.heap()
+        result = self.batch(["py-inspect nosuch", "py-inspect heap --nosuch", "py-inspect heap --format=nosuch",
+                             "py-inspect heap operand", "py-inspect object", "print 40+2"], "-p", str(program.pid))
+        self.assertIn('Undefined py-inspect command: "nosuch".', result.answers[0])
+        self.assertIn("--nosuch", result.answers[1])
+        self.assertIn("nosuch", result.answers[2])
+        self.assertIn("operand", result.answers[3])
+        self.assertRegex(result.answers[4], "(?i)address")
+        self.assertEqual(result.answers[5], "$1 = 42\n")
+        self.assertNotIn("Traceback", result.output)
+        self.assertNotIn("Python Exception", result.output)
+
+    def test_nothing_to_inspect(self):
+        result = self.batch(["py-inspect heap", "print $_py_type(1)", "print 40+2"])
+        self.assertRegex(result.answers[0], "^There is nothing to inspect: .*attach PID.*core-file")
+        self.assertIn("There is nothing to inspect", result.answers[1])
+        self.assertEqual(result.answers[2], "$1 = 42\n")
+
+    def test_scripts_stop_at_an_error(self):
+        script = os.path.join(self.folder, "script.gdb")
+        with open(script, "w", encoding="utf-8") as file:
+            file.write("py-inspect heap\necho not reached\\n\n")
+        self.assertNotIn("not reached", self.batch(["source " + script]).output)
+
+    def test_library_missing(self):
+        not_a_library = os.path.join(self.folder, "libinspect.so")
+        with open(not_a_library, "w", encoding="utf-8") as file:
+            file.write("no library")
+        for path in ("/nonexistent/libinspect.so", not_a_library):
+            result = self.batch(["py-inspect", "py-inspect heap", "print 40+2"], env=environment(LIBINSPECT_LIBRARY=path))
+            message = result.output.splitlines()[0]
+            self.assertIn("libinspect cannot be loaded", message)
+            self.assertIn(path, message)
+            self.assertIn("LIBINSPECT_LIBRARY", message)
+            self.assertEqual(result.answers, [message + "\n", message + "\n", "$1 = 42\n"])
+
+    def test_loader_finds_the_library_of_its_build_folder(self):
+        build = os.path.join(self.folder, "build")
+        os.makedirs(os.path.join(build, "gdb-scripts"))
+        os.makedirs(os.path.join(build, ".libs"))
+        os.symlink(LIBRARY, os.path.join(build, ".libs", "libinspect.so"))
+        loader = os.path.join(build, "gdb-scripts", "py-inspect.py")
+        os.symlink(LOADER, loader)
+        run = subprocess.run(GDB + ["-nx", "-batch", "-ex", "source " + loader, "-ex", "help py-inspect heap"],
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+                             env=environment(LIBINSPECT_LIBRARY=None))
+        self.assertIn("Usage: py-inspect heap", run.stdout)
+
+    def test_installed_package_knows_its_library(self):
+        package = os.path.join(self.folder, "gdb")
+        shutil.copytree(os.path.dirname(LOADER), package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(LIBRARY, os.path.join(self.folder, "libinspect.so.0"))
+        with open(os.path.join(package, "py_inspect", "config.py.in"), encoding="utf-8") as file:
+            text = file.read().replace("@libdir@", self.folder)
+        with open(os.path.join(package, "py_inspect", "config.py"), "w", encoding="utf-8") as file:
+            file.write(text)
+        # as in gdb's system-gdbinit-dir: a link to the loader
+        link = os.path.join(self.folder, "py-inspect.py")
+        os.symlink(os.path.join(package, "py-inspect.py"), link)
+        maps = "python print(open('/proc/self/maps').read())"
+        run = subprocess.run(GDB + ["-nx", "-batch", "-ex", "source " + link, "-ex", "help py-inspect heap", "-ex", maps],
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+                             env=environment(LIBINSPECT_LIBRARY=None))
+        self.assertIn("Usage: py-inspect heap", run.stdout)
+        self.assertIn(os.path.join(self.folder, "libinspect.so.0"), run.stdout)
+
+
+class Targets(Case):
+    def test_live_process(self):
+        usable, skipped = interpreters.find_all()
+        for interpreter in skipped:
+            with self.subTest(interpreter.name):
+                self.skipTest(interpreter.problem)
+        for interpreter in usable:
+            with self.subTest(interpreter.name):
+                if interpreter.free_threaded:
+                    self.skipTest("free-threaded builds have no generations")
+                program = self.heap(interpreter)
+                result = self.batch([OBJECTS], "-p", str(program.pid))
+                self.check_objects(program.record, result.rows(0))
+
+    def test_same_rows_as_the_shell(self):
+        program = self.heap()
+        with_format = ["py-inspect %s --format=csv" % verb for verb in VERBS[1:-1]]
+        result = self.batch(with_format, "-p", str(program.pid))
+        for verb, answer in zip(VERBS[1:-1], result.answers):
+            self.assertEqual(answer, shell(verb, str(program.pid), "--format=csv"), verb)
+
+    def check_core(self, core, record, *arguments):
+        result = self.batch(["core-file " + core, OBJECTS, "py-inspect objects --format=json",
+                             "py-inspect heap --format=json", "py-inspect gc"], *arguments)
+        self.check_objects(record, result.rows(1))
+        self.assertEqual(result.answers[2], shell("objects", core, "--format=json"))
+        self.assertEqual(result.answers[3], shell("heap", core, "--format=json"))
+        self.assertEqual(result.answers[4], shell("gc", core))
+
+    def test_gcore_core(self):
+        program = self.heap()
+        core = os.path.join(self.folder, "core.gcore")
+        self.batch(["gcore " + core], "-p", str(program.pid))
+        self.check_core(core, program.record)
+        # a relative name, and gdb elsewhere since
+        result = self.batch(["core-file core.gcore", "cd /", OBJECTS])
+        self.check_objects(program.record, result.rows(2))
+
+    def test_core_with_its_executable(self):
+        program = self.heap()
+        core = os.path.join(self.folder, "core with space")
+        self.batch(["gcore " + core], "-p", str(program.pid))
+        executable = os.readlink("/proc/%d/exe" % program.pid)
+        result = self.batch([OBJECTS], executable, core)
+        self.check_objects(program.record, result.rows(0))
+
+    def test_core_with_a_wrong_executable(self):
+        program = self.heap()
+        core = os.path.join(self.folder, "core")
+        self.batch(["gcore " + core], "-p", str(program.pid))
+        result = self.batch(["py-inspect heap", "print 40+2"], "/bin/true", core)
+        self.assertRegex(result.answers[0], "build-id")
+        self.assertEqual(result.answers[1], "$1 = 42\n")
+
+    def test_kernel_core(self):
+        with open("/proc/sys/kernel/core_pattern", encoding="ascii") as file:
+            pattern = file.read().strip()
+        if pattern.startswith(("|", "/")):
+            self.skipTest("the kernel's core_pattern is %s" % pattern)
+        _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+        if hard == 0:
+            self.skipTest("the limit of core files is 0")
+        program = self.heap()
+        resource.prlimit(program.pid, resource.RLIMIT_CORE, (hard, hard))
+        os.kill(program.pid, signal.SIGABRT)
+        program.process.wait()
+        cores = [name for name in os.listdir(self.folder) if name.startswith("core")]
+        if not cores:
+            self.skipTest("the kernel wrote no core file here")
+        self.check_core(os.path.join(self.folder, cores[0]), program.record)
+
+    def test_remote(self):
+        program = self.heap()
+        server = " ".join(GDBSERVER)
+        result = self.batch(["target remote | %s --once --attach - %d" % (server, program.pid), OBJECTS,
+                             "py-inspect heap --format=csv", "py-inspect status --format=json",
+                             "python print(gdb.selected_inferior().connection.type)"])
+        self.check_objects(program.record, result.rows(1))
+        self.assertEqual(result.answers[2], shell("heap", str(program.pid), "--format=csv"))
+        self.assertEqual(json.loads(result.answers[3])["target"]["kind"], "debugger")
+        self.assertEqual(result.answers[4], "remote\n")
+
+    def test_extended_remote(self):
+        program = self.heap()
+        result = self.batch(["target extended-remote | %s --multi -" % " ".join(GDBSERVER), "attach %d" % program.pid,
+                             OBJECTS, "detach", "py-inspect heap"])
+        self.check_objects(program.record, result.rows(2))
+        self.assertIn("nothing to inspect", result.answers[4])
+
+    def test_gdb_is_a_python_program(self):
+        path = os.path.join(self.folder, "record")
+        oracle = os.path.join(os.path.dirname(HERE), "programs", "oracle.py")
+        text = "python exec(compile(open(%r).read(), %r, 'exec'), {'oracle_path': %r})" % (oracle, oracle, path)
+        inner = Program(self, GDB + ["-nx", "-batch", "-ex", text], env=environment())
+        from programs import Record
+        result = self.batch([OBJECTS], "-p", str(inner.pid))
+        self.check_objects(Record(path), result.rows(0))
+
+    def test_no_python_inside(self):
+        program = Program(self, ["sleep", "600"], ready=None)
+        result = self.batch(["py-inspect heap", "py-inspect status", "print $_py_type($sp)", "print 40+2"],
+                            "-p", str(program.pid))
+        for answer in result.answers[:3]:
+            self.assertRegex(answer, "(?i)no (known )?(python|runtime)")
+        self.assertEqual(result.answers[3], "$1 = 42\n")
+
+    def test_several_inferiors(self):
+        folders = [os.path.join(self.folder, name) for name in "ab"]
+        for folder in folders:
+            os.mkdir(folder)
+        programs = [Heap(self, self.python, folder) for folder in folders]
+        result = self.batch(COUNT_OPENED + [
+            "attach %d" % programs[0].pid, "add-inferior", "inferior 2", "attach %d" % programs[1].pid,
+            OBJECTS, "inferior 1", OBJECTS, "inferior 2", OBJECTS, OPENED])
+        for number, program in ((7, programs[1]), (9, programs[0]), (11, programs[1])):
+            self.check_objects(program.record, result.rows(number))
+        self.assertEqual(result.answers[12], "2\n")
+
+    def test_running_process(self):
+        program = self.heap()
+        commands = ["set non-stop on", "attach %d" % program.pid, "py-inspect heap", "continue &", "py-inspect heap",
+                    "set py-inspect no-stop on", "show py-inspect no-stop", OBJECTS, "set py-inspect no-stop off",
+                    "py-inspect heap"]
+        result = self.batch(commands)
+        self.assertRegex(result.answers[4], "^The process is running.")
+        self.assertIn("no-stop on", result.answers[4])
+        self.assertIn(": on.", result.answers[6])
+        self.check_objects(program.record, result.rows(7))
+        self.assertRegex(result.answers[9], "^The process is running.")
+
+
+class Expressions(Case):
+    # Calls labs(), an ordinary function of libc, with an object; then again with another.
+    CALLS = """
+        import ctypes, sys
+        class Thing: pass
+        labs = ctypes.CDLL(None).labs
+        thing = Thing()
+        open(sys.argv[1], "w").write("%d %d" % (id(thing), id(sys)))
+        labs(ctypes.py_object(thing))
+        labs(ctypes.py_object(sys))
+    """
+
+    def test_register(self):
+        path = os.path.join(self.folder, "ids")
+        command = self.python.command("-I", "-c", source(self.CALLS), path)
+        show = "py-inspect object $rdi --format=jsonl"
+        result = self.batch(["set breakpoint pending on", "break labs", "run", show, "continue", show, "kill"],
+                            "--args", *command)
+        with open(path, encoding="ascii") as file:
+            thing, module = map(int, file.read().split())
+        self.assertEqual(result.rows(3)[0]["address"], hex(thing))
+        self.assertEqual(result.rows(3)[0]["type"], "__main__.Thing")
+        self.assertEqual(result.rows(5)[0]["address"], hex(module))
+        self.assertEqual(result.rows(5)[0]["type"], "module")
+
+    def test_expressions(self):
+        program = self.heap()
+        address, size, _, type_name, _, length, _ = program.record.samples[0]
+        self.assertEqual((type_name, length), ("list", 4300))
+        first = program.record.samples[1][0]
+        show = "py-inspect object --format=jsonl "
+        expressions = {
+            hex(address): address,
+            str(address): address,
+            "%d + 8 - 8" % address: address,
+            '"%d - 0"' % address: address,
+            "(char *) %d" % address: address,
+            "$list": address,
+            "*(char (*)[16]) %d" % address: address,
+            "**(long **) (%d + 24)" % address: None,
+            "*(long *) *(long *) (%d + 24)" % address: first,
+        }
+        commands = ["set $list = (void *) %d" % address] + [show + each for each in expressions]
+        result = self.batch(commands, "-p", str(program.pid))
+        for number, (expression, expected) in enumerate(expressions.items(), 1):
+            if expected is not None:
+                self.assertEqual([row["address"] for row in result.rows(number)], [hex(expected)], expression)
+        self.assertEqual(result.rows(1)[0]["size"], size)
+        self.assertEqual(result.rows(1)[0]["type"], "list")
+
+    def test_not_an_address(self):
+        program = self.heap()
+        result = self.batch(["py-inspect object nosuchsymbol", "py-inspect object 1.5", "py-inspect object 1 +",
+                             "py-inspect object *(long *) 8", "py-inspect object 8", "py-inspect object $void",
+                             "print $_py_type(1.5)", "print 40+2"], "-p", str(program.pid))
+        for answer, expected in zip(result.answers, ('No symbol "nosuchsymbol"', "not an address",
+                                                     "A syntax error in expression", "Cannot access memory", "0x8",
+                                                     "not an address", "not an address", "\\$1 = 42")):
+            self.assertRegex(answer, expected)
+        self.assertNotIn("Python Exception", result.output)
+
+    def test_symbols(self):
+        program = self.heap()
+        none = next(sample for sample in program.record.samples if sample[3] == "NoneType")
+        result = self.batch(["py-inspect object --format=jsonl &_Py_NoneStruct",
+                             "py-inspect object --format=jsonl _Py_NoneStruct"], "-p", str(program.pid))
+        for number in (0, 1):
+            row, = result.rows(number)
+            self.assertEqual((row["address"], row["type"], row["value"]), (hex(none[0]), "NoneType", "None"))
+
+    def test_members_with_debug_information(self):
+        usable, _ = interpreters.find_all()
+        interpreter = next((each for each in usable if each.dwarf and each.hexversion >= 0x03080000), None)
+        if interpreter is None:
+            self.skipTest("no interpreter with debug information is here")
+        program = self.heap(interpreter)
+        address, _, _, type_name, *_ = program.record.samples[1]
+        self.assertEqual(type_name, "__main__.Plain")
+        result = self.batch(["set $o = (PyObject *) %d" % address,
+                             "py-inspect object --format=jsonl $o->ob_type",
+                             "py-inspect object --format=jsonl *$o",
+                             "complete py-inspect object $o->ob_ty"], "-p", str(program.pid))
+        row, = result.rows(1)
+        self.assertEqual(row["type"], "type")
+        self.assertIn("Plain", row["value"])
+        self.assertEqual(result.rows(2)[0]["address"], hex(address))
+        self.assertIn("$o->ob_type", result.answers[3])
+
+
+class Functions(Case):
+    def test_functions(self):
+        program = self.heap()
+        samples = program.record.samples
+        functions = ("type", "size", "refcount", "generation")
+        commands = ["print $_py_%s(%d)" % (function, sample[0]) for sample in samples for function in functions]
+        result = self.batch(COUNT_OPENED + commands + [OPENED], "-p", str(program.pid))
+        answers = [answer.split(" = ", 1)[1].rstrip("\n") for answer in result.answers[3:-1]]
+        self.assertEqual(len(answers), len(samples) * len(functions))
+        for number, (address, size, refcount, type_name, tracked, _, _) in enumerate(samples):
+            said = answers[number * len(functions):(number + 1) * len(functions)]
+            self.assertEqual(said[0], '"%s"' % type_name)
+            self.assertEqual(said[1], str(size), type_name)
+            # what the interpreter shares has as many references as it happens to have
+            if refcount == -1:
+                self.assertEqual(said[2], "void", type_name)
+            elif tracked:
+                self.assertEqual(said[2], str(refcount), type_name)
+            if tracked:
+                self.assertEqual(said[3], str(program.record.objects[address][0]), type_name)
+            else:
+                self.assertEqual(said[3], "void", type_name)
+        self.assertEqual(result.answers[-1], "1\n")
+
+    def test_values(self):
+        program = self.heap()
+        plain = [sample for sample in program.record.samples if sample[6] is not None]
+        self.assertGreater(len(plain), 6)
+        result = self.batch(["output $_py_value(%d)" % sample[0] for sample in plain], "-p", str(program.pid))
+        for sample, answer in zip(plain, result.answers):
+            said = answer.rstrip("\n")
+            said = re.sub(r'\\([0-7]{3}|.)', lambda m: chr(int(m[1], 8)) if len(m[1]) == 3 else m[1], said[1:-1])
+            said = said.encode("latin-1", "ignore").decode("utf-8") if all(ord(c) < 256 for c in said) else said
+            self.assertEqual(said, sample[6])
+
+    def test_in_expressions(self):
+        program = self.heap()
+        address, size, *_ = program.record.samples[0]
+        result = self.batch(["print $_py_size(%d) * 2" % address,
+                             'print $_streq($_py_type(%d), "list")' % address,
+                             "if $_py_size(%d) > %d\necho larger\\n\nelse\necho not larger\\n\nend" % (address, size),
+                             "print $_py_type(8)", "print 40+2"], "-p", str(program.pid))
+        self.assertEqual(result.answers[0], "$1 = %d\n" % (size * 2))
+        self.assertEqual(result.answers[1], "$2 = 1\n")
+        self.assertIn("0x8", result.answers[3])
+        self.assertEqual(result.answers[4], "$3 = 42\n")
+
+    def test_help(self):
+        answer, = self.batch(["help function"]).answers
+        for function in ("type", "size", "refcount", "generation", "value"):
+            self.assertRegex(answer, r"function _py_%s -- .*\." % function)
+
+
+class Caching(Case):
+    # Makes more objects of its own class each time and stops for the debugger.
+    GROWS = """
+        import os, signal
+        class Grown: pass
+        keep = []
+        for number in (1000, 3000, 6000):
+            while len(keep) < number:
+                keep.append(Grown())
+            os.kill(os.getpid(), signal.SIGTRAP)
+    """
+
+    def grown(self, result, number):
+        """How many objects of the class the answer to py-inspect heap has."""
+        return next((row["count"] for row in result.rows(number) if row["type"] == "__main__.Grown"), 0)
+
+    def test_until_it_runs(self):
+        command = self.python.command("-I", "-c", source(self.GROWS))
+        heap = "py-inspect heap --format=jsonl"
+        result = self.batch(COUNT_OPENED + ["handle SIGTRAP nopass", "run", heap, "py-inspect gc", OPENED,
+                            "continue", heap, heap, OPENED, "continue", heap, "next", heap, OPENED, "kill", heap,
+                            "print 40+2"], "--args", *command)
+        self.assertEqual([self.grown(result, number) for number in (5, 9, 10, 13)], [1000, 3000, 3000, 6000])
+        self.assertEqual([result.answers[number] for number in (7, 11)], ["1\n", "2\n"])
+        self.assertIn("nothing to inspect", result.answers[18])
+        self.assertEqual(result.answers[19], "$1 = 42\n")
+
+    def test_remote_until_it_runs(self):
+        command = " ".join(map(self.quoted, self.python.command("-I", self.script())))
+        heap = "py-inspect heap --format=jsonl"
+        result = self.batch(COUNT_OPENED + ["handle SIGTRAP nopass", "target remote | %s --once - %s" %
+                            (" ".join(GDBSERVER), command), "continue", heap, heap, "continue", heap, OPENED,
+                            "disconnect", heap])
+        self.assertEqual([self.grown(result, number) for number in (6, 7, 9)], [1000, 1000, 3000])
+        self.assertEqual(result.answers[10], "2\n")
+        self.assertIn("nothing to inspect", result.answers[12])
+
+    def quoted(self, word):
+        return "'%s'" % word
+
+    def script(self):
+        path = os.path.join(self.folder, "grows.py")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(source(self.GROWS))
+        return path
+
+    def test_until_memory_is_changed(self):
+        program = self.heap()
+        address = program.record.samples[1][0]
+        show = "py-inspect object --format=jsonl %d" % address
+        counter = "*(long *) %d" % address
+        result = self.batch(COUNT_OPENED + [show, "set var %s = %s + 5" % (counter, counter), show, OPENED,
+                            "set var %s = %s - 5" % (counter, counter), show], "-p", str(program.pid))
+        before, changed, after = (result.rows(number)[0]["refcount"] for number in (3, 5, 8))
+        self.assertEqual((changed, after), (before + 5, before))
+        self.assertEqual(result.answers[6], "2\n")
+
+    def test_core_stays_while_another_inferior_runs(self):
+        program = self.heap()
+        core = os.path.join(self.folder, "core")
+        self.batch(["gcore " + core], "-p", str(program.pid))
+        result = self.batch(COUNT_OPENED + ["core-file " + core, "py-inspect gc", "add-inferior -no-connection",
+                            "inferior 2", "file /bin/true", "run", "inferior 1", "py-inspect gc", OPENED,
+                            "core-file", "py-inspect gc"])
+        self.assertEqual(result.answers[4], result.answers[10])
+        self.assertEqual(result.answers[11], "1\n")
+        self.assertIn("nothing to inspect", result.answers[13])
+
+
+class MachineInterface(Case):
+    def simple(self, value):
+        """JSON's @value as the documentation of the GDB/MI commands says it looks there."""
+        if isinstance(value, dict):
+            return {key: self.simple(item) for key, item in value.items() if item is not None}
+        if isinstance(value, list):
+            return [self.simple(item) for item in value]
+        return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+    def test_same_as_json(self):
+        program = self.heap()
+        core = os.path.join(self.folder, "core")
+        self.batch(["gcore " + core], "-p", str(program.pid))
+        mi = Mi(self)
+        self.assertEqual(mi.command("-interpreter-exec console \"core-file %s\"" % core)[0], "done")
+        for verb in VERBS[:-1]:
+            kind, values = mi.command("-py-inspect-%s --limit=20" % verb if verb != "status" else "-py-inspect-status")
+            self.assertEqual(kind, "done")
+            arguments = [verb, core, "--format=json"] + (["--limit=20"] if verb != "status" else [])
+            self.assertEqual(values, self.simple(json.loads(shell(*arguments))))
+        for address, size, _, type_name, *_ in program.record.samples:
+            kind, values = mi.command('-py-inspect-object "%d + 0"' % address)
+            self.assertEqual(kind, "done")
+            row, = values["rows"]
+            self.assertEqual((row["address"], row["type"], row["size"]), (hex(address), type_name, str(size)))
+
+    def test_live_objects(self):
+        program = self.heap()
+        mi = Mi(self, "-p", str(program.pid))
+        kind, values = mi.command("-py-inspect-objects")
+        self.assertEqual(kind, "done")
+        self.assertEqual({int(row["address"], 16) for row in values["rows"]}, set(program.record.objects))
+        self.assertEqual(values["complete"], "true")
+
+    def test_errors(self):
+        mi = Mi(self)
+        kind, values = mi.command("-py-inspect-heap")
+        self.assertEqual(kind, "error")
+        self.assertIn("nothing to inspect", values["msg"])
+        program = self.heap()
+        mi.command("-target-attach %d" % program.pid)
+        for command, message in (("-py-inspect-heap --nosuch", "--nosuch"), ("-py-inspect-object nosuch", "nosuch"),
+                                 ("-py-inspect-object 8", "0x8"), ("-py-inspect-heap --format=csv", "--format")):
+            kind, values = mi.command(command)
+            self.assertEqual(kind, "error", command)
+            self.assertIn(message, values["msg"])
+        self.assertEqual(mi.command("-data-evaluate-expression 40+2"), ("done", {"value": "42"}))
+        for verb in VERBS:
+            kind, values = mi.command("-info-gdb-mi-command py-inspect-" + verb)
+            self.assertEqual(values, {"command": {"exists": "true"}})
+
+    def test_console_in_mi(self):
+        program = self.heap()
+        mi = Mi(self, "-p", str(program.pid))
+        self.assertEqual(mi.command('-interpreter-exec console "py-inspect heap"')[0], "done")
+        kind, values = mi.command('-interpreter-exec console "py-inspect heap --nosuch"')
+        self.assertEqual(kind, "error")
+        self.assertIn("--nosuch", values["msg"])
+
+
+class Interrupts(Case):
+    MANY = """
+        import os, signal, sys, gc
+        gc.disable()
+        keep = [[] for _ in range(%(count)d)]
+        os.write(1, b"ready\\n")
+        signal.pause()
+    """
+
+    def many(self, count):
+        command = self.python.command("-I", "-c", source(self.MANY, count=count))
+        return Program(self, command, env=self.python.env())
+
+    def counted(self, gdb, count):
+        """gdb is as useful as ever."""
+        self.assertIn("= 42", gdb.command("print 40+2"))
+        answer = gdb.command("py-inspect heap --format=jsonl")
+        lists = next(json.loads(line) for line in answer.splitlines() if '"list"' in line)
+        self.assertGreaterEqual(lists["count"], count)
+        self.assertLess(lists["count"], count + 5000)
+
+    def test_while_it_prints(self):
+        count = 400000
+        program = self.many(count)
+        gdb = Terminal(self, "-p", str(program.pid))
+        gdb.send("py-inspect objects --format=jsonl\n")
+        gdb.expect("address")
+        gdb.send("\x03")
+        printed = gdb.expect("Quit")
+        self.assertLess(printed.count("\n"), count)
+        gdb.expect(gdb.PROMPT)
+        self.counted(gdb, count)
+
+    def test_while_it_reads(self):
+        count = 1000000
+        program = self.many(count)
+        gdb = Terminal(self)
+        gdb.command("target remote | %s --once --attach - %d" % (" ".join(GDBSERVER), program.pid))
+        for pause in (0.05, 0.3, 0.6):
+            gdb.send("py-inspect heap\n")
+            gdb.expect("\n")
+            time.sleep(pause)
+            gdb.send("\x03")
+            printed = gdb.expect(gdb.PROMPT)
+            self.assertIn("Quit", printed, "after %s s" % pause)
+        self.counted(gdb, count)
+
+    def test_signal_of_another_process(self):
+        count = 1000000
+        program = self.many(count)
+        gdb = Terminal(self, "-p", str(program.pid))
+        gdb.send("py-inspect objects --format=csv\n")
+        gdb.expect("address")
+        os.kill(gdb.process.pid, signal.SIGINT)
+        gdb.expect("Quit")
+        gdb.expect(gdb.PROMPT)
+        self.counted(gdb, count)
+
+    def test_pager(self):
+        program = self.heap()
+        gdb = Terminal(self, "-p", str(program.pid))
+        gdb.command("set pagination on")
+        gdb.command("set height 12")
+        gdb.send("py-inspect objects --format=csv\n")
+        gdb.expect("--Type <RET>")
+        gdb.send("q\n")
+        printed = gdb.expect(gdb.PROMPT)
+        self.assertIn("Quit", printed)
+        gdb.command("set height 0")
+        answer = gdb.command("py-inspect objects --format=csv")
+        self.assertEqual(len(re.findall("(?m)^0x", answer)), len(program.record.objects))
+
+    def test_ctrl_c_still_interrupts_the_program(self):
+        program = self.heap()
+        gdb = Terminal(self, "-p", str(program.pid))
+        gdb.command("py-inspect heap")
+        gdb.send("continue\n")
+        gdb.expect("Continuing.")
+        time.sleep(0.5)
+        gdb.send("\x03")
+        gdb.expect("SIGINT")
+        gdb.expect(gdb.PROMPT)
+        answer = gdb.command(OBJECTS)
+        rows = [json.loads(line) for line in answer.splitlines() if line.startswith("{")]
+        self.check_objects(program.record, rows)
+
+
+class Screen(Case):
+    def test_pipe_has_no_escapes(self):
+        program = self.heap()
+        gdb = Terminal(self, "-p", str(program.pid))
+        path = os.path.join(self.folder, "piped")
+        gdb.command("pipe py-inspect heap | cat >%s" % path)
+        with open(path, "rb") as file:
+            piped = file.read()
+        self.assertIn(b"list", piped)
+        self.assertNotIn(b"\x1b", piped)
+        gdb.command("set style enabled off")
+        self.assertNotIn("\x1b[3", gdb.command("py-inspect heap"))
+
+    def test_width(self):
+        program = self.heap()
+        gdb = Terminal(self, "-p", str(program.pid))
+        gdb.command("set style enabled off")
+        gdb.command("set width 50")
+        for line in gdb.command("py-inspect heap").splitlines():
+            self.assertLessEqual(len(re.sub("\x1b\\[[?0-9]*[a-zA-Z]", "", line).rstrip()), 50, line)
+
+    def test_text_that_the_character_set_lacks(self):
+        program = self.heap()
+        sample = next(sample for sample in program.record.samples if sample[6] and "\\u" in ascii(sample[6]).lower())
+        result = self.batch(["py-inspect object %d" % sample[0], "print 40+2"], "-p", str(program.pid),
+                            env=environment(LC_ALL="C", PYTHONCOERCECLOCALE="0"))
+        self.assertIn("\\xe4", result.answers[0])
+        self.assertEqual(result.answers[1], "$1 = 42\n")
+
+
+class CountingResult(unittest.TextTestResult):
+    passed = 0
+
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        self.passed += 1
+
+
+def main():
+    for program in (GDB, GDBSERVER):
+        if not shutil.which(program[0]):
+            print("%s is not installed: nothing is tested\n0 passed, 0 failed, 1 skipped" % program[0])
+            return 0
+    for path in (LIBRARY, PY_INSPECT):
+        if not os.path.exists(path):
+            print("there is no %s: build first, or set BUILD\n0 passed, 1 failed, 0 skipped" % path)
+            return 1
+    program = unittest.main(testRunner=unittest.TextTestRunner(stream=sys.stdout, resultclass=CountingResult, verbosity=2),
+                            exit=False)
+    result = program.result
+    failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
+    print("%d passed, %d failed, %d skipped" % (result.passed, failed, len(result.skipped)))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
