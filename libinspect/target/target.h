@@ -26,6 +26,16 @@ enum target_kind {
 	TARGET_DEBUGGER,
 };
 
+/* Why a segment has no bytes. */
+enum segment_loss {
+	SEGMENT_WHOLE,      /* it has them */
+	SEGMENT_LEFT_OUT,   /* whoever wrote the core did not put them in */
+	SEGMENT_CUT_OFF,    /* the core file ends before them */
+	SEGMENT_IN_FILE,    /* they are in a file that we do not have or do not use; see the image */
+	SEGMENT_SHARED,     /* shared memory, too much to be copied */
+	SEGMENT_UNREADABLE, /* the process may not read them, or we may not */
+};
+
 /* A run of addresses whose bytes all come from one place. Segments are sorted and do not overlap. */
 struct target_segment {
 	uint64_t start, end; /* [start, end) */
@@ -34,6 +44,7 @@ struct target_segment {
 	/* The image or file that is mapped here: an index into the images, or -1. */
 	int32_t image;
 	bool readable, writable, executable;
+	uint8_t loss; /* enum segment_loss */
 };
 
 enum image_state {
@@ -107,6 +118,9 @@ static inline const void *target_map(struct inspect_target *target, uint64_t add
  * whether the address is unmapped, was left out of the core, or is in a file that is missing. */
 struct inspect_error *target_read(struct inspect_target *target, uint64_t address, void *buffer,
 				  size_t size) __attribute__((warn_unused_result));
+
+/* The segment that has @address in it, or NULL. A debugger's target has no segments. */
+const struct target_segment *target_segment_at(struct inspect_target *target, uint64_t address);
 
 /* Is the whole range [@address, @address + @size) readable? */
 bool target_has(struct inspect_target *target, uint64_t address, uint64_t size);
