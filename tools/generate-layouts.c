@@ -2,7 +2,7 @@
 /*
  * generate-layouts.c - prints the fields of layout.def as the debug information of ELF files has them.
  *
- *     generate-layouts FILE...              "name value" for each field; the first file that has it counts
+ *     generate-layouts FILE...              "name value" for each field; files that disagree are an error
  *     generate-layouts --objects FILE...    "name offset" for each field of a struct that begins with a PyObject
  *     generate-layouts --fields             "name<TAB>types" for each field
  *
@@ -33,6 +33,22 @@ Elf *image_debug_elf(struct inspect_target *target, struct target_image *image)
 /* How CPython's structs begin that begin with a PyObject. */
 static const char object_members[] = "ob_base|dict.ob_base|od_dict.ob_base|ht_type.ob_base";
 
+/* Takes the values that one file has over to @values. */
+static bool merge(const char *path, const struct layout_field *fields, const int32_t *found, int32_t *values)
+{
+	for (unsigned int i = 0; i < layout_field_count; i++) {
+		if (found[i] == LAYOUT_ABSENT)
+			continue;
+		if (values[i] != LAYOUT_ABSENT && values[i] != found[i]) {
+			fprintf(stderr, "%s: %s is %d, but %d in a file before it\n", path, fields[i].name, found[i],
+				values[i]);
+			return false;
+		}
+		values[i] = found[i];
+	}
+	return true;
+}
+
 static bool add_file(const char *path, const struct layout_field *fields, int32_t *values)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -45,12 +61,15 @@ static bool add_file(const char *path, const struct layout_field *fields, int32_
 	if (!elf || elf_kind(elf) != ELF_K_ELF) {
 		fprintf(stderr, "%s: not an ELF file\n", path);
 	} else {
-		unsigned int found;
+		int32_t found[layout_field_count];
+		unsigned int found_count;
+		for (unsigned int i = 0; i < layout_field_count; i++)
+			found[i] = LAYOUT_ABSENT;
 		struct inspect_error *error INSPECT_ERROR_AUTO =
-			layout_fields_from_elf(elf, fields, layout_field_count, values, &found);
+			layout_fields_from_elf(elf, fields, layout_field_count, found, &found_count);
 		if (error)
 			fprintf(stderr, "%s: %s\n", path, inspect_error_message(error));
-		fine = !error;
+		fine = !error && merge(path, fields, found, values);
 	}
 	elf_end(elf);
 	close(fd);

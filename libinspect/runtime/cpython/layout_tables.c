@@ -9,6 +9,7 @@
 #include "runtime/cpython/layout.h"
 
 #include <elf.h>
+#include <stddef.h>
 
 #define AT(field, value) { offsetof(struct layout, field) / sizeof(int32_t), value }
 
@@ -189,6 +190,131 @@ static const struct layout_change python_3_6_15[] = {
 	AT(size_of_node, 40),
 };
 
+/* pyenv 3.6.15 (headers with Py_DEBUG): differs from python_3_6_15 */
+static const struct layout_change python_3_6_15_debug[] = {
+	AT(object_refcnt, 16),
+	AT(object_type, 24),
+	AT(size_of_object, 32),
+	AT(var_size, 32),
+	AT(size_of_var, 40),
+	AT(type_name, 40),
+	AT(type_basicsize, 48),
+	AT(type_itemsize, 56),
+	AT(type_flags, 184),
+	AT(type_base, 272),
+	AT(type_dict, 280),
+	AT(type_mro, 360),
+	AT(type_subclasses, 376),
+	AT(type_dictoffset, 304),
+	AT(type_is_gc, 344),
+	AT(type_traverse, 200),
+	AT(size_of_type, 416),
+	AT(heaptype_name, 848),
+	AT(heaptype_qualname, 864),
+	AT(heaptype_cached_keys, 872),
+	AT(size_of_heaptype, 880),
+	AT(dict_used, 32),
+	AT(dict_keys, 48),
+	AT(dict_values, 56),
+	AT(size_of_dict, 64),
+	AT(str_length, 32),
+	AT(str_state, 48),
+	AT(str_wstr, 56),
+	AT(size_of_str_ascii, 64),
+	AT(str_utf8_length, 64),
+	AT(str_utf8, 72),
+	AT(str_wstr_length, 80),
+	AT(size_of_str_compact, 88),
+	AT(str_data, 88),
+	AT(size_of_str, 96),
+	AT(bytes_data, 48),
+	AT(size_of_bytes, 56),
+	AT(bytearray_alloc, 40),
+	AT(bytearray_start, 56),
+	AT(size_of_bytearray, 72),
+	AT(int_digits, 40),
+	AT(size_of_int, 48),
+	AT(float_value, 32),
+	AT(size_of_float, 40),
+	AT(complex_value, 32),
+	AT(list_items, 40),
+	AT(list_allocated, 48),
+	AT(size_of_list, 56),
+	AT(tuple_items, 40),
+	AT(size_of_tuple, 48),
+	AT(set_fill, 32),
+	AT(set_used, 40),
+	AT(set_mask, 48),
+	AT(set_table, 56),
+	AT(set_smalltable, 80),
+	AT(size_of_set, 216),
+	AT(odict_fast_nodes_size, 88),
+	AT(odict_first, 64),
+	AT(deque_maxlen, 80),
+	AT(function_name, 80),
+	AT(function_qualname, 120),
+	AT(function_module, 104),
+	AT(function_code, 32),
+	AT(method_function, 32),
+	AT(method_self, 40),
+	AT(builtin_method_def, 32),
+	AT(builtin_self, 40),
+	AT(builtin_module, 48),
+	AT(module_dict, 32),
+	AT(module_name, 64),
+	AT(code_name, 120),
+	AT(code_filename, 112),
+	AT(code_firstlineno, 52),
+	AT(cell_contents, 32),
+	AT(weakref_object, 32),
+	AT(descriptor_type, 32),
+	AT(descriptor_name, 40),
+	AT(generator_qualname, 72),
+	AT(code_extra, 152),
+	AT(code_bytecode, 56),
+	AT(code_cell2arg, 104),
+	AT(code_cellvars, 96),
+	AT(code_freevars, 88),
+	AT(code_nlocals, 40),
+	AT(code_stacksize, 44),
+	AT(size_of_code, 160),
+	AT(frame_code, 48),
+	AT(size_of_frame, 400),
+	AT(generator_code, 48),
+	AT(size_of_generator, 80),
+	AT(deque_leftindex, 56),
+	AT(product_pools, 32),
+	AT(combinations_r, 56),
+	AT(combinations_with_replacement_r, 56),
+	AT(permutations_pool, 32),
+	AT(permutations_r, 64),
+	AT(bytesio_buffer, 32),
+	AT(buffered_buffer, 72),
+	AT(buffered_buffer_size, 136),
+	AT(array_allocated, 48),
+	AT(array_descriptor, 56),
+	AT(struct_codes, 48),
+	AT(struct_length, 40),
+	AT(pickler_memo, 32),
+	AT(pickler_output_buffer, 72),
+	AT(unpickler_memo, 40),
+	AT(unpickler_memo_size, 48),
+	AT(unpickler_marks, 240),
+	AT(unpickler_marks_size, 256),
+	AT(unpickler_input_line, 168),
+	AT(unpickler_encoding, 224),
+	AT(unpickler_errors, 232),
+	AT(element_extra, 56),
+	AT(decimal_flags, 40),
+	AT(decimal_allocated, 72),
+	AT(stginfo_length, 80),
+	AT(stginfo_format, 184),
+	AT(stginfo_ndim, 192),
+	AT(stginfo_elements, 104),
+	AT(size_of_stgdict, 208),
+	AT(st_node, 32),
+};
+
 /* pyenv 3.7.16: differs from python_3_6_15 */
 static const struct layout_change python_3_7_16[] = {
 	AT(runtime_interpreters_head, 24),
@@ -214,6 +340,33 @@ static const struct layout_change python_3_7_16[] = {
 	AT(size_of_gc, 352),
 	AT(size_of_frame, 368),
 	AT(size_of_generator, 96),
+};
+
+/* pyenv 3.7.16 (headers with Py_DEBUG): differs from python_3_6_15_debug */
+static const struct layout_change python_3_7_16_debug[] = {
+	AT(runtime_interpreters_head, 24),
+	AT(runtime_interpreters_main, 32),
+	AT(runtime_gc, 320),
+	AT(size_of_runtime, 1520),
+	AT(interpreter_id, 16),
+	AT(interpreter_modules, 40),
+	AT(interpreter_sysdict, 56),
+	AT(interpreter_builtins, 64),
+	AT(size_of_interpreter, 2568),
+	AT(thread_id, 176),
+	AT(size_of_thread, 280),
+	AT(gc_enabled, 12),
+	AT(gc_debug, 16),
+	AT(gc_generations, 32),
+	AT(gc_generation0, 176),
+	AT(gc_permanent, 192),
+	AT(gc_stats, 240),
+	AT(gc_collecting, 312),
+	AT(gc_garbage, 320),
+	AT(gc_callbacks, 328),
+	AT(size_of_gc, 352),
+	AT(size_of_frame, 384),
+	AT(size_of_generator, 112),
 };
 
 /* pyenv 3.8.18: differs from python_3_7_16 */
@@ -267,6 +420,10 @@ static const struct layout_change python_3_8_18[] = {
 	AT(size_of_node, 48),
 };
 
+/* pyenv 3.8.18 (headers with Py_DEBUG): differs from python_3_8_18 */
+static const struct layout_change python_3_8_18_debug[] = {
+};
+
 /* pyenv 3.9.18: differs from python_3_8_18 */
 static const struct layout_change python_3_9_18[] = {
 	AT(size_of_type, 408),
@@ -281,6 +438,10 @@ static const struct layout_change python_3_9_18[] = {
 	AT(interpreter_sysdict, 872),
 	AT(interpreter_builtins, 880),
 	AT(size_of_interpreter, 5656),
+};
+
+/* pyenv 3.9.18 (headers with Py_DEBUG): differs from python_3_9_18 */
+static const struct layout_change python_3_9_18_debug[] = {
 };
 
 /* pyenv 3.10.13: differs from python_3_9_18 */
@@ -305,6 +466,10 @@ static const struct layout_change python_3_10_13[] = {
 	AT(node_child_count, LAYOUT_ABSENT),
 	AT(node_children, LAYOUT_ABSENT),
 	AT(size_of_node, LAYOUT_ABSENT),
+};
+
+/* pyenv 3.10.13 (headers with Py_DEBUG): differs from python_3_10_13 */
+static const struct layout_change python_3_10_13_debug[] = {
 };
 
 /* pyenv 3.11.7: differs from python_3_10_13 */
@@ -364,6 +529,10 @@ static const struct layout_change python_3_11_7[] = {
 	AT(generator_frame, 80),
 };
 
+/* pyenv 3.11.7 (headers with Py_DEBUG): differs from python_3_11_7 */
+static const struct layout_change python_3_11_7_debug[] = {
+};
+
 /* pyenv 3.12.1: differs from python_3_11_7 */
 static const struct layout_change python_3_12_1[] = {
 	AT(size_of_type, 416),
@@ -405,6 +574,13 @@ static const struct layout_change python_3_12_1[] = {
 	AT(generator_code, LAYOUT_ABSENT),
 	AT(generator_frame, 72),
 	AT(size_of_generator, 80),
+};
+
+/* pyenv 3.12.1 (headers with Py_DEBUG): differs from python_3_12_1 */
+static const struct layout_change python_3_12_1_debug[] = {
+	AT(size_of_runtime, 475960),
+	AT(size_of_interpreter, 383568),
+	AT(interpreter_static_types, 373720),
 };
 
 /* pyenv 3.13.0: differs from python_3_12_1 */
@@ -498,39 +674,64 @@ static const struct layout_change python_3_13_0[] = {
 	AT(published_interpreter_frame_localsplus, 256),
 };
 
+/* pyenv 3.13.0 (headers with Py_DEBUG): differs from python_3_13_0 */
+static const struct layout_change python_3_13_0_debug[] = {
+	AT(size_of_runtime, 299336),
+	AT(size_of_interpreter, 194984),
+	AT(interpreter_static_types, 182984),
+	AT(interpreter_static_types_end, 192584),
+	AT(interpreter_extension_types, 192600),
+};
+
 const struct layout_table layout_tables[] = {
-	/* python_3_6_15 */
 	{ 0x03060ff0, 0x03060ff0, LAYOUT_RELEASE, EM_X86_64,
 	  "pyenv 3.6.15",
 	  -1, python_3_6_15, sizeof(python_3_6_15) / sizeof(python_3_6_15[0]) },
-	/* python_3_7_16 */
+	{ 0x03060ff0, 0x03060ff0, LAYOUT_DEBUG, EM_X86_64,
+	  "pyenv 3.6.15 (headers with Py_DEBUG)",
+	  0, python_3_6_15_debug, sizeof(python_3_6_15_debug) / sizeof(python_3_6_15_debug[0]) },
 	{ 0x030710f0, 0x030710f0, LAYOUT_RELEASE, EM_X86_64,
 	  "pyenv 3.7.16",
 	  0, python_3_7_16, sizeof(python_3_7_16) / sizeof(python_3_7_16[0]) },
-	/* python_3_8_18 */
+	{ 0x030710f0, 0x030710f0, LAYOUT_DEBUG, EM_X86_64,
+	  "pyenv 3.7.16 (headers with Py_DEBUG)",
+	  1, python_3_7_16_debug, sizeof(python_3_7_16_debug) / sizeof(python_3_7_16_debug[0]) },
 	{ 0x030812f0, 0x030812f0, LAYOUT_RELEASE, EM_X86_64,
 	  "pyenv 3.8.18",
-	  1, python_3_8_18, sizeof(python_3_8_18) / sizeof(python_3_8_18[0]) },
-	/* python_3_9_18 */
+	  2, python_3_8_18, sizeof(python_3_8_18) / sizeof(python_3_8_18[0]) },
+	{ 0x030812f0, 0x030812f0, LAYOUT_DEBUG, EM_X86_64,
+	  "pyenv 3.8.18 (headers with Py_DEBUG)",
+	  4, python_3_8_18_debug, sizeof(python_3_8_18_debug) / sizeof(python_3_8_18_debug[0]) },
 	{ 0x030912f0, 0x030912f0, LAYOUT_RELEASE, EM_X86_64,
 	  "pyenv 3.9.18",
-	  2, python_3_9_18, sizeof(python_3_9_18) / sizeof(python_3_9_18[0]) },
-	/* python_3_10_13 */
+	  4, python_3_9_18, sizeof(python_3_9_18) / sizeof(python_3_9_18[0]) },
+	{ 0x030912f0, 0x030912f0, LAYOUT_DEBUG, EM_X86_64,
+	  "pyenv 3.9.18 (headers with Py_DEBUG)",
+	  6, python_3_9_18_debug, sizeof(python_3_9_18_debug) / sizeof(python_3_9_18_debug[0]) },
 	{ 0x030a0df0, 0x030a0df0, LAYOUT_RELEASE, EM_X86_64,
 	  "pyenv 3.10.13",
-	  3, python_3_10_13, sizeof(python_3_10_13) / sizeof(python_3_10_13[0]) },
-	/* python_3_11_7 */
+	  6, python_3_10_13, sizeof(python_3_10_13) / sizeof(python_3_10_13[0]) },
+	{ 0x030a0df0, 0x030a0df0, LAYOUT_DEBUG, EM_X86_64,
+	  "pyenv 3.10.13 (headers with Py_DEBUG)",
+	  8, python_3_10_13_debug, sizeof(python_3_10_13_debug) / sizeof(python_3_10_13_debug[0]) },
 	{ 0x030b07f0, 0x030b07f0, LAYOUT_RELEASE, EM_X86_64,
 	  "pyenv 3.11.7",
-	  4, python_3_11_7, sizeof(python_3_11_7) / sizeof(python_3_11_7[0]) },
-	/* python_3_12_1 */
+	  8, python_3_11_7, sizeof(python_3_11_7) / sizeof(python_3_11_7[0]) },
+	{ 0x030b07f0, 0x030b07f0, LAYOUT_DEBUG, EM_X86_64,
+	  "pyenv 3.11.7 (headers with Py_DEBUG)",
+	  10, python_3_11_7_debug, sizeof(python_3_11_7_debug) / sizeof(python_3_11_7_debug[0]) },
 	{ 0x030c01f0, 0x030c01f0, LAYOUT_RELEASE, EM_X86_64,
 	  "pyenv 3.12.1",
-	  5, python_3_12_1, sizeof(python_3_12_1) / sizeof(python_3_12_1[0]) },
-	/* python_3_13_0 */
+	  10, python_3_12_1, sizeof(python_3_12_1) / sizeof(python_3_12_1[0]) },
+	{ 0x030c01f0, 0x030c01f0, LAYOUT_DEBUG, EM_X86_64,
+	  "pyenv 3.12.1 (headers with Py_DEBUG)",
+	  12, python_3_12_1_debug, sizeof(python_3_12_1_debug) / sizeof(python_3_12_1_debug[0]) },
 	{ 0x030d00f0, 0x030d00f0, LAYOUT_RELEASE, EM_X86_64,
 	  "pyenv 3.13.0",
-	  6, python_3_13_0, sizeof(python_3_13_0) / sizeof(python_3_13_0[0]) },
+	  12, python_3_13_0, sizeof(python_3_13_0) / sizeof(python_3_13_0[0]) },
+	{ 0x030d00f0, 0x030d00f0, LAYOUT_DEBUG, EM_X86_64,
+	  "pyenv 3.13.0 (headers with Py_DEBUG)",
+	  14, python_3_13_0_debug, sizeof(python_3_13_0_debug) / sizeof(python_3_13_0_debug[0]) },
 };
 
 const unsigned int layout_table_count = sizeof(layout_tables) / sizeof(layout_tables[0]);
