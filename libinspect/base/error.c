@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 struct inspect_error {
 	enum inspect_error_kind kind;
 	char *message;
@@ -19,14 +21,17 @@ struct inspect_error inspect_error_no_memory = {
 	.message = (char *)"out of memory",
 };
 
+/* Takes @message over. What it quotes from the target is made safe to show. */
 static struct inspect_error *error_from_message(enum inspect_error_kind kind, char *message)
 {
-	struct inspect_error *error = message ? malloc(sizeof(*error)) : NULL;
+	char *safe = message ? text_safe(message) : NULL;
+	free(message);
+	struct inspect_error *error = safe ? malloc(sizeof(*error)) : NULL;
 	if (!error) {
-		free(message);
+		free(safe);
 		return &inspect_error_no_memory;
 	}
-	*error = (struct inspect_error){ .kind = kind, .message = message };
+	*error = (struct inspect_error){ .kind = kind, .message = safe };
 	return error;
 }
 

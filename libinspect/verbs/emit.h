@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * emit.h - a buffer in front of a struct inspect_output, and the spelling of values.
+ * emit.h - a buffer in front of a struct inspect_output, and the spelling of numbers.
  */
 #ifndef INSPECT_VERBS_EMIT_H
 #define INSPECT_VERBS_EMIT_H
@@ -24,17 +24,6 @@ void emit(struct emitter *emitter, const char *text, size_t size);
 void emit_text(struct emitter *emitter, const char *text);
 void emit_format(struct emitter *emitter, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void emit_flush(struct emitter *emitter);
-
-/* The code point at the start of @text and how many bytes it has; 0 bytes where @text is not UTF-8. */
-size_t utf8_decode(const char *text, uint32_t *code_ret);
-
-/* Would showing this code point do anything but show a character: control characters, those that turn the
- * direction of writing, line separators? */
-bool code_is_unsafe(uint32_t code);
-
-/* @text with everything unsafe and everything that is not UTF-8 escaped as \n, \x1b, \u202e: safe to show on
- * a terminal. The caller frees it; NULL when out of memory. */
-char *text_safe(const char *text);
 
 enum { NUMBER_TEXT_SIZE = 32 };
 

@@ -140,10 +140,6 @@ static struct inspect_error *run(struct verb_context *context)
 {
 	const struct options *given = context->options;
 	struct runtime *runtime;
-	if (!given->operand_count)
-		return inspect_error_create(INSPECT_ERROR_USAGE,
-					    "object needs the address of an object, such as 0x7f12…; `objects` "
-					    "lists those that there are");
 	struct inspect_error *error = verb_runtime(context, &runtime);
 	for (size_t i = 0; i < given->operand_count && !error; i++) {
 		uint64_t address;

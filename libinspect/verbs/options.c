@@ -92,12 +92,55 @@ static bool word_among(const char *words, const char *word)
 	}
 }
 
+/* The power of two that a unit stands for; -1 for what is no unit. */
+static int unit_shift(const char *unit)
+{
+	static const char letters[] = "kKmMgGtT";
+	if (!*unit)
+		return 0;
+	const char *letter = strchr(letters, *unit);
+	if (!letter || (unit[1] && strcmp(unit + 1, "iB") != 0 && strcmp(unit + 1, "B") != 0))
+		return -1;
+	return 10 * ((letter - letters) / 2 + 1);
+}
+
+static struct inspect_error *parse_number(const char *name, const char *argument, uint64_t *number_ret)
+{
+	bool hexadecimal = strncmp(argument, "0x", 2) == 0;
+	char *end = (char *)argument;
+	errno = 0;
+	uint64_t number = 0;
+	if (argument[0] >= '0' && argument[0] <= '9')
+		number = strtoull(argument, &end, hexadecimal ? 16 : 10);
+	int shift = end == argument ? -1 : unit_shift(end);
+	if (shift < 0)
+		return inspect_error_create(INSPECT_ERROR_USAGE,
+					    "--%s takes a number such as 4096, 0x1000 or 4k, not '%s'", name,
+					    argument);
+	if (errno || number > UINT64_MAX >> shift)
+		return inspect_error_create(INSPECT_ERROR_USAGE, "--%s: %s is too large", name, argument);
+	*number_ret = number << shift;
+	return NULL;
+}
+
+/* An option whose argument is called "N" takes a number. */
+static struct inspect_error *check_argument(const struct inspect_verb_option *option, const char *argument)
+{
+	uint64_t number;
+	if (strcmp(option->argument, "N") == 0)
+		return parse_number(option->name, argument, &number);
+	if (option->values && !word_among(option->values, argument))
+		return inspect_error_create(INSPECT_ERROR_USAGE, "--%s takes one of %s, not '%s'", option->name,
+					    option->values, argument);
+	return NULL;
+}
+
 static struct inspect_error *give(struct options *options, const struct inspect_verb_option *option,
 				  const char *argument)
 {
-	if (argument && option->values && !word_among(option->values, argument))
-		return inspect_error_create(INSPECT_ERROR_USAGE, "--%s takes one of %s, not '%s'", option->name,
-					    option->values, argument);
+	struct inspect_error *error = argument ? check_argument(option, argument) : NULL;
+	if (error)
+		return error;
 	if (!array_reserve(options->given, options->given_count, options->given_capacity))
 		return &inspect_error_no_memory;
 	options->given[options->given_count++] =
@@ -171,6 +214,10 @@ struct inspect_error *options_parse(const struct inspect_verb_info *verb, int co
 			return error;
 		i += used;
 	}
+	if (*verb->operands && !options->operand_count && !option_flag(options, "help"))
+		return inspect_error_create(INSPECT_ERROR_USAGE,
+					    "%s needs %s; `py-inspect %s --help` says more", verb->name,
+					    verb->operands, verb->name);
 	return NULL;
 }
 
@@ -207,38 +254,10 @@ bool option_flag(const struct options *options, const char *name)
 	return false;
 }
 
-/* The power of two that a unit stands for; -1 for what is no unit. */
-static int unit_shift(const char *unit)
-{
-	static const char letters[] = "kKmMgGtT";
-	if (!*unit)
-		return 0;
-	const char *letter = strchr(letters, *unit);
-	if (!letter || (unit[1] && strcmp(unit + 1, "iB") != 0 && strcmp(unit + 1, "B") != 0))
-		return -1;
-	return 10 * ((letter - letters) / 2 + 1);
-}
-
 struct inspect_error *option_number(const struct options *options, const char *name, uint64_t fallback,
 				    uint64_t *number_ret)
 {
 	const char *argument = option_argument(options, name);
 	*number_ret = fallback;
-	if (!argument)
-		return NULL;
-	bool hexadecimal = strncmp(argument, "0x", 2) == 0;
-	char *end = (char *)argument;
-	errno = 0;
-	uint64_t number = 0;
-	if (argument[0] >= '0' && argument[0] <= '9')
-		number = strtoull(argument, &end, hexadecimal ? 16 : 10);
-	int shift = end == argument ? -1 : unit_shift(end);
-	if (shift < 0)
-		return inspect_error_create(INSPECT_ERROR_USAGE,
-					    "--%s takes a number such as 4096, 0x1000 or 4k, not '%s'", name,
-					    argument);
-	if (errno || number > UINT64_MAX >> shift)
-		return inspect_error_create(INSPECT_ERROR_USAGE, "--%s: %s is too large", name, argument);
-	*number_ret = number << shift;
-	return NULL;
+	return argument ? parse_number(name, argument, number_ret) : NULL;
 }

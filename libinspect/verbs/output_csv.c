@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/text.h"
 #include "runtime/runtime.h"
 #include "verbs/table.h"
 

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/notes.h"
+#include "base/text.h"
 #include "runtime/runtime.h"
 #include "target/target.h"
 #include "verbs/table.h"

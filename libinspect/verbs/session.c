@@ -10,6 +10,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "runtime/runtime.h"
 #include "target/target.h"
 #include "verbs/emit.h"
@@ -206,23 +207,43 @@ static struct inspect_error *unknown_verb(const char *name)
 				    nearest ? "?" : "");
 }
 
+/* The verb that @arguments call, and its options. On an error *@options is empty. */
+static struct inspect_error *parse_call(int count, const char *const *arguments, const struct verb **verb_ret,
+					struct options *options)
+{
+	*options = (struct options){ 0 };
+	*verb_ret = count > 0 ? verb_find(arguments[0]) : NULL;
+	if (!*verb_ret)
+		return unknown_verb(count > 0 ? arguments[0] : "");
+	struct inspect_error *error = options_parse(&(*verb_ret)->info, count - 1, arguments + 1, options);
+	if (error)
+		options_deinit(options);
+	return error;
+}
+
+enum inspect_exit inspect_check_call(int count, const char *const *arguments,
+				     const struct inspect_output *output)
+{
+	const struct verb *verb;
+	struct options options;
+	struct inspect_error *error = parse_call(count, arguments, &verb, &options);
+	options_deinit(&options);
+	return error ? fail(output, error) : INSPECT_EXIT_OK;
+}
+
 enum inspect_exit inspect_session_run(struct inspect_session *session, int count,
 				      const char *const *arguments, const struct inspect_output *output)
 {
-	const struct verb *verb = count > 0 ? verb_find(arguments[0]) : NULL;
-	if (!verb)
-		return fail(output, unknown_verb(count > 0 ? arguments[0] : ""));
+	const struct verb *verb;
 	struct options options;
-	struct inspect_error *error = options_parse(&verb->info, count - 1, arguments + 1, &options);
-	enum inspect_exit status;
-	if (error) {
-		status = fail(output, error);
-	} else if (option_flag(&options, "help")) {
+	struct inspect_error *error = parse_call(count, arguments, &verb, &options);
+	if (error)
+		return fail(output, error);
+	enum inspect_exit status = INSPECT_EXIT_OK;
+	if (option_flag(&options, "help"))
 		inspect_verb_help(verb->info.name, output);
-		status = INSPECT_EXIT_OK;
-	} else {
+	else
 		status = run_verb(session, verb, &options, output);
-	}
 	options_deinit(&options);
 	return status;
 }

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * text.c - making text from targets safe to show.
+ */
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+size_t utf8_decode(const char *text, uint32_t *code_ret)
+{
+	const uint8_t *bytes = (const uint8_t *)text;
+	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t length = bytes[0] < 0x80 ? 1 : bytes[0] >> 5 == 6 ? 2 : bytes[0] >> 4 == 14 ? 3 :
+			bytes[0] >> 3 == 30 ? 4 : 0;
+	if (!length)
+		return 0;
+	uint32_t code = length == 1 ? bytes[0] : bytes[0] & (0x7f >> length);
+	for (size_t i = 1; i < length; i++) {
+		if (bytes[i] >> 6 != 2)
+			return 0;
+		code = code << 6 | (bytes[i] & 0x3f);
+	}
+	if (code < smallest[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
+		return 0;
+	*code_ret = code;
+	return length;
+}
+
+bool code_is_unsafe(uint32_t code)
+{
+	return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c || code == 0x200e ||
+	       code == 0x200f || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
+	       code == 0xfeff;
+}
+
+static int escape(char *to, uint32_t code)
+{
+	switch (code) {
+	case '\n':
+		return sprintf(to, "\\n");
+	case '\r':
+		return sprintf(to, "\\r");
+	case '\t':
+		return sprintf(to, "\\t");
+	}
+	return sprintf(to, code < 0x100 ? "\\x%02" PRIx32 : "\\u%04" PRIx32, code);
+}
+
+char *text_safe(const char *text)
+{
+	/* The longest escape for a byte of input has four bytes. */
+	char *safe = malloc(4 * strlen(text) + 1);
+	if (!safe)
+		return NULL;
+	char *to = safe;
+	while (*text) {
+		uint32_t code;
+		size_t length = utf8_decode(text, &code);
+		if (!length) {
+			to += escape(to, (uint8_t)*text++);
+			continue;
+		}
+		if (code_is_unsafe(code)) {
+			to += escape(to, code);
+		} else {
+			memcpy(to, text, length);
+			to += length;
+		}
+		text += length;
+	}
+	*to = '\0';
+	return safe;
+}

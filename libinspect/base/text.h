@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * text.h - text from targets: UTF-8 perhaps, and made by anybody.
+ */
+#ifndef INSPECT_BASE_TEXT_H
+#define INSPECT_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The code point at the start of @text and how many bytes it has; 0 bytes where @text is not UTF-8. */
+size_t utf8_decode(const char *text, uint32_t *code_ret);
+
+/* Would showing this code point do anything but show a character: control characters, those that turn the
+ * direction of writing, line separators? */
+bool code_is_unsafe(uint32_t code);
+
+/* @text with everything unsafe and everything that is not UTF-8 escaped as \n, \x1b, \u202e: one line, safe to
+ * show on a terminal. The caller frees it; NULL when out of memory. */
+char *text_safe(const char *text);
+
+#endif
