@@ -2,6 +2,7 @@
 """From what was typed after a command to the words that the library takes."""
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import List, Optional
 
@@ -90,24 +91,26 @@ def _arguments(verb: Verb, words: List[str], quoted: bool) -> List[str]:
         if not re.match(r"-[-\w]", word):
             operands.append(word)
             continue
-        option = option_named(verb, word)
-        if option is None or option.argument is None:
-            arguments.append(plain(word))
+        option = option_named(verb, plain(word))
+        if option is not None and option.argument == "ADDRESS" and ("=" in word or left):
+            value = word.split("=", 1)[1] if "=" in word else left.pop(0)
+            arguments.append(f"--{option.name}={evaluate(expression(value))}")
             continue
-        if "=" in word:
-            value = word.split("=", 1)[1]
-        elif left:
-            value = left.pop(0)
-        else:
-            arguments.append(word)
-            continue
-        value = evaluate(expression(value)) if option.argument == "ADDRESS" else plain(value)
-        arguments.append(f"--{option.name}={value}")
+        arguments.append(plain(word))
+        if option is not None and option.argument is not None and "=" not in word and left:
+            arguments.append(plain(left.pop(0)))
     if "ADDRESS" in verb.operands:
-        spread = [expression(word) for word in operands]
-        if quoted and "..." not in verb.operands and spread:
-            spread = [" ".join(spread)]  # one address: its expression may have spaces
-        operands = [evaluate(word) for word in spread]
+        operands = _addresses([expression(word) for word in operands])
     else:
         operands = [plain(word) for word in operands]
     return [verb.name, *arguments, *(["--"] if operands else []), *operands]
+
+
+def _addresses(words: List[str]) -> List[str]:
+    """Each word is an expression, or all of them are one that is written with spaces."""
+    try:
+        return [evaluate(word.rstrip(",")) for word in words]
+    except gdb.GdbError:
+        with contextlib.suppress(gdb.GdbError):
+            return [evaluate(" ".join(words))]
+        raise

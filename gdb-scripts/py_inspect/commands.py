@@ -2,26 +2,23 @@
 """py-inspect VERB: the library's verbs as gdb commands, with their help and completion."""
 from __future__ import annotations
 
-import textwrap
 from typing import List, Optional, Union
 
 import gdb
 
 from . import answers, arguments
-from .library import Library, Option, Verb
+from .library import Library, Verb
 from .sessions import Sessions
-
-_WIDTH = 78
 
 
 class Prefix(gdb.Command):
     """Inspect the Python objects of the inferior: a live process, a core file or a remote target.
 
-    Usage: py-inspect VERB [OPTION]... [ADDRESS]
+    Usage: py-inspect VERB [ADDRESS]... [OPTION]...
 
-    No code runs in the inferior and nothing of it is changed. An ADDRESS may be any gdb expression,
-    as in "py-inspect object $rdi". What has been found out is kept until the inferior runs again.
-    $_py_type(ADDRESS) and its likes give the same to expressions; see "help function"."""
+    Nothing of the inferior is changed. An ADDRESS is any gdb expression: py-inspect object $rdi
+    What has been found out is kept until the inferior runs again.
+    $_py_type(ADDRESS) and its likes tell expressions the same: see "help function"."""
 
     def __init__(self, problem: Optional[str] = None) -> None:
         self._problem = problem
@@ -78,22 +75,9 @@ def _matching(offered: List[str], last: str, word: Optional[str]) -> List[str]:
 
 
 def help_text(verb: Verb) -> str:
-    """What `help py-inspect VERB` prints."""
-    usage = " ".join(filter(None, [f"Usage: py-inspect {verb.name} [OPTION]...", verb.operands]))
-    summary = verb.summary.rstrip(".")
-    paragraphs = [f"{summary[:1].upper()}{summary[1:]}.", usage]
-    paragraphs += [textwrap.fill(part, _WIDTH) for part in verb.description.split("\n\n") if part.strip()]
-    paragraphs.append("Options:\n" + "\n".join(_option_help(option) for option in verb.options))
-    return "\n\n".join(paragraphs)
-
-
-def _option_help(option: Option) -> str:
-    argument = f"={option.argument}" if option.argument else ""
-    values = f" ({', '.join(option.values)})" if option.values else ""
-    explained = textwrap.fill(
-        option.help + values, _WIDTH, initial_indent="    ", subsequent_indent="    "
-    )
-    return f"  --{option.name}{argument}\n{explained}"
+    """What `help py-inspect VERB` prints: the library's help under a first line as gdb's lists want it."""
+    _, _, text = verb.help.partition("\n")
+    return f"{verb.summary[:1].upper()}{verb.summary[1:]}.\n{text.rstrip()}"
 
 
 def register(inspect: Library, sessions: Sessions) -> None:

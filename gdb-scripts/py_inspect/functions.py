@@ -21,8 +21,10 @@ class ObjectFunction(gdb.Function):
 
     def invoke(self, value: gdb.Value) -> Any:
         """The column's value; void where the object has none."""
+        # Only the generation takes a walk through the heap.
+        quick = [] if self._column == "generation" else ["--no-generation"]
         place = hex(arguments.address(value))
-        (row,) = answers.query(self._sessions, ["object", "--", place])["rows"]
+        (row,) = answers.query(self._sessions, ["object", *quick, place])["rows"]
         answer = row[self._column]
         return gdb.parse_and_eval("(void) 0") if answer is None else answer
 

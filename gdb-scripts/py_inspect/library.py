@@ -97,7 +97,7 @@ class Verb(NamedTuple):
     name: str
     summary: str
     operands: str
-    description: str
+    help: str  # all of it, as inspect_verb_help() writes it
     options: Tuple[Option, ...]
 
 
@@ -149,6 +149,7 @@ class Library:
             ctypes.POINTER(_Output),
         )
         declare("inspect_verb", ctypes.POINTER(_VerbInfo), ctypes.c_size_t)
+        declare("inspect_verb_help", ctypes.c_bool, ctypes.c_char_p, ctypes.POINTER(_Output))
         declare("inspect_common_options", ctypes.POINTER(_VerbOption), ctypes.POINTER(ctypes.c_size_t))
 
     def _read_verbs(self) -> Tuple[Verb, ...]:
@@ -166,10 +167,21 @@ class Library:
                     _text(verb.name),
                     _text(verb.summary),
                     _text(verb.operands),
-                    _text(verb.description),
+                    self._read_help(verb.name),
                     _options(verb.options, verb.option_count) + common_options,
                 )
             )
+
+    def _read_help(self, name: bytes) -> str:
+        pieces: List[bytes] = []
+
+        def take(_context: object, text: int, size: int) -> bool:
+            pieces.append(ctypes.string_at(text, size))
+            return True
+
+        output = _Output(WRITE(take), WRITE(take), None, False, 0, 0)
+        self._functions.inspect_verb_help(name, ctypes.byref(output))
+        return _text(b"".join(pieces))
 
     def _opened(self, error: Optional[int], target: ctypes.c_void_p) -> int:
         if error:
