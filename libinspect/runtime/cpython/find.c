@@ -87,9 +87,10 @@ static struct inspect_error *find_in_image(struct inspect_target *target, struct
 					   struct runtime_places *places)
 {
 	struct runtime_place place = { .image = image };
+	uint64_t size;
 	struct inspect_error *error = image_symbol(target, image, "_PyRuntime", &place.runtime, NULL);
 	if (!error && !place.runtime) /* .PyRuntime: 3.10, Python/pylifecycle.c; kept by strip */
-		error = image_section(target, image, ".PyRuntime", &place.runtime, NULL);
+		error = image_section(target, image, ".PyRuntime", &place.runtime, &size);
 	if (error)
 		return error;
 	return place.runtime ? add_place(places, place) : find_statics(target, image, places);
