@@ -29,6 +29,9 @@ def query(sessions: Sessions, arguments: List[str]) -> Dict[str, Any]:
 def _run(
     sessions: Sessions, arguments: List[str], write: Callable[[bytes], None], screen: library.Screen
 ) -> None:
+    wrong = sessions.library.wrong_call(arguments)
+    if wrong:
+        raise gdb.GdbError(_printable(wrong))
     messages: List[bytes] = []
     status = sessions.selected().run(arguments, write, messages.append, screen)
     message = b"".join(messages)

@@ -141,6 +141,13 @@ class Library:
         declare("inspect_session_create", pointer, pointer)
         declare("inspect_session_destroy", None, pointer)
         declare(
+            "inspect_check_call",
+            ctypes.c_int,
+            ctypes.c_int,
+            ctypes.POINTER(ctypes.c_char_p),
+            ctypes.POINTER(_Output),
+        )
+        declare(
             "inspect_session_run",
             ctypes.c_int,
             pointer,
@@ -173,13 +180,7 @@ class Library:
             )
 
     def _read_help(self, name: bytes) -> str:
-        pieces: List[bytes] = []
-
-        def take(_context: object, text: int, size: int) -> bool:
-            pieces.append(ctypes.string_at(text, size))
-            return True
-
-        output = _Output(WRITE(take), WRITE(take), None, False, 0, 0)
+        output, pieces = _collector()
         self._functions.inspect_verb_help(name, ctypes.byref(output))
         return _text(b"".join(pieces))
 
@@ -230,6 +231,14 @@ class Library:
         )
         return self._opened(error, target)
 
+    def wrong_call(self, arguments: Sequence[str]) -> Optional[str]:
+        """What is wrong with a verb's arguments, if something is."""
+        output, pieces = _collector()
+        status = self._functions.inspect_check_call(
+            len(arguments), _vector(arguments), ctypes.byref(output)
+        )
+        return _text(b"".join(pieces)).strip() if status else None
+
     def run(
         self,
         session: int,
@@ -239,9 +248,10 @@ class Library:
         screen: Screen,
     ) -> int:
         """Runs a verb; @write and @write_message are WRITE callbacks. Returns an enum inspect_exit."""
-        vector = (ctypes.c_char_p * (len(arguments) + 1))(*(_word(word) for word in arguments))
         output = _Output(write, write_message, None, screen.terminal, screen.width, screen.height)
-        return self._functions.inspect_session_run(session, len(arguments), vector, ctypes.byref(output))
+        return self._functions.inspect_session_run(
+            session, len(arguments), _vector(arguments), ctypes.byref(output)
+        )
 
     def close(self, session: int) -> None:
         """Frees @session and its target."""
@@ -252,8 +262,20 @@ def _text(text: Optional[bytes]) -> str:
     return (text or b"").decode("utf-8", "replace")
 
 
-def _word(word: str) -> bytes:
-    return word.encode("utf-8", "surrogateescape")
+def _vector(words: Sequence[str]) -> "ctypes.Array[ctypes.c_char_p]":
+    encoded = [word.encode("utf-8", "surrogateescape") for word in words]
+    return (ctypes.c_char_p * len(words))(*encoded)
+
+
+def _collector() -> Tuple[_Output, List[bytes]]:
+    """An output and the list that gets all that is written to it."""
+    pieces: List[bytes] = []
+
+    def take(_context: object, text: int, size: int) -> bool:
+        pieces.append(ctypes.string_at(text, size))
+        return True
+
+    return _Output(WRITE(take), WRITE(take), None, False, 0, 0), pieces
 
 
 def _path(path: Optional[str]) -> Optional[bytes]:

@@ -114,7 +114,7 @@ class Sessions:
     """The open sessions by inferior."""
 
     def __init__(self, inspect: library.Library) -> None:
-        self._library = inspect
+        self.library = inspect
         self._open: Dict[int, Session] = {}
         # gdb does not always tell which inferior has changed, and a continued one may share its memory with
         # another: all but cores go.
@@ -131,7 +131,7 @@ class Sessions:
         session = self._open.get(chosen.inferior)
         if session is None or session.closed or session.selection != chosen or chosen.running:
             self._close(chosen.inferior)
-            session = self._open[chosen.inferior] = Session(self._library, chosen)
+            session = self._open[chosen.inferior] = Session(self.library, chosen)
         return session
 
     def _close(self, inferior: int) -> None:

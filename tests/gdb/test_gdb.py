@@ -87,7 +87,9 @@ class Case(unittest.TestCase):
         """Every object that the collector tracks, its generation, type, size and reference count."""
         found = by_address(rows)
         self.assertEqual(len(found), len(rows), "an object is there twice")
-        self.assertEqual(set(found), set(record.objects))
+        for kind, wrong in (("missing", set(record.objects) - set(found)), ("too many", set(found) - set(record.objects))):
+            self.assertFalse(wrong, "%s: %d of %d, such as %s" % (kind, len(wrong), len(record.objects), [
+                (hex(address), record.objects.get(address) or found.get(address)) for address in sorted(wrong)[:3]]))
         exact = record.facts["header"][0]["exact"]
         for address, (generation, size, refcount, type_name, python_sized) in record.objects.items():
             row = found[address]
