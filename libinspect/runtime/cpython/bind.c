@@ -22,7 +22,7 @@ enum {
 	SYS_SEARCH_LIMIT = 1 << 16, /* objects to look at for the module sys of 3.6 */
 };
 
-static void fact_reset(struct cpython *cpython)
+static void forget_interpreters(struct cpython *cpython)
 {
 	free(cpython->interpreters);
 	cpython->interpreters = NULL;
@@ -203,7 +203,7 @@ static struct inspect_error *check_version(struct cpython *cpython, uint64_t sys
 
 static struct inspect_error *validate(struct cpython *cpython)
 {
-	fact_reset(cpython);
+	forget_interpreters(cpython);
 	uint64_t sysdict = 0;
 	struct inspect_error *error = read_interpreters(cpython);
 	if (!error && cpython->interpreters[0].address &&
@@ -243,7 +243,7 @@ static bool try_layout(struct search *search, const struct layout *layout, uint3
 	cpython->layout = *layout;
 	cpython->version = version;
 	struct inspect_error *error = validate(cpython);
-	if (error && inspect_error_kind(error) == INSPECT_ERROR_LAYOUT) {
+	if (error && inspect_error_kind(error) != INSPECT_ERROR_NO_MEMORY) {
 		if (search->reason)
 			inspect_error_destroy(error);
 		else
@@ -320,7 +320,7 @@ static bool try_all(struct search *search, struct inspect_error **error_ret)
 	/* Without Py_Version (3.11) and _Py_DebugOffsets (3.13): 3.6 has no _PyRuntime, 3.7 to 3.10 have. */
 	if (!search->cpython->runtime_address)
 		return try_release(search, py_version(3, OLDEST_MINOR), error_ret);
-	for (unsigned int minor = NEWEST_MINOR; minor > OLDEST_MINOR; minor--)
+	for (unsigned int minor = OLDEST_MINOR + 1; minor <= NEWEST_MINOR; minor++)
 		if (try_release(search, py_version(3, minor), error_ret))
 			return true;
 	return false;
@@ -369,6 +369,11 @@ static struct inspect_error *look_for_hints(struct search *search)
 static struct inspect_error *no_layout(struct search *search)
 {
 	const struct cpython *cpython = search->cpython;
+	if (search->reason && inspect_error_kind(search->reason) == INSPECT_ERROR_NO_RUNTIME) {
+		struct inspect_error *error = search->reason;
+		search->reason = NULL;
+		return error;
+	}
 	char build_id[2 * sizeof(cpython->image->build_id) + 1] = "";
 	if (cpython->image)
 		image_build_id_text(cpython->image, build_id);
