@@ -72,8 +72,8 @@ static struct inspect_error *note_refused(const struct gathering *gathering, str
 	if (!gathering->refused)
 		return NULL;
 	return notes_add(notes, true,
-			 "%zu entries of the collector's lists cannot be objects and were left out; the first "
-			 "is at 0x%" PRIx64,
+			 "the collector's lists are damaged: entries that cannot be objects and were left out: "
+			 "%zu, the first at 0x%" PRIx64,
 			 gathering->refused, gathering->first_refused);
 }
 
@@ -111,8 +111,8 @@ static struct inspect_error *drop_duplicates(struct gathering *gathering, struct
 	if (!dropped)
 		return NULL;
 	return notes_add(notes, true,
-			 "the collector's lists have %zu objects more than once (the first: 0x%" PRIx64
-			 "), so they are damaged; each is counted once",
+			 "the collector's lists are damaged: objects that they have more than once, and that count "
+			 "once here: %zu, the first at 0x%" PRIx64,
 			 dropped, first);
 }
 
@@ -159,8 +159,8 @@ static struct inspect_error *refuse_sizes(struct heap *heap, struct notes *notes
 	if (!refused)
 		return NULL;
 	return notes_add(notes, true,
-			 "%zu objects have sizes larger than any address space and are damaged; they count as 0 "
-			 "bytes; the first is at 0x%" PRIx64,
+			 "damaged objects, larger than any address space, that count as 0 bytes here: %zu, the "
+			 "first at 0x%" PRIx64,
 			 refused, first);
 }
 

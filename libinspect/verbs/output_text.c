@@ -94,7 +94,10 @@ static bool text_begin(struct table *table)
 	if (!text->scols)
 		return false;
 	const struct inspect_output *output = table->emitter.output;
+	scols_table_enable_noencoding(text->scols, 1); /* text_safe() has done that */
 	scols_table_enable_colors(text->scols, output->terminal);
+	if (table->verb->shape == VERB_TABLE)
+		scols_table_set_column_separator(text->scols, "  ");
 	if (output->width) {
 		scols_table_set_termforce(text->scols, SCOLS_TERMFORCE_ALWAYS);
 		scols_table_set_termwidth(text->scols, output->width);
@@ -174,7 +177,7 @@ static char *cell_spell(enum column_kind kind, const struct cell *cell)
 	switch (kind) {
 	case COLUMN_TEXT:
 	case COLUMN_ANY:
-		return text_safe(cell->text);
+		return *cell->text ? text_safe(cell->text) : strdup("-");
 	case COLUMN_COUNT:
 	case COLUMN_BYTES:
 		number_grouped(cell->number, number);
