@@ -57,10 +57,11 @@ class Service:
         return self.cache[query]
 
     def handle(self, number):
-        """One person logs in, looks at a page and leaves."""
+        """One person logs in, looks at a page and leaves; each page is looked at three times."""
         self.requests += 1
-        session = Session("user-%d" % (number % 500), Client(("10.0.%d.%d" % divmod(number % 65536, 256), 443)))
-        page = self.page(Query(session.user, "/news", number // 3))
+        visit = number // 3
+        session = Session("user-%d" % (visit % 500), Client(("10.0.%d.%d" % divmod(visit % 65536, 256), 443)))
+        page = self.page(Query(session.user, "/news", visit))
         session.seen.append(page.query.path)
         return "".join(page.fragments)
 
