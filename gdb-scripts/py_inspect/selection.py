@@ -28,7 +28,7 @@ def selected() -> Selection:
     """Describes the selected inferior, or raises gdb.GdbError if there is nothing in it to read."""
     inferior = gdb.selected_inferior()
     connection = inferior.connection
-    if connection is None:
+    if connection is None or not inferior.pid:
         raise gdb.GdbError(
             "There is nothing to inspect: the program is not being run and there is no core file."
             ' Use "attach PID", "run", "core-file FILE" or "target remote".'
@@ -54,8 +54,14 @@ def selected() -> Selection:
 
 
 def auxiliary_vector() -> bytes:
-    """The selected inferior's auxiliary vector, rebuilt from what `info auxv` prints of it."""
-    text = gdb.execute("info auxv", to_string=True)
+    """The selected inferior's auxiliary vector, rebuilt from what `info auxv` prints of it.
+
+    Empty where the target has none to offer: the library says then what it lacks.
+    """
+    try:
+        text = gdb.execute("info auxv", to_string=True)
+    except gdb.error:
+        return b""
     entries = re.findall(r'^(\d+) .*?\s(0x[0-9a-f]+|\d+)(?: ".*")?$', text, re.MULTILINE)
     return b"".join(struct.pack("<QQ", int(key), int(value, 0)) for key, value in entries)
 

@@ -98,7 +98,7 @@ class Case(unittest.TestCase):
                 self.assertEqual(row["generation"], "permanent" if generation == 3 else generation, row)
             if not python_sized and size >= 0:
                 self.assertEqual(row["size"], size, row)
-            if refcount >= 0:
+            if refcount >= 0 and type_name.startswith(("__main__.", "collections.")):  # what nobody works with
                 self.assertEqual(row["refcount"], refcount, row)
 
 
@@ -138,9 +138,12 @@ class Commands(Case):
         answers = self.batch(["complete " + line for line in asked]).answers
         for (line, expected), answer in zip(asked.items(), answers):
             self.assertEqual(answer.split("\n")[:-1] if answer else [], expected, line)
-        answer, = self.batch(["complete py-inspect object $_py_"]).answers
-        for function in ("type", "size", "refcount", "generation", "value"):
-            self.assertIn("$_py_" + function, answer)
+        # an expression: what it may begin with is gdb's business
+        program = self.heap()
+        answers = self.batch(["complete py-inspect object &PyDict_T", "complete print &PyDict_T"],
+                             "-p", str(program.pid)).answers
+        self.assertEqual(answers[0].replace("py-inspect object", "print"), answers[1])
+        self.assertIn("&PyDict_Type\n", answers[0])
 
     def test_unknown_verb_and_option(self):
         program = self.heap()
@@ -568,13 +571,13 @@ class MachineInterface(Case):
         mi = Mi(self)
         self.assertEqual(mi.command("-interpreter-exec console \"core-file %s\"" % core)[0], "done")
         for verb in VERBS[:-1]:
-            kind, values = mi.command("-py-inspect-%s --limit=20" % verb if verb != "status" else "-py-inspect-status")
-            self.assertEqual(kind, "done")
-            arguments = [verb, core, "--format=json"] + (["--limit=20"] if verb != "status" else [])
-            self.assertEqual(values, self.simple(json.loads(shell(*arguments))))
+            options = ["--limit=20"] if verb in ("heap", "objects") else []
+            kind, values = mi.command(" ".join(["-py-inspect-" + verb] + options))
+            self.assertEqual(kind, "done", values)
+            self.assertEqual(values, self.simple(json.loads(shell(verb, core, "--format=json", *options))))
         for address, size, _, type_name, *_ in program.record.samples:
             kind, values = mi.command('-py-inspect-object "%d + 0"' % address)
-            self.assertEqual(kind, "done")
+            self.assertEqual(kind, "done", values)
             row, = values["rows"]
             self.assertEqual((row["address"], row["type"], row["size"]), (hex(address), type_name, str(size)))
 
@@ -582,7 +585,7 @@ class MachineInterface(Case):
         program = self.heap()
         mi = Mi(self, "-p", str(program.pid))
         kind, values = mi.command("-py-inspect-objects")
-        self.assertEqual(kind, "done")
+        self.assertEqual(kind, "done", values)
         self.assertEqual({int(row["address"], 16) for row in values["rows"]}, set(program.record.objects))
         self.assertEqual(values["complete"], "true")
 
