@@ -51,8 +51,8 @@ struct layout_change {
 /* A table compiled in: what tools/generate-layouts read from real interpreters. A table is written as its
  * differences from another one; layout_table_read() puts them together. */
 struct layout_table {
-	uint32_t version;      /* PY_VERSION_HEX of the first release that it was read from … */
-	uint32_t last_version; /* … and of the last one, with no different one in between */
+	uint32_t version;      /* PY_VERSION_HEX of the first release that it is known to be true of … */
+	uint32_t last_version; /* … and of the last one */
 	enum layout_flavour flavour;
 	uint16_t machine;   /* EM_X86_64 … */
 	const char *source; /* "pyenv 3.8.18", "Debian 3.13.5-2" */

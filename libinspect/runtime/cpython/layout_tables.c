@@ -13,8 +13,8 @@
 
 #define AT(field, value) { offsetof(struct layout, field) / sizeof(int32_t), value }
 
-/* pyenv 3.6.15: all fields */
-static const struct layout_change python_3_6_15[] = {
+/* pyenv 3.6.15 (headers with PyGC_Head of 24 bytes): all fields */
+static const struct layout_change python_3_6_0[] = {
 	AT(object_refcnt, 0),
 	AT(object_type, 8),
 	AT(size_of_object, 16),
@@ -23,7 +23,7 @@ static const struct layout_change python_3_6_15[] = {
 	AT(gc_head_next, 0),
 	AT(gc_head_prev, 8),
 	AT(gc_head_refs, 16),
-	AT(size_of_gc_head, 32),
+	AT(size_of_gc_head, 24),
 	AT(type_name, 24),
 	AT(type_basicsize, 32),
 	AT(type_itemsize, 40),
@@ -51,9 +51,9 @@ static const struct layout_change python_3_6_15[] = {
 	AT(thread_id, 152),
 	AT(size_of_thread, 2272),
 	AT(generation_head, 0),
-	AT(generation_threshold, 32),
-	AT(generation_count, 36),
-	AT(size_of_generation, 48),
+	AT(generation_threshold, 24),
+	AT(generation_count, 28),
+	AT(size_of_generation, 32),
 	AT(generation_stats_collections, 0),
 	AT(generation_stats_collected, 8),
 	AT(generation_stats_uncollectable, 16),
@@ -190,8 +190,8 @@ static const struct layout_change python_3_6_15[] = {
 	AT(size_of_node, 40),
 };
 
-/* pyenv 3.6.15 (headers with Py_DEBUG): differs from python_3_6_15 */
-static const struct layout_change python_3_6_15_debug[] = {
+/* pyenv 3.6.15 (headers with Py_DEBUG and PyGC_Head of 24 bytes): differs from python_3_6_0 */
+static const struct layout_change python_3_6_0_debug[] = {
 	AT(object_refcnt, 16),
 	AT(object_type, 24),
 	AT(size_of_object, 32),
@@ -315,12 +315,28 @@ static const struct layout_change python_3_6_15_debug[] = {
 	AT(st_node, 32),
 };
 
-/* pyenv 3.7.16: differs from python_3_6_15 */
-static const struct layout_change python_3_7_16[] = {
+/* pyenv 3.6.15: differs from python_3_6_0 */
+static const struct layout_change python_3_6_15[] = {
+	AT(size_of_gc_head, 32),
+	AT(generation_threshold, 32),
+	AT(generation_count, 36),
+	AT(size_of_generation, 48),
+};
+
+/* pyenv 3.6.15 (headers with Py_DEBUG): differs from python_3_6_0_debug */
+static const struct layout_change python_3_6_15_debug[] = {
+	AT(size_of_gc_head, 32),
+	AT(generation_threshold, 32),
+	AT(generation_count, 36),
+	AT(size_of_generation, 48),
+};
+
+/* pyenv 3.7.16 (headers with PyGC_Head of 24 bytes): differs from python_3_6_0 */
+static const struct layout_change python_3_7_0[] = {
 	AT(runtime_interpreters_head, 24),
 	AT(runtime_interpreters_main, 32),
-	AT(runtime_gc, 320),
-	AT(size_of_runtime, 1520),
+	AT(runtime_gc, 312),
+	AT(size_of_runtime, 1432),
 	AT(interpreter_id, 16),
 	AT(interpreter_modules, 40),
 	AT(interpreter_sysdict, 56),
@@ -330,24 +346,24 @@ static const struct layout_change python_3_7_16[] = {
 	AT(size_of_thread, 280),
 	AT(gc_enabled, 12),
 	AT(gc_debug, 16),
-	AT(gc_generations, 32),
-	AT(gc_generation0, 176),
-	AT(gc_permanent, 192),
-	AT(gc_stats, 240),
-	AT(gc_collecting, 312),
-	AT(gc_garbage, 320),
-	AT(gc_callbacks, 328),
-	AT(size_of_gc, 352),
+	AT(gc_generations, 24),
+	AT(gc_generation0, 120),
+	AT(gc_permanent, 128),
+	AT(gc_stats, 160),
+	AT(gc_collecting, 232),
+	AT(gc_garbage, 240),
+	AT(gc_callbacks, 248),
+	AT(size_of_gc, 272),
 	AT(size_of_frame, 368),
 	AT(size_of_generator, 96),
 };
 
-/* pyenv 3.7.16 (headers with Py_DEBUG): differs from python_3_6_15_debug */
-static const struct layout_change python_3_7_16_debug[] = {
+/* pyenv 3.7.16 (headers with Py_DEBUG and PyGC_Head of 24 bytes): differs from python_3_6_0_debug */
+static const struct layout_change python_3_7_0_debug[] = {
 	AT(runtime_interpreters_head, 24),
 	AT(runtime_interpreters_main, 32),
-	AT(runtime_gc, 320),
-	AT(size_of_runtime, 1520),
+	AT(runtime_gc, 312),
+	AT(size_of_runtime, 1432),
 	AT(interpreter_id, 16),
 	AT(interpreter_modules, 40),
 	AT(interpreter_sysdict, 56),
@@ -357,6 +373,23 @@ static const struct layout_change python_3_7_16_debug[] = {
 	AT(size_of_thread, 280),
 	AT(gc_enabled, 12),
 	AT(gc_debug, 16),
+	AT(gc_generations, 24),
+	AT(gc_generation0, 120),
+	AT(gc_permanent, 128),
+	AT(gc_stats, 160),
+	AT(gc_collecting, 232),
+	AT(gc_garbage, 240),
+	AT(gc_callbacks, 248),
+	AT(size_of_gc, 272),
+	AT(size_of_frame, 384),
+	AT(size_of_generator, 112),
+};
+
+/* pyenv 3.7.16: differs from python_3_7_0 */
+static const struct layout_change python_3_7_16[] = {
+	AT(size_of_gc_head, 32),
+	AT(runtime_gc, 320),
+	AT(size_of_runtime, 1520),
 	AT(gc_generations, 32),
 	AT(gc_generation0, 176),
 	AT(gc_permanent, 192),
@@ -365,11 +398,30 @@ static const struct layout_change python_3_7_16_debug[] = {
 	AT(gc_garbage, 320),
 	AT(gc_callbacks, 328),
 	AT(size_of_gc, 352),
-	AT(size_of_frame, 384),
-	AT(size_of_generator, 112),
+	AT(generation_threshold, 32),
+	AT(generation_count, 36),
+	AT(size_of_generation, 48),
 };
 
-/* pyenv 3.8.18: differs from python_3_7_16 */
+/* pyenv 3.7.16 (headers with Py_DEBUG): differs from python_3_7_0_debug */
+static const struct layout_change python_3_7_16_debug[] = {
+	AT(size_of_gc_head, 32),
+	AT(runtime_gc, 320),
+	AT(size_of_runtime, 1520),
+	AT(gc_generations, 32),
+	AT(gc_generation0, 176),
+	AT(gc_permanent, 192),
+	AT(gc_stats, 240),
+	AT(gc_collecting, 312),
+	AT(gc_garbage, 320),
+	AT(gc_callbacks, 328),
+	AT(size_of_gc, 352),
+	AT(generation_threshold, 32),
+	AT(generation_count, 36),
+	AT(size_of_generation, 48),
+};
+
+/* pyenv 3.8.18: differs from python_3_7_0 */
 static const struct layout_change python_3_8_18[] = {
 	AT(gc_head_refs, LAYOUT_ABSENT),
 	AT(size_of_gc_head, 16),
@@ -387,7 +439,6 @@ static const struct layout_change python_3_8_18[] = {
 	AT(interpreter_builtins, 80),
 	AT(size_of_interpreter, 2720),
 	AT(size_of_thread, 264),
-	AT(gc_generations, 24),
 	AT(gc_generation0, 96),
 	AT(gc_permanent, 104),
 	AT(gc_stats, 128),
@@ -424,8 +475,8 @@ static const struct layout_change python_3_8_18[] = {
 static const struct layout_change python_3_8_18_debug[] = {
 };
 
-/* pyenv 3.9.18: differs from python_3_8_18 */
-static const struct layout_change python_3_9_18[] = {
+/* Debian 3.9.2-1: differs from python_3_8_18 */
+static const struct layout_change python_3_9_2[] = {
 	AT(size_of_type, 408),
 	AT(heaptype_name, 840),
 	AT(heaptype_qualname, 856),
@@ -437,6 +488,15 @@ static const struct layout_change python_3_9_18[] = {
 	AT(interpreter_modules, 856),
 	AT(interpreter_sysdict, 872),
 	AT(interpreter_builtins, 880),
+	AT(size_of_interpreter, 5648),
+};
+
+/* Debian 3.9.2-1: differs from python_3_9_2 */
+static const struct layout_change python_3_9_2_debug[] = {
+};
+
+/* pyenv 3.9.18: differs from python_3_9_2 */
+static const struct layout_change python_3_9_18[] = {
 	AT(size_of_interpreter, 5656),
 };
 
@@ -444,7 +504,7 @@ static const struct layout_change python_3_9_18[] = {
 static const struct layout_change python_3_9_18_debug[] = {
 };
 
-/* pyenv 3.10.13: differs from python_3_9_18 */
+/* pyenv 3.10.13: differs from python_3_9_2 */
 static const struct layout_change python_3_10_13[] = {
 	AT(heaptype_name, 848),
 	AT(heaptype_qualname, 864),
@@ -472,8 +532,8 @@ static const struct layout_change python_3_10_13[] = {
 static const struct layout_change python_3_10_13_debug[] = {
 };
 
-/* pyenv 3.11.7: differs from python_3_10_13 */
-static const struct layout_change python_3_11_7[] = {
+/* Debian 3.11.2-6+deb12u8, pyenv 3.11.7: differs from python_3_10_13 */
+static const struct layout_change python_3_11_2[] = {
 	AT(size_of_heaptype, 904),
 	AT(runtime_interpreters_head, 40),
 	AT(runtime_interpreters_main, 48),
@@ -529,11 +589,11 @@ static const struct layout_change python_3_11_7[] = {
 	AT(generator_frame, 80),
 };
 
-/* pyenv 3.11.7 (headers with Py_DEBUG): differs from python_3_11_7 */
-static const struct layout_change python_3_11_7_debug[] = {
+/* Debian 3.11.2-6+deb12u8, pyenv 3.11.7 (headers with Py_DEBUG): differs from python_3_11_2 */
+static const struct layout_change python_3_11_2_debug[] = {
 };
 
-/* pyenv 3.12.1: differs from python_3_11_7 */
+/* pyenv 3.12.1: differs from python_3_11_2 */
 static const struct layout_change python_3_12_1[] = {
 	AT(size_of_type, 416),
 	AT(heaptype_name, 856),
@@ -683,55 +743,411 @@ static const struct layout_change python_3_13_0_debug[] = {
 	AT(interpreter_extension_types, 192600),
 };
 
+/* Debian 3.13.5-2+deb13u5: differs from python_3_13_0 */
+static const struct layout_change python_3_13_5[] = {
+	AT(size_of_runtime, 283376),
+	AT(size_of_interpreter, 194976),
+	AT(gc_generations, 20),
+	AT(pickler_output_buffer, 64),
+	AT(unpickler_marks, 240),
+	AT(unpickler_marks_size, 256),
+	AT(unpickler_input_line, 152),
+	AT(unpickler_encoding, 224),
+	AT(unpickler_errors, 232),
+};
+
+/* Debian 3.13.5-2+deb13u5 (headers with upstream's alignment): differs from python_3_13_5 */
+static const struct layout_change python_3_13_5_b[] = {
+	AT(gc_generations, 24),
+};
+
+/* Debian 3.13.5-2+deb13u5: differs from python_3_13_5 */
+static const struct layout_change python_3_13_5_debug[] = {
+	AT(size_of_runtime, 299392),
+	AT(size_of_interpreter, 194992),
+	AT(interpreter_static_types, 182984),
+	AT(interpreter_static_types_end, 192584),
+	AT(interpreter_extension_types, 192600),
+};
+
+/* Debian 3.13.5-2+deb13u5 (headers with upstream's alignment): differs from python_3_13_5_debug */
+static const struct layout_change python_3_13_5_debug_b[] = {
+	AT(gc_generations, 24),
+};
+
+/* Debian 3.13.15-1, Debian 3.13.18-1: differs from python_3_13_5 */
+static const struct layout_change python_3_13_15[] = {
+	AT(size_of_runtime, 283408),
+	AT(size_of_interpreter, 194984),
+	AT(size_of_thread, 312),
+	AT(unpickler_marks, 256),
+	AT(unpickler_marks_size, 272),
+	AT(unpickler_encoding, 240),
+	AT(unpickler_errors, 248),
+};
+
+/* Debian 3.13.15-1 (headers with upstream's alignment), Debian 3.13.18-1 (headers with upstream's alignment): differs from python_3_13_15 */
+static const struct layout_change python_3_13_15_b[] = {
+	AT(gc_generations, 24),
+};
+
+/* Debian 3.13.15-1, Debian 3.13.18-1: differs from python_3_13_15 */
+static const struct layout_change python_3_13_15_debug[] = {
+	AT(size_of_runtime, 299424),
+	AT(size_of_interpreter, 195000),
+	AT(interpreter_static_types, 182984),
+	AT(interpreter_static_types_end, 192584),
+	AT(interpreter_extension_types, 192600),
+};
+
+/* Debian 3.13.15-1 (headers with upstream's alignment), Debian 3.13.18-1 (headers with upstream's alignment): differs from python_3_13_15_debug */
+static const struct layout_change python_3_13_15_debug_b[] = {
+	AT(gc_generations, 24),
+};
+
+/* Debian 3.14.10-1 (headers with the collector of 3.14.0 to 3.14.4), Debian 3.14.8-1 (headers with the collector of 3.14.0 to 3.14.4): differs from python_3_13_15 */
+static const struct layout_change python_3_14_0[] = {
+	AT(size_of_heaptype, 936),
+	AT(runtime_interpreters_head, 808),
+	AT(runtime_interpreters_main, 816),
+	AT(size_of_runtime, 316592),
+	AT(interpreter_next, 7272),
+	AT(interpreter_id, 7280),
+	AT(interpreter_gc, 7408),
+	AT(interpreter_modules, 7664),
+	AT(interpreter_sysdict, 7648),
+	AT(interpreter_builtins, 7656),
+	AT(size_of_interpreter, 225840),
+	AT(interpreter_static_types, 180216),
+	AT(interpreter_static_types_end, 189816),
+	AT(interpreter_extension_types, 189832),
+	AT(size_of_thread, 832),
+	AT(gc_generations, LAYOUT_ABSENT),
+	AT(gc_generation0, LAYOUT_ABSENT),
+	AT(gc_young, 24),
+	AT(gc_old, 48),
+	AT(gc_visited_space, 232),
+	AT(gc_permanent, 96),
+	AT(gc_stats, 120),
+	AT(gc_collecting, 192),
+	AT(gc_garbage, 200),
+	AT(gc_callbacks, 208),
+	AT(tuple_items, 32),
+	AT(size_of_tuple, 40),
+	AT(code_extra, 200),
+	AT(size_of_code, 216),
+	AT(frame_frame_data, 72),
+	AT(size_of_frame, 80),
+	AT(interpreter_frame_localsplus, 80),
+	AT(size_of_interpreter_frame, 88),
+	AT(size_of_generator, 160),
+	AT(stginfo_format, 144),
+	AT(stginfo_ndim, 152),
+	AT(published_interpreter_gc, 88),
+	AT(published_interpreter_modules, 96),
+	AT(published_interpreter_sysdict, 104),
+	AT(published_interpreter_builtins, 112),
+	AT(published_size_of_thread, 176),
+	AT(published_thread_next, 192),
+	AT(published_thread_interpreter, 200),
+	AT(published_thread_id, 216),
+	AT(published_thread_native_id, 224),
+	AT(published_size_of_gc, 648),
+	AT(published_gc_collecting, 656),
+	AT(published_size_of_object, 400),
+	AT(published_object_type, 408),
+	AT(published_size_of_type, 416),
+	AT(published_type_name, 424),
+	AT(published_type_flags, 440),
+	AT(published_size_of_tuple, 448),
+	AT(published_tuple_items, 456),
+	AT(published_size_of_list, 472),
+	AT(published_list_items, 480),
+	AT(published_size_of_set, 496),
+	AT(published_set_used, 504),
+	AT(published_set_mask, 520),
+	AT(published_set_table, 512),
+	AT(published_size_of_dict, 528),
+	AT(published_dict_keys, 536),
+	AT(published_dict_values, 544),
+	AT(published_size_of_float, 552),
+	AT(published_float_value, 560),
+	AT(published_size_of_int, 568),
+	AT(published_int_tag, 576),
+	AT(published_int_digits, 584),
+	AT(published_size_of_bytes, 592),
+	AT(published_var_size, 600),
+	AT(published_bytes_data, 608),
+	AT(published_size_of_str, 616),
+	AT(published_str_state, 624),
+	AT(published_str_length, 632),
+	AT(published_size_of_str_ascii, 640),
+	AT(published_size_of_code, 312),
+	AT(published_code_filename, 320),
+	AT(published_code_name, 328),
+	AT(published_code_qualname, 336),
+	AT(published_code_firstlineno, 352),
+	AT(published_size_of_interpreter_frame, 248),
+	AT(published_interpreter_frame_code, 264),
+	AT(published_interpreter_frame_localsplus, 280),
+	AT(published_size_of_generator, 664),
+	AT(published_generator_frame, 680),
+};
+
+/* Debian 3.14.10-1 (headers with the collector of 3.14.0 to 3.14.4), Debian 3.14.8-1 (headers with the collector of 3.14.0 to 3.14.4): differs from python_3_14_0 */
+static const struct layout_change python_3_14_0_debug[] = {
+	AT(size_of_runtime, 332608),
+	AT(size_of_interpreter, 225856),
+	AT(interpreter_static_types, 180232),
+	AT(interpreter_static_types_end, 189832),
+	AT(interpreter_extension_types, 189848),
+};
+
+/* Debian 3.14.8-1, Debian 3.14.10-1: differs from python_3_14_0 */
+static const struct layout_change python_3_14_5[] = {
+	AT(size_of_runtime, 316616),
+	AT(interpreter_modules, 7688),
+	AT(interpreter_sysdict, 7672),
+	AT(interpreter_builtins, 7680),
+	AT(size_of_interpreter, 225864),
+	AT(interpreter_static_types, 180240),
+	AT(interpreter_static_types_end, 189840),
+	AT(interpreter_extension_types, 189856),
+	AT(gc_generations, 24),
+	AT(gc_generation0, 256),
+	AT(gc_young, LAYOUT_ABSENT),
+	AT(gc_old, LAYOUT_ABSENT),
+	AT(gc_visited_space, LAYOUT_ABSENT),
+	AT(size_of_gc, 264),
+};
+
+/* Debian 3.14.8-1, Debian 3.14.10-1: differs from python_3_14_5 */
+static const struct layout_change python_3_14_5_debug[] = {
+	AT(size_of_runtime, 332632),
+	AT(size_of_interpreter, 225880),
+	AT(interpreter_static_types, 180256),
+	AT(interpreter_static_types_end, 189856),
+	AT(interpreter_extension_types, 189872),
+};
+
+/* Debian 3.15.0-1, Debian 3.15.2-1: differs from python_3_14_5 */
+static const struct layout_change python_3_15_0[] = {
+	AT(size_of_type, 424),
+	AT(heaptype_name, 864),
+	AT(heaptype_qualname, 880),
+	AT(heaptype_cached_keys, 888),
+	AT(size_of_heaptype, 944),
+	AT(runtime_interpreters_head, 936),
+	AT(runtime_interpreters_main, 944),
+	AT(size_of_runtime, 346568),
+	AT(interpreter_next, 7264),
+	AT(interpreter_id, 7272),
+	AT(interpreter_threads, 7336),
+	AT(interpreter_gc, 7400),
+	AT(interpreter_modules, 7592),
+	AT(interpreter_sysdict, 7576),
+	AT(interpreter_builtins, 7584),
+	AT(size_of_interpreter, 226240),
+	AT(interpreter_static_types, 180264),
+	AT(interpreter_static_types_end, 190008),
+	AT(interpreter_extension_types, 190024),
+	AT(thread_id, 176),
+	AT(thread_native_id, 184),
+	AT(size_of_thread, 888),
+	AT(gc_enabled, 0),
+	AT(gc_debug, 4),
+	AT(gc_generations, 8),
+	AT(gc_generation0, 168),
+	AT(gc_permanent, 80),
+	AT(gc_stats, 104),
+	AT(gc_collecting, 112),
+	AT(gc_garbage, 128),
+	AT(gc_callbacks, 136),
+	AT(size_of_gc, 176),
+	AT(gc_stats_young, 0),
+	AT(gc_stats_young_index, 704),
+	AT(gc_stats_old0, 712),
+	AT(gc_stats_old0_index, 904),
+	AT(gc_stats_old1, 912),
+	AT(gc_stats_old1_index, 1104),
+	AT(generation_stats_collections, 16),
+	AT(generation_stats_collected, 24),
+	AT(generation_stats_uncollectable, 32),
+	AT(size_of_generation_stats, 64),
+	AT(size_of_bytearray, 64),
+	AT(module_name, 40),
+	AT(unpickler_marks, 264),
+	AT(unpickler_marks_size, 280),
+	AT(unpickler_input_line, 160),
+	AT(unpickler_encoding, 248),
+	AT(unpickler_errors, 256),
+	AT(published_thread_id, 240),
+	AT(published_thread_native_id, 248),
+	AT(published_size_of_gc, 752),
+	AT(published_gc_collecting, 760),
+	AT(published_gc_stats, 784),
+	AT(published_size_of_object, 464),
+	AT(published_object_type, 472),
+	AT(published_size_of_type, 480),
+	AT(published_type_name, 488),
+	AT(published_type_flags, 504),
+	AT(published_type_basicsize, 512),
+	AT(published_type_dictoffset, 520),
+	AT(published_size_of_heaptype, 528),
+	AT(published_heaptype_cached_keys, 536),
+	AT(published_size_of_tuple, 544),
+	AT(published_tuple_items, 552),
+	AT(published_size_of_list, 568),
+	AT(published_list_items, 576),
+	AT(published_size_of_set, 592),
+	AT(published_set_used, 600),
+	AT(published_set_mask, 616),
+	AT(published_set_table, 608),
+	AT(published_size_of_dict, 624),
+	AT(published_dict_keys, 632),
+	AT(published_dict_values, 640),
+	AT(published_size_of_float, 648),
+	AT(published_float_value, 656),
+	AT(published_size_of_int, 664),
+	AT(published_int_tag, 672),
+	AT(published_int_digits, 680),
+	AT(published_size_of_bytes, 688),
+	AT(published_var_size, 696),
+	AT(published_bytes_data, 704),
+	AT(published_size_of_str, 712),
+	AT(published_str_state, 720),
+	AT(published_str_length, 728),
+	AT(published_size_of_str_ascii, 736),
+	AT(published_size_of_code, 376),
+	AT(published_code_filename, 384),
+	AT(published_code_name, 392),
+	AT(published_code_qualname, 400),
+	AT(published_code_firstlineno, 416),
+	AT(published_size_of_interpreter_frame, 312),
+	AT(published_interpreter_frame_code, 328),
+	AT(published_interpreter_frame_localsplus, 344),
+	AT(published_size_of_generator, 792),
+	AT(published_generator_frame, 808),
+};
+
+/* Debian 3.15.0-1, Debian 3.15.2-1: differs from python_3_15_0 */
+static const struct layout_change python_3_15_0_debug[] = {
+	AT(size_of_runtime, 362592),
+	AT(size_of_interpreter, 226256),
+	AT(interpreter_static_types, 180280),
+	AT(interpreter_static_types_end, 190024),
+	AT(interpreter_extension_types, 190040),
+};
+
 const struct layout_table layout_tables[] = {
+	{ 0x030600f0, 0x03060ff0, LAYOUT_RELEASE, EM_X86_64,
+	  "pyenv 3.6.15 (headers with PyGC_Head of 24 bytes)",
+	  -1, python_3_6_0, sizeof(python_3_6_0) / sizeof(python_3_6_0[0]) },
+	{ 0x030600f0, 0x03060ff0, LAYOUT_DEBUG, EM_X86_64,
+	  "pyenv 3.6.15 (headers with Py_DEBUG and PyGC_Head of 24 bytes)",
+	  0, python_3_6_0_debug, sizeof(python_3_6_0_debug) / sizeof(python_3_6_0_debug[0]) },
 	{ 0x03060ff0, 0x03060ff0, LAYOUT_RELEASE, EM_X86_64,
 	  "pyenv 3.6.15",
-	  -1, python_3_6_15, sizeof(python_3_6_15) / sizeof(python_3_6_15[0]) },
+	  0, python_3_6_15, sizeof(python_3_6_15) / sizeof(python_3_6_15[0]) },
 	{ 0x03060ff0, 0x03060ff0, LAYOUT_DEBUG, EM_X86_64,
 	  "pyenv 3.6.15 (headers with Py_DEBUG)",
-	  0, python_3_6_15_debug, sizeof(python_3_6_15_debug) / sizeof(python_3_6_15_debug[0]) },
+	  1, python_3_6_15_debug, sizeof(python_3_6_15_debug) / sizeof(python_3_6_15_debug[0]) },
+	{ 0x030700f0, 0x030703f0, LAYOUT_RELEASE, EM_X86_64,
+	  "pyenv 3.7.16 (headers with PyGC_Head of 24 bytes)",
+	  0, python_3_7_0, sizeof(python_3_7_0) / sizeof(python_3_7_0[0]) },
+	{ 0x030700f0, 0x030703f0, LAYOUT_DEBUG, EM_X86_64,
+	  "pyenv 3.7.16 (headers with Py_DEBUG and PyGC_Head of 24 bytes)",
+	  1, python_3_7_0_debug, sizeof(python_3_7_0_debug) / sizeof(python_3_7_0_debug[0]) },
 	{ 0x030710f0, 0x030710f0, LAYOUT_RELEASE, EM_X86_64,
 	  "pyenv 3.7.16",
-	  0, python_3_7_16, sizeof(python_3_7_16) / sizeof(python_3_7_16[0]) },
+	  4, python_3_7_16, sizeof(python_3_7_16) / sizeof(python_3_7_16[0]) },
 	{ 0x030710f0, 0x030710f0, LAYOUT_DEBUG, EM_X86_64,
 	  "pyenv 3.7.16 (headers with Py_DEBUG)",
-	  1, python_3_7_16_debug, sizeof(python_3_7_16_debug) / sizeof(python_3_7_16_debug[0]) },
+	  5, python_3_7_16_debug, sizeof(python_3_7_16_debug) / sizeof(python_3_7_16_debug[0]) },
 	{ 0x030812f0, 0x030812f0, LAYOUT_RELEASE, EM_X86_64,
 	  "pyenv 3.8.18",
-	  2, python_3_8_18, sizeof(python_3_8_18) / sizeof(python_3_8_18[0]) },
+	  4, python_3_8_18, sizeof(python_3_8_18) / sizeof(python_3_8_18[0]) },
 	{ 0x030812f0, 0x030812f0, LAYOUT_DEBUG, EM_X86_64,
 	  "pyenv 3.8.18 (headers with Py_DEBUG)",
-	  4, python_3_8_18_debug, sizeof(python_3_8_18_debug) / sizeof(python_3_8_18_debug[0]) },
+	  8, python_3_8_18_debug, sizeof(python_3_8_18_debug) / sizeof(python_3_8_18_debug[0]) },
+	{ 0x030902f0, 0x030902f0, LAYOUT_RELEASE, EM_X86_64,
+	  "Debian 3.9.2-1",
+	  8, python_3_9_2, sizeof(python_3_9_2) / sizeof(python_3_9_2[0]) },
+	{ 0x030902f0, 0x030902f0, LAYOUT_DEBUG, EM_X86_64,
+	  "Debian 3.9.2-1",
+	  10, python_3_9_2_debug, sizeof(python_3_9_2_debug) / sizeof(python_3_9_2_debug[0]) },
 	{ 0x030912f0, 0x030912f0, LAYOUT_RELEASE, EM_X86_64,
 	  "pyenv 3.9.18",
-	  4, python_3_9_18, sizeof(python_3_9_18) / sizeof(python_3_9_18[0]) },
+	  10, python_3_9_18, sizeof(python_3_9_18) / sizeof(python_3_9_18[0]) },
 	{ 0x030912f0, 0x030912f0, LAYOUT_DEBUG, EM_X86_64,
 	  "pyenv 3.9.18 (headers with Py_DEBUG)",
-	  6, python_3_9_18_debug, sizeof(python_3_9_18_debug) / sizeof(python_3_9_18_debug[0]) },
+	  12, python_3_9_18_debug, sizeof(python_3_9_18_debug) / sizeof(python_3_9_18_debug[0]) },
 	{ 0x030a0df0, 0x030a0df0, LAYOUT_RELEASE, EM_X86_64,
 	  "pyenv 3.10.13",
-	  6, python_3_10_13, sizeof(python_3_10_13) / sizeof(python_3_10_13[0]) },
+	  10, python_3_10_13, sizeof(python_3_10_13) / sizeof(python_3_10_13[0]) },
 	{ 0x030a0df0, 0x030a0df0, LAYOUT_DEBUG, EM_X86_64,
 	  "pyenv 3.10.13 (headers with Py_DEBUG)",
-	  8, python_3_10_13_debug, sizeof(python_3_10_13_debug) / sizeof(python_3_10_13_debug[0]) },
-	{ 0x030b07f0, 0x030b07f0, LAYOUT_RELEASE, EM_X86_64,
-	  "pyenv 3.11.7",
-	  8, python_3_11_7, sizeof(python_3_11_7) / sizeof(python_3_11_7[0]) },
-	{ 0x030b07f0, 0x030b07f0, LAYOUT_DEBUG, EM_X86_64,
-	  "pyenv 3.11.7 (headers with Py_DEBUG)",
-	  10, python_3_11_7_debug, sizeof(python_3_11_7_debug) / sizeof(python_3_11_7_debug[0]) },
+	  14, python_3_10_13_debug, sizeof(python_3_10_13_debug) / sizeof(python_3_10_13_debug[0]) },
+	{ 0x030b02f0, 0x030b07f0, LAYOUT_RELEASE, EM_X86_64,
+	  "Debian 3.11.2-6+deb12u8, pyenv 3.11.7",
+	  14, python_3_11_2, sizeof(python_3_11_2) / sizeof(python_3_11_2[0]) },
+	{ 0x030b02f0, 0x030b07f0, LAYOUT_DEBUG, EM_X86_64,
+	  "Debian 3.11.2-6+deb12u8, pyenv 3.11.7 (headers with Py_DEBUG)",
+	  16, python_3_11_2_debug, sizeof(python_3_11_2_debug) / sizeof(python_3_11_2_debug[0]) },
 	{ 0x030c01f0, 0x030c01f0, LAYOUT_RELEASE, EM_X86_64,
 	  "pyenv 3.12.1",
-	  10, python_3_12_1, sizeof(python_3_12_1) / sizeof(python_3_12_1[0]) },
+	  16, python_3_12_1, sizeof(python_3_12_1) / sizeof(python_3_12_1[0]) },
 	{ 0x030c01f0, 0x030c01f0, LAYOUT_DEBUG, EM_X86_64,
 	  "pyenv 3.12.1 (headers with Py_DEBUG)",
-	  12, python_3_12_1_debug, sizeof(python_3_12_1_debug) / sizeof(python_3_12_1_debug[0]) },
+	  18, python_3_12_1_debug, sizeof(python_3_12_1_debug) / sizeof(python_3_12_1_debug[0]) },
 	{ 0x030d00f0, 0x030d00f0, LAYOUT_RELEASE, EM_X86_64,
 	  "pyenv 3.13.0",
-	  12, python_3_13_0, sizeof(python_3_13_0) / sizeof(python_3_13_0[0]) },
+	  18, python_3_13_0, sizeof(python_3_13_0) / sizeof(python_3_13_0[0]) },
 	{ 0x030d00f0, 0x030d00f0, LAYOUT_DEBUG, EM_X86_64,
 	  "pyenv 3.13.0 (headers with Py_DEBUG)",
-	  14, python_3_13_0_debug, sizeof(python_3_13_0_debug) / sizeof(python_3_13_0_debug[0]) },
+	  20, python_3_13_0_debug, sizeof(python_3_13_0_debug) / sizeof(python_3_13_0_debug[0]) },
+	{ 0x030d05f0, 0x030d05f0, LAYOUT_RELEASE, EM_X86_64,
+	  "Debian 3.13.5-2+deb13u5",
+	  20, python_3_13_5, sizeof(python_3_13_5) / sizeof(python_3_13_5[0]) },
+	{ 0x030d05f0, 0x030d05f0, LAYOUT_RELEASE, EM_X86_64,
+	  "Debian 3.13.5-2+deb13u5 (headers with upstream's alignment)",
+	  22, python_3_13_5_b, sizeof(python_3_13_5_b) / sizeof(python_3_13_5_b[0]) },
+	{ 0x030d05f0, 0x030d05f0, LAYOUT_DEBUG, EM_X86_64,
+	  "Debian 3.13.5-2+deb13u5",
+	  22, python_3_13_5_debug, sizeof(python_3_13_5_debug) / sizeof(python_3_13_5_debug[0]) },
+	{ 0x030d05f0, 0x030d05f0, LAYOUT_DEBUG, EM_X86_64,
+	  "Debian 3.13.5-2+deb13u5 (headers with upstream's alignment)",
+	  24, python_3_13_5_debug_b, sizeof(python_3_13_5_debug_b) / sizeof(python_3_13_5_debug_b[0]) },
+	{ 0x030d0ff0, 0x030d12f0, LAYOUT_RELEASE, EM_X86_64,
+	  "Debian 3.13.15-1, Debian 3.13.18-1",
+	  22, python_3_13_15, sizeof(python_3_13_15) / sizeof(python_3_13_15[0]) },
+	{ 0x030d0ff0, 0x030d12f0, LAYOUT_RELEASE, EM_X86_64,
+	  "Debian 3.13.15-1 (headers with upstream's alignment), Debian 3.13.18-1 (headers with upstream's alignment)",
+	  26, python_3_13_15_b, sizeof(python_3_13_15_b) / sizeof(python_3_13_15_b[0]) },
+	{ 0x030d0ff0, 0x030d12f0, LAYOUT_DEBUG, EM_X86_64,
+	  "Debian 3.13.15-1, Debian 3.13.18-1",
+	  26, python_3_13_15_debug, sizeof(python_3_13_15_debug) / sizeof(python_3_13_15_debug[0]) },
+	{ 0x030d0ff0, 0x030d12f0, LAYOUT_DEBUG, EM_X86_64,
+	  "Debian 3.13.15-1 (headers with upstream's alignment), Debian 3.13.18-1 (headers with upstream's alignment)",
+	  28, python_3_13_15_debug_b, sizeof(python_3_13_15_debug_b) / sizeof(python_3_13_15_debug_b[0]) },
+	{ 0x030e00f0, 0x030e04f0, LAYOUT_RELEASE, EM_X86_64,
+	  "Debian 3.14.10-1 (headers with the collector of 3.14.0 to 3.14.4), Debian 3.14.8-1 (headers with the collector of 3.14.0 to 3.14.4)",
+	  26, python_3_14_0, sizeof(python_3_14_0) / sizeof(python_3_14_0[0]) },
+	{ 0x030e00f0, 0x030e04f0, LAYOUT_DEBUG, EM_X86_64,
+	  "Debian 3.14.10-1 (headers with the collector of 3.14.0 to 3.14.4), Debian 3.14.8-1 (headers with the collector of 3.14.0 to 3.14.4)",
+	  30, python_3_14_0_debug, sizeof(python_3_14_0_debug) / sizeof(python_3_14_0_debug[0]) },
+	{ 0x030e05f0, 0x030e0af0, LAYOUT_RELEASE, EM_X86_64,
+	  "Debian 3.14.8-1, Debian 3.14.10-1",
+	  30, python_3_14_5, sizeof(python_3_14_5) / sizeof(python_3_14_5[0]) },
+	{ 0x030e05f0, 0x030e0af0, LAYOUT_DEBUG, EM_X86_64,
+	  "Debian 3.14.8-1, Debian 3.14.10-1",
+	  32, python_3_14_5_debug, sizeof(python_3_14_5_debug) / sizeof(python_3_14_5_debug[0]) },
+	{ 0x030f00f0, 0x030f02f0, LAYOUT_RELEASE, EM_X86_64,
+	  "Debian 3.15.0-1, Debian 3.15.2-1",
+	  32, python_3_15_0, sizeof(python_3_15_0) / sizeof(python_3_15_0[0]) },
+	{ 0x030f00f0, 0x030f02f0, LAYOUT_DEBUG, EM_X86_64,
+	  "Debian 3.15.0-1, Debian 3.15.2-1",
+	  34, python_3_15_0_debug, sizeof(python_3_15_0_debug) / sizeof(python_3_15_0_debug[0]) },
 };
 
 const unsigned int layout_table_count = sizeof(layout_tables) / sizeof(layout_tables[0]);
