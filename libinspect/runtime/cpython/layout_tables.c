@@ -609,6 +609,7 @@ static const struct layout_change python_3_12_1[] = {
 	AT(interpreter_builtins, 360),
 	AT(size_of_interpreter, 383552),
 	AT(interpreter_static_types, 373704),
+	AT(static_type_type, 0),
 	AT(static_type_dict, 16),
 	AT(size_of_static_type_state, 40),
 	AT(thread_id, 136),
@@ -658,7 +659,6 @@ static const struct layout_change python_3_13_0[] = {
 	AT(interpreter_builtins, 7648),
 	AT(size_of_interpreter, 194968),
 	AT(interpreter_static_types, 182968),
-	AT(interpreter_static_types_end, 192568),
 	AT(interpreter_extension_types, 192584),
 	AT(static_type_dict, 24),
 	AT(size_of_static_type_state, 48),
@@ -739,7 +739,6 @@ static const struct layout_change python_3_13_0_debug[] = {
 	AT(size_of_runtime, 299336),
 	AT(size_of_interpreter, 194984),
 	AT(interpreter_static_types, 182984),
-	AT(interpreter_static_types_end, 192584),
 	AT(interpreter_extension_types, 192600),
 };
 
@@ -766,7 +765,6 @@ static const struct layout_change python_3_13_5_debug[] = {
 	AT(size_of_runtime, 299392),
 	AT(size_of_interpreter, 194992),
 	AT(interpreter_static_types, 182984),
-	AT(interpreter_static_types_end, 192584),
 	AT(interpreter_extension_types, 192600),
 };
 
@@ -796,7 +794,6 @@ static const struct layout_change python_3_13_15_debug[] = {
 	AT(size_of_runtime, 299424),
 	AT(size_of_interpreter, 195000),
 	AT(interpreter_static_types, 182984),
-	AT(interpreter_static_types_end, 192584),
 	AT(interpreter_extension_types, 192600),
 };
 
@@ -819,7 +816,6 @@ static const struct layout_change python_3_14_0[] = {
 	AT(interpreter_builtins, 7656),
 	AT(size_of_interpreter, 225840),
 	AT(interpreter_static_types, 180216),
-	AT(interpreter_static_types_end, 189816),
 	AT(interpreter_extension_types, 189832),
 	AT(size_of_thread, 832),
 	AT(gc_generations, LAYOUT_ABSENT),
@@ -899,7 +895,6 @@ static const struct layout_change python_3_14_0_debug[] = {
 	AT(size_of_runtime, 332608),
 	AT(size_of_interpreter, 225856),
 	AT(interpreter_static_types, 180232),
-	AT(interpreter_static_types_end, 189832),
 	AT(interpreter_extension_types, 189848),
 };
 
@@ -911,7 +906,6 @@ static const struct layout_change python_3_14_5[] = {
 	AT(interpreter_builtins, 7680),
 	AT(size_of_interpreter, 225864),
 	AT(interpreter_static_types, 180240),
-	AT(interpreter_static_types_end, 189840),
 	AT(interpreter_extension_types, 189856),
 	AT(gc_generations, 24),
 	AT(gc_generation0, 256),
@@ -926,7 +920,6 @@ static const struct layout_change python_3_14_5_debug[] = {
 	AT(size_of_runtime, 332632),
 	AT(size_of_interpreter, 225880),
 	AT(interpreter_static_types, 180256),
-	AT(interpreter_static_types_end, 189856),
 	AT(interpreter_extension_types, 189872),
 };
 
@@ -949,7 +942,6 @@ static const struct layout_change python_3_15_0[] = {
 	AT(interpreter_builtins, 7584),
 	AT(size_of_interpreter, 226240),
 	AT(interpreter_static_types, 180264),
-	AT(interpreter_static_types_end, 190008),
 	AT(interpreter_extension_types, 190024),
 	AT(thread_id, 176),
 	AT(thread_native_id, 184),
@@ -1035,7 +1027,6 @@ static const struct layout_change python_3_15_0_debug[] = {
 	AT(size_of_runtime, 362592),
 	AT(size_of_interpreter, 226256),
 	AT(interpreter_static_types, 180280),
-	AT(interpreter_static_types_end, 190024),
 	AT(interpreter_extension_types, 190040),
 };
 
