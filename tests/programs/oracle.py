@@ -49,6 +49,8 @@ oracle_fd = oracle_out.fileno()
 oracle_2 = oracle_1 = oracle_0 = oracle_list = oracle_type = oracle_name = oracle_text = None
 oracle_generation = oracle_index = oracle_size = oracle_count = oracle_sum = oracle_references = oracle_length = 0
 
+str(gc.get_stats())  # the first repr() of a container makes the thread's dict of those under way
+
 # Types whose __sizeof__ is Python code: nobody outside can know what it would say.
 oracle_python_sized = set()
 oracle_function = type(lambda: None)
