@@ -71,6 +71,8 @@ struct inspect_error *mapped_file_open(const char *path, struct mapped_file **fi
 		return NULL;
 	}
 	struct mapped_file *file MAPPED_FILE_AUTO = calloc(1, sizeof(*file));
+	if (file)
+		file->owners = 1;
 	if (!file || !(file->path = strdup(path)))
 		return &inspect_error_no_memory;
 	void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -94,9 +96,15 @@ struct inspect_error *mapped_file_open(const char *path, struct mapped_file **fi
 	return NULL;
 }
 
+struct mapped_file *mapped_file_share(struct mapped_file *file)
+{
+	file->owners++;
+	return file;
+}
+
 void mapped_file_close(struct mapped_file *file)
 {
-	if (!file)
+	if (!file || --file->owners)
 		return;
 	if (file->elf)
 		elf_end(file->elf);

@@ -17,12 +17,16 @@ struct mapped_file {
 	size_t build_id_size;
 	dev_t device;
 	ino_t inode;
+	uint64_t mapped_device; /* the device that /proc/PID/maps shows for it, which may not be stat()'s */
+	unsigned int owners;
 };
 
 /* Maps the regular file at @path. *@file_ret is NULL if there is none that can be read; then *@reason_ret
  * (may be NULL) is an errno. */
 struct inspect_error *mapped_file_open(const char *path, struct mapped_file **file_ret, int *reason_ret)
 	__attribute__((warn_unused_result));
+/* Adds an owner, who also calls mapped_file_close(). */
+struct mapped_file *mapped_file_share(struct mapped_file *file);
 void mapped_file_close(struct mapped_file *file);
 
 static inline void mapped_file_cleanup(struct mapped_file **file)
