@@ -201,7 +201,7 @@ struct command_line {
 	const char *target;
 	struct inspect_target_options options;
 	bool help, version;
-	const char **words; /* the verb and what is for it */
+	const char **words; /* the verb, or NULL, and what is for it */
 	int word_count;
 };
 
@@ -267,6 +267,7 @@ static bool parse_own_option(struct command_line *line, char **arguments, int *i
 static bool parse(int count, char **arguments, struct command_line *line)
 {
 	bool only_operands = false;
+	line->word_count = 1;
 	for (int i = 1; i < count; i++) {
 		const char *argument = arguments[i];
 		bool is_operand = only_operands || argument[0] != '-' || !argument[1];
@@ -277,8 +278,8 @@ static bool parse(int count, char **arguments, struct command_line *line)
 			continue;
 		if (!is_operand && (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0))
 			line->help = true;
-		if (is_operand && line->word_count && line->words[0][0] != '-' && !line->target) {
-			line->target = argument;
+		if (is_operand && (!line->words[0] || !line->target)) {
+			*(line->words[0] ? &line->target : &line->words[0]) = argument;
 			continue;
 		}
 		only_operands |= strcmp(argument, "--") == 0;
@@ -326,7 +327,7 @@ static int run(struct command_line *line)
 {
 	struct screen screen = { 0 };
 	struct inspect_output output = screen_output(&screen);
-	const char *verb = line->word_count && line->words[0][0] != '-' ? line->words[0] : NULL;
+	const char *verb = line->words[0];
 	if (line->version) {
 		printf("py-inspect %s\n", inspect_version());
 		return INSPECT_EXIT_OK;
@@ -338,8 +339,8 @@ static int run(struct command_line *line)
 		return INSPECT_EXIT_OK;
 	}
 	if (!verb)
-		return wrong_call(line->word_count ? "there is no option %s" : "no verb was given%s",
-				  line->word_count ? line->words[0] : "");
+		return wrong_call(line->word_count > 1 ? "no verb was given before %s" : "no verb was given%s",
+				  line->word_count > 1 ? line->words[1] : "");
 	if (find_verb(verb) && !line->target)
 		return wrong_call("%s needs a target: the id of a process, or a core file", verb);
 	if (inspect_check_call(line->word_count, line->words, &output) != INSPECT_EXIT_OK)
@@ -361,7 +362,7 @@ static int run(struct command_line *line)
 int main(int count, char **arguments)
 {
 	setlocale(LC_CTYPE, "");
-	struct command_line line = { .words = calloc((size_t)count + 1, sizeof(*line.words)) };
+	struct command_line line = { .words = calloc((size_t)count + 2, sizeof(*line.words)) };
 	if (!line.words)
 		return wrong_call("out of memory%s", "");
 	int status = parse(count, arguments, &line) ? run(&line) : INSPECT_EXIT_USAGE;

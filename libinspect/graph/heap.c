@@ -92,7 +92,7 @@ static struct inspect_error *sort_words(struct gathering *gathering)
 	return NULL;
 }
 
-/* Drops words with an address that the word before them has. */
+/* Drops words with an address that the word before them has: the object stays in its youngest generation. */
 static struct inspect_error *drop_duplicates(struct gathering *gathering, struct notes *notes)
 {
 	uint64_t *words = gathering->words;

@@ -21,7 +21,8 @@ enum {
 static const struct verb_column columns[] = {
 	[ADDRESS] = { "address", COLUMN_ADDRESS, "what id() would say" },
 	[TYPE] = { "type", COLUMN_TEXT, "name of its type" },
-	[SIZE] = { "size", COLUMN_BYTES, "what sys.getsizeof() would say", .summed = true },
+	[SIZE] = { "size", COLUMN_BYTES, "what sys.getsizeof() would say", .summed = true,
+		   .no_unit = true },
 	[REFCOUNT] = { "refcount", COLUMN_COUNT, "its reference count; none if it is immortal" },
 	[IMMORTAL] = { "immortal", COLUMN_BOOLEAN, "does its reference count mean nothing?", .detail = true },
 	[GENERATION] = { "generation", COLUMN_GENERATION, "0, 1, 2 or permanent" },

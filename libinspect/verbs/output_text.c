@@ -19,6 +19,8 @@
 enum {
 	BATCH_LINES = 1000,
 	HUMAN_BYTES_FROM = 10240, /* smaller amounts are as easy to read without a unit */
+	SEPARATOR_WIDTH = 2,
+	SHORTEST_VALUE = 30, /* the last column is not cut below this: lines rather get longer than the screen */
 };
 
 static const char HEADER_COLOUR[] = "\033[1m", REST_COLOUR[] = "\033[2m", TOTAL_COLOUR[] = "\033[1m";
@@ -45,6 +47,12 @@ static void leave_utf8(struct text_data *text)
 	text->old_locale = (locale_t)0;
 }
 
+/* Sizes of single objects are better compared without units. */
+static bool has_unit(const struct verb_column *column)
+{
+	return column->kind == COLUMN_BYTES && !column->no_unit;
+}
+
 static bool is_right_aligned(enum column_kind kind)
 {
 	return kind == COLUMN_COUNT || kind == COLUMN_BYTES || kind == COLUMN_NUMBER ||
@@ -67,14 +75,10 @@ static bool add_table_columns(struct table *table, struct text_data *text)
 	size_t place = 0;
 	for (size_t i = 0; i < table->column_count; i++) {
 		const struct verb_column *column = table_column(table, i);
-		bool last = i + 1 == table->column_count;
-		int flags = is_right_aligned(column->kind) ? SCOLS_FL_RIGHT : 0;
-		if (last && column->kind == COLUMN_TEXT)
-			flags |= SCOLS_FL_TRUNC;
 		text->place[i] = place++;
-		if (!add_column(text, column->name, flags))
+		if (!add_column(text, column->name, is_right_aligned(column->kind) ? SCOLS_FL_RIGHT : 0))
 			return false;
-		if (column->kind != COLUMN_BYTES)
+		if (!has_unit(column))
 			continue;
 		text->human_place[i] = place++;
 		if (!add_column(text, "", SCOLS_FL_RIGHT | SCOLS_FL_HIDDEN))
@@ -93,17 +97,11 @@ static bool text_begin(struct table *table)
 	text->scols = scols_new_table();
 	if (!text->scols)
 		return false;
-	const struct inspect_output *output = table->emitter.output;
+	scols_table_set_termforce(text->scols, SCOLS_TERMFORCE_NEVER);
 	scols_table_enable_noencoding(text->scols, 1); /* text_safe() has done that */
-	scols_table_enable_colors(text->scols, output->terminal);
+	scols_table_enable_colors(text->scols, table->emitter.output->terminal);
 	if (table->verb->shape == VERB_TABLE)
 		scols_table_set_column_separator(text->scols, "  ");
-	if (output->width) {
-		scols_table_set_termforce(text->scols, SCOLS_TERMFORCE_ALWAYS);
-		scols_table_set_termwidth(text->scols, output->width);
-	} else {
-		scols_table_set_termforce(text->scols, SCOLS_TERMFORCE_NEVER);
-	}
 	if (table->verb->shape == VERB_TABLE)
 		return add_table_columns(table, text);
 	scols_table_enable_noheadings(text->scols, 1);
@@ -132,6 +130,75 @@ static void keep_widths(struct text_data *text)
 	}
 }
 
+static size_t count_code_points(const char *text)
+{
+	size_t count = 0;
+	for (; *text; text++)
+		count += (*text & 0xc0) != 0x80;
+	return count;
+}
+
+/* How wide the batch is before its last column. */
+static size_t width_before_last(const struct text_data *text)
+{
+	size_t width = 0, last = scols_table_get_ncols(text->scols) - 1;
+	for (size_t place = 0; place < last; place++) {
+		struct libscols_column *column = scols_table_get_column(text->scols, place);
+		if (scols_column_is_hidden(column))
+			continue;
+		size_t widest = strlen(scols_column_get_name(column));
+		if (widest < scols_column_get_width(column))
+			widest = scols_column_get_width(column);
+		for (size_t i = 0; i < scols_table_get_nlines(text->scols); i++) {
+			struct libscols_line *line = scols_table_get_line(text->scols, i);
+			const char *cell = scols_cell_get_data(scols_line_get_cell(line, place));
+			size_t cell_width = cell ? count_code_points(cell) : 0;
+			if (widest < cell_width)
+				widest = cell_width;
+		}
+		width += widest + SEPARATOR_WIDTH;
+	}
+	return width;
+}
+
+/* Cuts @text to @limit code points, the last one of them "…". The caller frees what is returned. */
+static char *shorten(const char *text, size_t limit)
+{
+	const char *end = text;
+	for (size_t count = 0; *end && count < limit; count++)
+		do
+			end++;
+		while ((*end & 0xc0) == 0x80);
+	char *shortened;
+	return asprintf(&shortened, "%.*s…", (int)(end - text), text) < 0 ? NULL : shortened;
+}
+
+/* Cuts what is in a last column of text to the width of the screen. */
+static bool fit_to_screen(struct table *table)
+{
+	struct text_data *text = table->renderer_data;
+	size_t screen = table->emitter.output->width;
+	if (!screen || table->verb->shape != VERB_TABLE ||
+	    table_column(table, table->column_count - 1)->kind != COLUMN_TEXT)
+		return true;
+	size_t before = width_before_last(text);
+	size_t room = screen > before + SHORTEST_VALUE ? screen - before : SHORTEST_VALUE;
+	size_t last = scols_table_get_ncols(text->scols) - 1;
+	for (size_t i = 0; i < scols_table_get_nlines(text->scols); i++) {
+		struct libscols_cell *cell =
+			scols_line_get_cell(scols_table_get_line(text->scols, i), last);
+		const char *data = scols_cell_get_data(cell);
+		if (!data || count_code_points(data) <= room)
+			continue;
+		char *shortened = shorten(data, room - 1);
+		if (!shortened || scols_cell_refer_data(cell, shortened) != 0) {
+			free(shortened);
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool print_batch(struct table *table)
 {
 	struct text_data *text = table->renderer_data;
@@ -141,6 +208,8 @@ static bool print_batch(struct table *table)
 		if (text->human[i])
 			scols_column_set_flags(scols_table_get_column(text->scols, text->human_place[i]),
 					       SCOLS_FL_RIGHT);
+	if (!fit_to_screen(table))
+		return false;
 	char *printed AUTO_FREE = NULL;
 	enter_utf8(text);
 	int failed = scols_print_table_to_string(text->scols, &printed);
@@ -227,7 +296,7 @@ static bool set_table_cell(struct table *table, struct libscols_line *line, size
 	enum column_kind kind = cell_kind(table_column(table, index), cell);
 	if (!set_cell(line, text->place[index], cell_spell(kind, cell)))
 		return false;
-	if (kind != COLUMN_BYTES || cell->absent)
+	if (!has_unit(table_column(table, index)) || cell->absent)
 		return true;
 	char human[NUMBER_TEXT_SIZE];
 	bytes_human(cell->number, human);

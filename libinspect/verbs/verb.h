@@ -37,6 +37,7 @@ struct verb_column {
 	const char *help;
 	const char *option; /* the column is there only with this option; NULL: always */
 	bool summed;        /* COUNT and BYTES: the total and the rest have the sum */
+	bool no_unit;       /* BYTES: tables for people have the plain number alone */
 	bool detail;        /* tables for people do without it */
 };
 

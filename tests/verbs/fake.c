@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fake.c - a target and a runtime that are made up, for testing the verbs without a CPython.
+ *
+ * Linked with the command's own main(), this is the program fake-inspect. Its TARGET is a list of words:
+ * "fake,count=300,collectors=2,hostile". Every fact about object number i comes from mix(i, salt), which
+ * test_verbs.py computes too; so the test knows the truth without asking us.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "runtime/runtime.h"
+#include "target/target.h"
+
+extern const struct runtime_operations cpython_operations;
+
+static const uint64_t BASE = 0x7f0000000000, UNTRACKED = 0x7effffff0000;
+enum { SPACING = 64 };
+
+static const char *const plain_types[] = {
+	"dict", "list", "lxml.etree._Element", "app.models.Session", "app.models.User", "function", "dict", "cell",
+};
+static const char *const hostile_types[] = {
+	"dict", "evil\x1b[31m\nred", "comma,\"quote\"", "bad\xff\xfe" "bytes", "turn\xe2\x80\xae" "ed",
+	"back\\slash", "surrogate\xed\xa0\x80", "\xc3\x9cml\xc3\xa4ut",
+};
+enum { TYPE_COUNT = 8 };
+
+/* What the words of the target's name ask for. */
+static struct {
+	uint64_t count;
+	unsigned int collectors;
+	bool hostile, broken, no_runtime, bad_runtime, missing, unreadable, damaged, collecting, slow, long_values;
+} wanted;
+
+static uint64_t mix(uint64_t number, uint64_t salt)
+{
+	uint64_t x = number * 0x9e3779b97f4a7c15u + salt * 0xd1b54a32d192ed03u;
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+	return x ^ x >> 31;
+}
+
+/* ---- objects --------------------------------------------------------------------------------------- */
+
+/* The lists have the objects in another order than memory has. */
+static uint64_t address_of(uint64_t position)
+{
+	return BASE + SPACING * (wanted.count - 1 - position);
+}
+
+static uint64_t number_at(uint64_t address)
+{
+	return (address - BASE) / SPACING;
+}
+
+static uint32_t type_of(uint64_t number)
+{
+	return mix(number, 1) % TYPE_COUNT;
+}
+
+static uint64_t size_of(uint64_t number)
+{
+	return 16 + (mix(number, 4) % 100 == 0 ? mix(number, 7) % 5000000 : mix(number, 7) % 500);
+}
+
+static int64_t refcount_of(uint64_t number)
+{
+	return 1 + (int64_t)(mix(number, 5) % 3000);
+}
+
+static uint8_t flags_of(uint64_t number)
+{
+	return (mix(number, 6) % 10 == 0 ? RUNTIME_IMMORTAL : 0) | (type_of(number) == 2 ? RUNTIME_SIZE_BASIC : 0) |
+	       (wanted.damaged && mix(number, 8) % 20 == 0 ? RUNTIME_DAMAGED : 0);
+}
+
+/* ---- the runtime ----------------------------------------------------------------------------------- */
+
+static struct inspect_error *fake_attach(struct inspect_target *target, struct runtime **runtime_ret)
+{
+	*runtime_ret = NULL;
+	if (wanted.no_runtime)
+		return NULL;
+	if (wanted.bad_runtime)
+		return inspect_error_create(INSPECT_ERROR_LAYOUT, "no layout fits this Python 9.9");
+	struct runtime *runtime = calloc(1, sizeof(*runtime));
+	runtime->operations = &cpython_operations;
+	runtime->target = target;
+	runtime->collectors = calloc(wanted.collectors, sizeof(*runtime->collectors));
+	runtime->collector_count = wanted.collectors;
+	for (unsigned int i = 0; i < wanted.collectors; i++) {
+		struct runtime_collector *collector = &runtime->collectors[i];
+		*collector = (struct runtime_collector){
+			.id = 3 * i,
+			.enabled = i == 0,
+			.collecting = wanted.collecting && i == 0,
+			.debug = i ? 0 : 36,
+			.debug_text = strdup(i ? "" : "DEBUG_UNCOLLECTABLE|DEBUG_SAVEALL"),
+			.garbage = 5 + i,
+			.callbacks = i ? -1 : 2,
+			.generation_count = 3,
+		};
+		for (unsigned int g = 0; g < 3; g++)
+			collector->generations[g] = (struct runtime_generation){
+				.threshold = 700 + g,
+				.count = 10 * i + g,
+				.collections = 1000000 + g,
+				.collected = 20 + g,
+				.uncollectable = g == 2 ? -1 : 0,
+			};
+	}
+	runtime->types = calloc(TYPE_COUNT, sizeof(*runtime->types));
+	runtime->type_count = runtime->type_capacity = TYPE_COUNT;
+	for (unsigned int i = 0; i < TYPE_COUNT; i++)
+		runtime->types[i] = (struct runtime_type){
+			.address = 0x1000 + 8 * i,
+			.name = strdup(wanted.hostile ? hostile_types[i] : plain_types[i]),
+		};
+	*runtime_ret = runtime;
+	return NULL;
+}
+
+static void fake_detach(struct runtime *runtime)
+{
+	for (size_t i = 0; i < runtime->collector_count; i++)
+		free(runtime->collectors[i].debug_text);
+	free(runtime->collectors);
+	for (size_t i = 0; i < runtime->type_count; i++)
+		free(runtime->types[i].name);
+	free(runtime->types);
+	notes_deinit(&runtime->notes);
+	free(runtime);
+}
+
+static struct inspect_error *fake_describe(struct runtime *runtime __attribute__((unused)),
+					   struct runtime_facts *facts)
+{
+	struct inspect_error *error = runtime_fact_add(facts, "runtime", "CPython");
+	return error ? error : runtime_fact_add(facts, "version", "%d.%d.%d", 3, 99, 1);
+}
+
+/* Takes three seconds, and says so on the way. */
+static struct inspect_error *dawdle(struct runtime *runtime)
+{
+	const struct inspect_target_options *options = &runtime->target->options;
+	for (unsigned int i = 0; i < 300; i++) {
+		usleep(10000);
+		if (options->progress && !options->progress(options->progress_context, "dawdling", i, 300))
+			return inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled");
+	}
+	return NULL;
+}
+
+static struct inspect_error *fake_walk(struct runtime *runtime, struct runtime_sink *sink, struct notes *notes)
+{
+	struct inspect_error *error = wanted.slow ? dawdle(runtime) : NULL;
+	for (uint64_t i = 0; i < wanted.count && !error; i++) {
+		uint64_t address = address_of(i), number = number_at(address);
+		error = sink->add(sink, address, mix(number, 2) % 4, mix(number, 3) % wanted.collectors);
+		if (!error && wanted.broken && i == 1)
+			error = sink->add(sink, address, 0, 0);
+	}
+	if (!error && wanted.broken)
+		error = notes_add(notes, true, "a list breaks at 0x%" PRIx64, BASE);
+	return error;
+}
+
+static struct inspect_error *fake_examine(struct runtime *runtime __attribute__((unused)),
+					  const uint64_t *addresses, size_t count,
+					  const struct runtime_columns *columns,
+					  struct notes *notes __attribute__((unused)))
+{
+	for (size_t i = 0; i < count; i++) {
+		uint64_t number = number_at(addresses[i]);
+		columns->type[i] = type_of(number);
+		columns->size[i] = size_of(number);
+		columns->refcount[i] = refcount_of(number);
+		columns->flags[i] = flags_of(number);
+	}
+	return NULL;
+}
+
+static struct inspect_error *fake_object(struct runtime *runtime, uint64_t address,
+					 struct runtime_object *object)
+{
+	*object = (struct runtime_object){ .address = address, .type_address = 0x1000, .gc_flags = strdup("") };
+	if (address == UNTRACKED) {
+		object->type = strdup("str");
+		object->size = 12345;
+		object->refcount = 7;
+		object->value = strdup("'text'");
+		return NULL;
+	}
+	uint64_t number = number_at(address);
+	bool exists = address >= BASE && address % SPACING == 0 && number < wanted.count;
+	if (!exists || (wanted.unreadable && number % 2)) {
+		runtime_object_deinit(object);
+		return inspect_error_create(INSPECT_ERROR_UNREADABLE, "0x%" PRIx64 ": not in the target's memory",
+					    address);
+	}
+	object->type = strdup(runtime->types[type_of(number)].name);
+	object->type_address = runtime->types[type_of(number)].address;
+	object->size = size_of(number);
+	object->size_basic = flags_of(number) & RUNTIME_SIZE_BASIC;
+	object->refcount = refcount_of(number);
+	object->immortal = flags_of(number) & RUNTIME_IMMORTAL;
+	object->tracked = true;
+	char end[181] = ">";
+	if (wanted.long_values)
+		memset(end, '>', sizeof(end) - 1);
+	const char *format = wanted.hostile ? "<\x1b]0;%" PRIu64 "\a,\"\n\xff%s" : "<number %" PRIu64 "%s";
+	if (asprintf(&object->value, format, number, end) < 0)
+		object->value = NULL;
+	return NULL;
+}
+
+const struct runtime_operations cpython_operations = {
+	.name = "fake",
+	.attach = fake_attach,
+	.detach = fake_detach,
+	.describe = fake_describe,
+	.walk = fake_walk,
+	.examine = fake_examine,
+	.object = fake_object,
+};
+
+/* ---- the target ------------------------------------------------------------------------------------ */
+
+static bool read_words(const char *specification)
+{
+	const struct {
+		const char *word;
+		bool *flag;
+	} flags[] = {
+		{ "hostile", &wanted.hostile }, { "broken", &wanted.broken }, { "noruntime", &wanted.no_runtime },
+		{ "badruntime", &wanted.bad_runtime }, { "missing", &wanted.missing },
+		{ "unreadable", &wanted.unreadable }, { "damaged", &wanted.damaged },
+		{ "collecting", &wanted.collecting }, { "slow", &wanted.slow },
+		{ "long", &wanted.long_values },
+	};
+	char *words = strdup(specification), *rest = NULL;
+	bool fake = false;
+	for (char *word = strtok_r(words, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+		fake |= strcmp(word, "fake") == 0;
+		if (strncmp(word, "count=", 6) == 0)
+			wanted.count = strtoull(word + 6, NULL, 10);
+		if (strncmp(word, "collectors=", 11) == 0)
+			wanted.collectors = strtoul(word + 11, NULL, 10);
+		for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++)
+			*flags[i].flag |= strcmp(word, flags[i].word) == 0;
+	}
+	free(words);
+	return fake;
+}
+
+struct inspect_error *inspect_target_open(const char *specification,
+					  const struct inspect_target_options *options,
+					  struct inspect_target **target_ret)
+{
+	wanted.count = 100;
+	wanted.collectors = 1;
+	if (!read_words(specification))
+		return inspect_error_create(INSPECT_ERROR_FORMAT, "%s: not a fake", specification);
+	struct inspect_target *target = calloc(1, sizeof(*target));
+	target->kind = TARGET_CORE;
+	target->name = strdup(specification);
+	target->pid = 1234567;
+	target->command = strdup(wanted.hostile ? "sh\x1b[2J\xff" : "service --port=80");
+	target->signal = 11;
+	target->thread_count = 1;
+	target->main_image = 0;
+	target->image_count = 2;
+	target->images = calloc(2, sizeof(*target->images));
+	target->images[0].path = strdup("/usr/bin/fake");
+	target->images[0].state = IMAGE_VERIFIED;
+	target->images[1].path = strdup("/usr/lib/libfake.so.1");
+	target->images[1].state = wanted.missing ? IMAGE_MISSING : IMAGE_VERIFIED;
+	target->images[1].problem = wanted.missing ? strdup("no such file here") : NULL;
+	target->options = *options;
+	*target_ret = target;
+	return NULL;
+}
+
+void inspect_target_close(struct inspect_target *target)
+{
+	if (!target)
+		return;
+	for (size_t i = 0; i < target->image_count; i++) {
+		free(target->images[i].path);
+		free(target->images[i].problem);
+	}
+	free(target->images);
+	free(target->name);
+	free(target->command);
+	notes_deinit(&target->notes);
+	free(target);
+}
+
+bool target_has(struct inspect_target *target __attribute__((unused)), uint64_t address, uint64_t size)
+{
+	return (address >= BASE && address + size <= BASE + SPACING * wanted.count) ||
+	       (address >= UNTRACKED && address + size <= UNTRACKED + SPACING);
+}
