@@ -14,6 +14,7 @@
 #include <wctype.h>
 
 #include "base/array.h"
+#include "base/text.h"
 #include "runtime/cpython/str.h"
 
 enum { ESCAPE_MAX = sizeof("\\Uffffffff") };
@@ -94,32 +95,14 @@ void line_character(struct line *line, uint32_t character)
 	append(line, text, size, length);
 }
 
-/* The character that starts at @text; a byte that is no UTF-8 is one of its own. */
-static uint32_t utf8_next(const char **text)
-{
-	const uint8_t *bytes = (const uint8_t *)*text;
-	unsigned int more = bytes[0] >= 0xf0 && bytes[0] < 0xf5 ? 3 : bytes[0] >= 0xe0 ? 2 : bytes[0] >= 0xc2 ? 1 : 0;
-	uint32_t character = bytes[0];
-	if (bytes[0] >= 0xf5)
-		more = 0;
-	if (more) {
-		character &= 0x3fu >> more;
-		for (unsigned int i = 1; i <= more; i++) {
-			if ((bytes[i] & 0xc0) != 0x80) {
-				++*text;
-				return bytes[0];
-			}
-			character = character << 6 | (bytes[i] & 0x3f);
-		}
-	}
-	*text += more + 1;
-	return character;
-}
-
 void line_text(struct line *line, const char *text)
 {
-	while (*text && !line->cut)
-		line_character(line, utf8_next(&text));
+	while (*text && !line->cut) {
+		uint32_t character = (uint8_t)*text;
+		size_t size = utf8_decode(text, &character);
+		line_character(line, character);
+		text += size ? size : 1; /* a byte that is no UTF-8 is a character of its own */
+	}
 }
 
 void line_format(struct line *line, const char *format, ...)
@@ -152,18 +135,6 @@ char *line_finish(struct line *line)
 
 /* ---- str and bytes ---- */
 
-/* The quotes that repr() takes: '...' unless there is a ' and no " in it. */
-static char choose_quote(const struct quoted *quoted)
-{
-	bool single = false;
-	for (size_t i = 0; i < quoted->count; i++) {
-		if (quoted->text[i] == '"')
-			return '\'';
-		single |= quoted->text[i] == '\'';
-	}
-	return single ? '"' : '\'';
-}
-
 /* Appends the prefix, the quote and as much of the text as fits in @limit characters. Returns how many. */
 static size_t append_quoted(struct line *line, const struct quoted *quoted, char quote, unsigned int limit)
 {
@@ -189,7 +160,7 @@ static size_t append_quoted(struct line *line, const struct quoted *quoted, char
 
 void line_quoted(struct line *line, const struct quoted *quoted)
 {
-	char quote = choose_quote(quoted);
+	char quote = quoted->has_single && !quoted->has_double ? '"' : '\'';
 	unsigned int closing = 1 + (unsigned int)strlen(quoted->suffix);
 	size_t fitting = append_quoted(line, quoted, quote, LINE_LIMIT - closing);
 	if (fitting == quoted->length) {

@@ -36,6 +36,7 @@ struct quoted {
 	const uint32_t *text;        /* its beginning: all of it, or at least LINE_LIMIT characters */
 	size_t count;                /* of characters in @text */
 	uint64_t length;             /* of all of it */
+	bool has_single, has_double; /* is there a ' or a " anywhere in it */
 };
 
 /* Appends @quoted as repr() says it to an empty @line; if that does not fit, its beginning and its length. */

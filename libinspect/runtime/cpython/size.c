@@ -398,6 +398,7 @@ static bool type_size(struct sizing *sizing, uint64_t *size_ret)
 
 /* ---- code, frames, generators ---- */
 
+/* 3.6 counts the pointers alone. */
 static bool code_extra_size(struct sizing *sizing, uint64_t *size_ret)
 {
 	const struct layout *layout = sizing->layout;
@@ -410,7 +411,9 @@ static bool code_extra_size(struct sizing *sizing, uint64_t *size_ret)
 		return true;
 	if (!read_word(sizing, extra, layout->code_extra_size, &count))
 		return false;
-	*size_ret = (uint64_t)layout->size_of_code_extra + (count - 1) * POINTER_SIZE;
+	*size_ret = count * POINTER_SIZE;
+	if (cpython_at_least(sizing->cpython, 3, 7))
+		*size_ret += (uint64_t)layout->size_of_code_extra - POINTER_SIZE;
 	return true;
 }
 
@@ -854,12 +857,14 @@ static char *read_type_name(struct cpython *cpython, uint64_t type)
 static uint8_t rule_of_method(struct cpython *cpython, uint64_t method)
 {
 	uint64_t method_type, provider;
-	if (!read_pointer(cpython, method, cpython->layout.object_type, &method_type) ||
-	    !read_pointer(cpython, method, cpython->layout.descriptor_type, &provider))
+	if (!read_pointer(cpython, method, cpython->layout.object_type, &method_type))
 		return SIZE_UNKNOWN;
 	char *method_type_name AUTO_FREE = read_type_name(cpython, method_type);
+	if (!method_type_name || strcmp(method_type_name, "method_descriptor") != 0 ||
+	    !read_pointer(cpython, method, cpython->layout.descriptor_type, &provider))
+		return SIZE_UNKNOWN;
 	char *provider_name AUTO_FREE = read_type_name(cpython, provider);
-	if (!method_type_name || !provider_name || strcmp(method_type_name, "method_descriptor") != 0)
+	if (!provider_name)
 		return SIZE_UNKNOWN;
 	for (uint8_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		if (!strcmp(rules[i].provider, provider_name))
@@ -867,18 +872,37 @@ static uint8_t rule_of_method(struct cpython *cpython, uint64_t method)
 	return SIZE_UNKNOWN;
 }
 
+/* The rule for @class if it has a __sizeof__ of its own, else -1. */
+static int rule_of_class(struct cpython *cpython, uint64_t class)
+{
+	uint64_t method = cpython_dict_get(cpython, cpython_type_dict(cpython, class), "__sizeof__");
+	return method ? rule_of_method(cpython, method) : -1;
+}
+
 uint8_t cpython_size_rule(struct cpython *cpython, uint64_t type)
 {
-	uint64_t classes, class;
+	enum { DEPTH_LIMIT = 100 };
+	uint64_t classes, class = type;
+	int rule = -1;
 	int64_t length = cpython_mro(cpython, type, &classes);
-	for (int64_t i = 0; i < length; i++) {
+	for (int64_t i = 0; i < length && rule < 0; i++) {
 		if (!read_pointer(cpython, classes + (uint64_t)i * POINTER_SIZE, 0, &class))
-			break;
-		uint64_t method = cpython_dict_get(cpython, cpython_type_dict(cpython, class), "__sizeof__");
-		if (method)
-			return rule_of_method(cpython, method);
+			return SIZE_UNKNOWN;
+		rule = rule_of_class(cpython, class);
 	}
-	return SIZE_UNKNOWN;
+	if (length > 0)
+		return rule < 0 ? SIZE_UNKNOWN : (uint8_t)rule;
+
+	/* A C type that nobody has asked for anything yet has no MRO, only bases, and no base means object:
+	 * sys.getsizeof() calls PyType_Ready() first. */
+	for (int depth = 0; class && depth < DEPTH_LIMIT; depth++) {
+		rule = rule_of_class(cpython, class);
+		if (rule >= 0)
+			return (uint8_t)rule;
+		if (!read_pointer(cpython, class, cpython->layout.type_base, &class))
+			return SIZE_UNKNOWN;
+	}
+	return class ? SIZE_UNKNOWN : SIZE_GENERIC;
 }
 
 /* ---- before the object ---- */

@@ -24,27 +24,22 @@ bool cpython_is_type(struct cpython *cpython, uint64_t address)
 	       (flags & TPFLAGS_TYPE_SUBCLASS);
 }
 
-/* The address of the dict pointer of the static type @type in the main interpreter: since 3.12
- * (internal/pycore_typeobject.h) tp_subclasses of a managed static type holds its index + 1; from 3.13 on the
- * indices past the builtins' are those of extension modules' types. */
+/* The state of the static type @type in the main interpreter: since 3.12 (internal/pycore_typeobject.h) tp_subclasses
+ * of such a type holds its index + 1 in the interpreter's array. From 3.13 on extension modules' types have an array
+ * of their own, and only the state itself tells whose it is. */
 static uint64_t static_type_state(struct cpython *cpython, uint64_t type)
 {
 	const struct layout *layout = &cpython->layout;
-	uint64_t number;
-	if (layout->interpreter_static_types == LAYOUT_ABSENT || !cpython->interpreters[0].address ||
+	uint64_t number, owner, interpreter = cpython->interpreters[0].address;
+	if (layout->interpreter_static_types == LAYOUT_ABSENT || !interpreter ||
 	    !read_pointer(cpython, type, layout->type_subclasses, &number) || number == 0 || number > 10000)
 		return 0;
-	uint64_t index = number - 1;
-	uint64_t size = (uint64_t)layout->size_of_static_type_state;
-	uint64_t begin = (uint64_t)layout->interpreter_static_types;
-	if (layout->interpreter_extension_types != LAYOUT_ABSENT) {
-		uint64_t builtins = ((uint64_t)layout->interpreter_static_types_end - begin) / size;
-		if (index >= builtins) {
-			index -= builtins;
-			begin = (uint64_t)layout->interpreter_extension_types;
-		}
-	}
-	return cpython->interpreters[0].address + begin + index * size;
+	uint64_t offset = (number - 1) * (uint64_t)layout->size_of_static_type_state;
+	uint64_t state = interpreter + (uint64_t)layout->interpreter_static_types + offset;
+	if (layout->interpreter_extension_types == LAYOUT_ABSENT ||
+	    (read_pointer(cpython, state, layout->static_type_type, &owner) && owner == type))
+		return state;
+	return interpreter + (uint64_t)layout->interpreter_extension_types + offset;
 }
 
 uint64_t cpython_type_dict(struct cpython *cpython, uint64_t type)

@@ -192,6 +192,27 @@ static bool describe_complex(struct subject *subject)
 
 /* ---- text ---- */
 
+/* Looks for quotes in the text of @width bytes a character at @start; not further than SEARCH_LIMIT bytes. */
+static void find_quotes(struct subject *subject, uint64_t start, unsigned int width, struct quoted *quoted)
+{
+	enum { CHUNK = 4096, SEARCH_LIMIT = 1 << 24 };
+	uint8_t bytes[CHUNK];
+	uint64_t size = quoted->length < SEARCH_LIMIT / width ? quoted->length * width : SEARCH_LIMIT;
+	for (uint64_t done = 0; done < size; done += CHUNK) {
+		size_t count = size - done < CHUNK ? (size_t)(size - done) : CHUNK;
+		struct inspect_error *error INSPECT_ERROR_AUTO =
+			target_read(subject->cpython->target, start + done, bytes, count);
+		if (error)
+			return;
+		for (size_t i = 0; i < count; i += width) {
+			uint32_t unit = 0;
+			memcpy(&unit, bytes + i, width);
+			quoted->has_single |= unit == '\'';
+			quoted->has_double |= unit == '"';
+		}
+	}
+}
+
 static bool describe_str(struct subject *subject)
 {
 	struct cpython_str str;
@@ -201,8 +222,12 @@ static bool describe_str(struct subject *subject)
 	size_t count = str.length < LINE_LIMIT ? (size_t)str.length : LINE_LIMIT;
 	if (!cpython_str_copy(subject->cpython, &str, 0, count, text))
 		return false;
-	line_quoted(&subject->line, &(struct quoted){ .prefix = "", .suffix = "", .unit = "characters", .text = text,
-						      .count = count, .length = (uint64_t)str.length });
+	struct quoted quoted = {
+		.prefix = "", .suffix = "", .unit = "characters",
+		.text = text, .count = count, .length = (uint64_t)str.length,
+	};
+	find_quotes(subject, str.data, str.kind, &quoted);
+	line_quoted(&subject->line, &quoted);
 	return true;
 }
 
@@ -222,8 +247,12 @@ static bool describe_byte_string(struct subject *subject, uint64_t start, const 
 		return false;
 	for (size_t i = 0; i < count; i++)
 		text[i] = bytes[i];
-	line_quoted(&subject->line, &(struct quoted){ .prefix = prefix, .suffix = suffix, .unit = "bytes", .bytes = true,
-						      .text = text, .count = count, .length = (uint64_t)length });
+	struct quoted quoted = {
+		.prefix = prefix, .suffix = suffix, .unit = "bytes", .bytes = true,
+		.text = text, .count = count, .length = (uint64_t)length,
+	};
+	find_quotes(subject, start, 1, &quoted);
+	line_quoted(&subject->line, &quoted);
 	return true;
 }
 
