@@ -4,7 +4,7 @@
  * the debug information of real interpreters; do not edit. To make it anew, after a change of layout.def
  * or for a new CPython: tools/generate-layouts --cache DIR
  *
- * A table lists where it differs from its base, the most similar one before it.
+ * A table lists where it differs from the one before it that it is most like.
  */
 #include "runtime/cpython/layout.h"
 
@@ -190,7 +190,7 @@ static const struct layout_change python_3_6_0[] = {
 	AT(size_of_node, 40),
 };
 
-/* pyenv 3.6.15 (headers with Py_DEBUG and PyGC_Head of 24 bytes): differs from python_3_6_0 */
+/* pyenv 3.6.15 (headers with Py_DEBUG and PyGC_Head of 24 bytes): like python_3_6_0 */
 static const struct layout_change python_3_6_0_debug[] = {
 	AT(object_refcnt, 16),
 	AT(object_type, 24),
@@ -315,7 +315,7 @@ static const struct layout_change python_3_6_0_debug[] = {
 	AT(st_node, 32),
 };
 
-/* pyenv 3.6.15: differs from python_3_6_0 */
+/* pyenv 3.6.15: like python_3_6_0 */
 static const struct layout_change python_3_6_15[] = {
 	AT(size_of_gc_head, 32),
 	AT(generation_threshold, 32),
@@ -323,7 +323,7 @@ static const struct layout_change python_3_6_15[] = {
 	AT(size_of_generation, 48),
 };
 
-/* pyenv 3.6.15 (headers with Py_DEBUG): differs from python_3_6_0_debug */
+/* pyenv 3.6.15 (headers with Py_DEBUG): like python_3_6_0_debug */
 static const struct layout_change python_3_6_15_debug[] = {
 	AT(size_of_gc_head, 32),
 	AT(generation_threshold, 32),
@@ -331,7 +331,7 @@ static const struct layout_change python_3_6_15_debug[] = {
 	AT(size_of_generation, 48),
 };
 
-/* pyenv 3.7.16 (headers with PyGC_Head of 24 bytes): differs from python_3_6_0 */
+/* pyenv 3.7.16 (headers with PyGC_Head of 24 bytes): like python_3_6_0 */
 static const struct layout_change python_3_7_0[] = {
 	AT(runtime_interpreters_head, 24),
 	AT(runtime_interpreters_main, 32),
@@ -358,7 +358,7 @@ static const struct layout_change python_3_7_0[] = {
 	AT(size_of_generator, 96),
 };
 
-/* pyenv 3.7.16 (headers with Py_DEBUG and PyGC_Head of 24 bytes): differs from python_3_6_0_debug */
+/* pyenv 3.7.16 (headers with Py_DEBUG and PyGC_Head of 24 bytes): like python_3_6_0_debug */
 static const struct layout_change python_3_7_0_debug[] = {
 	AT(runtime_interpreters_head, 24),
 	AT(runtime_interpreters_main, 32),
@@ -385,7 +385,7 @@ static const struct layout_change python_3_7_0_debug[] = {
 	AT(size_of_generator, 112),
 };
 
-/* pyenv 3.7.16: differs from python_3_7_0 */
+/* pyenv 3.7.16: like python_3_7_0 */
 static const struct layout_change python_3_7_16[] = {
 	AT(size_of_gc_head, 32),
 	AT(runtime_gc, 320),
@@ -403,7 +403,7 @@ static const struct layout_change python_3_7_16[] = {
 	AT(size_of_generation, 48),
 };
 
-/* pyenv 3.7.16 (headers with Py_DEBUG): differs from python_3_7_0_debug */
+/* pyenv 3.7.16 (headers with Py_DEBUG): like python_3_7_0_debug */
 static const struct layout_change python_3_7_16_debug[] = {
 	AT(size_of_gc_head, 32),
 	AT(runtime_gc, 320),
@@ -421,7 +421,7 @@ static const struct layout_change python_3_7_16_debug[] = {
 	AT(size_of_generation, 48),
 };
 
-/* pyenv 3.8.18: differs from python_3_7_0 */
+/* pyenv 3.8.18: like python_3_7_0 */
 static const struct layout_change python_3_8_18[] = {
 	AT(gc_head_refs, LAYOUT_ABSENT),
 	AT(size_of_gc_head, 16),
@@ -471,11 +471,9 @@ static const struct layout_change python_3_8_18[] = {
 	AT(size_of_node, 48),
 };
 
-/* pyenv 3.8.18 (headers with Py_DEBUG): differs from python_3_8_18 */
-static const struct layout_change python_3_8_18_debug[] = {
-};
+/* pyenv 3.8.18 (headers with Py_DEBUG): like python_3_8_18 */
 
-/* Debian 3.9.2-1: differs from python_3_8_18 */
+/* Debian 3.9.2-1: like python_3_8_18 */
 static const struct layout_change python_3_9_2[] = {
 	AT(size_of_type, 408),
 	AT(heaptype_name, 840),
@@ -491,26 +489,28 @@ static const struct layout_change python_3_9_2[] = {
 	AT(size_of_interpreter, 5648),
 };
 
-/* Debian 3.9.2-1: differs from python_3_9_2 */
-static const struct layout_change python_3_9_2_debug[] = {
+/* Debian 3.9.2-1: like python_3_9_2 */
+static const struct layout_change python_3_9_2_aarch64[] = {
+	AT(size_of_runtime, 672),
 };
 
-/* pyenv 3.9.18: differs from python_3_9_2 */
+/* Debian 3.9.2-1: like python_3_9_2 */
+
+/* Debian 3.9.2-1: like python_3_9_2_aarch64 */
+
+/* pyenv 3.9.18: like python_3_9_2 */
 static const struct layout_change python_3_9_18[] = {
 	AT(size_of_interpreter, 5656),
 };
 
-/* pyenv 3.9.18 (headers with Py_DEBUG): differs from python_3_9_18 */
-static const struct layout_change python_3_9_18_debug[] = {
-};
+/* pyenv 3.9.18 (headers with Py_DEBUG): like python_3_9_18 */
 
-/* pyenv 3.10.13: differs from python_3_9_2 */
+/* pyenv 3.10.13: like python_3_9_2_aarch64 */
 static const struct layout_change python_3_10_13[] = {
 	AT(heaptype_name, 848),
 	AT(heaptype_qualname, 864),
 	AT(heaptype_cached_keys, 872),
 	AT(size_of_heaptype, 888),
-	AT(size_of_runtime, 672),
 	AT(size_of_interpreter, 113528),
 	AT(size_of_thread, 280),
 	AT(function_name, 32),
@@ -528,11 +528,9 @@ static const struct layout_change python_3_10_13[] = {
 	AT(size_of_node, LAYOUT_ABSENT),
 };
 
-/* pyenv 3.10.13 (headers with Py_DEBUG): differs from python_3_10_13 */
-static const struct layout_change python_3_10_13_debug[] = {
-};
+/* pyenv 3.10.13 (headers with Py_DEBUG): like python_3_10_13 */
 
-/* Debian 3.11.2-6+deb12u8, pyenv 3.11.7: differs from python_3_10_13 */
+/* Debian 3.11.2-6+deb12u8, pyenv 3.11.7: like python_3_10_13 */
 static const struct layout_change python_3_11_2[] = {
 	AT(size_of_heaptype, 904),
 	AT(runtime_interpreters_head, 40),
@@ -589,11 +587,16 @@ static const struct layout_change python_3_11_2[] = {
 	AT(generator_frame, 80),
 };
 
-/* Debian 3.11.2-6+deb12u8, pyenv 3.11.7 (headers with Py_DEBUG): differs from python_3_11_2 */
-static const struct layout_change python_3_11_2_debug[] = {
+/* Debian 3.11.2-6+deb12u8: like python_3_11_2 */
+static const struct layout_change python_3_11_2_aarch64[] = {
+	AT(size_of_runtime, 166704),
 };
 
-/* pyenv 3.12.1: differs from python_3_11_2 */
+/* Debian 3.11.2-6+deb12u8, pyenv 3.11.7 (headers with Py_DEBUG): like python_3_11_2 */
+
+/* Debian 3.11.2-6+deb12u8: like python_3_11_2_aarch64 */
+
+/* pyenv 3.12.1: like python_3_11_2 */
 static const struct layout_change python_3_12_1[] = {
 	AT(size_of_type, 416),
 	AT(heaptype_name, 856),
@@ -609,7 +612,6 @@ static const struct layout_change python_3_12_1[] = {
 	AT(interpreter_builtins, 360),
 	AT(size_of_interpreter, 383552),
 	AT(interpreter_static_types, 373704),
-	AT(static_type_type, 0),
 	AT(static_type_type, 0),
 	AT(static_type_dict, 16),
 	AT(size_of_static_type_state, 40),
@@ -638,14 +640,14 @@ static const struct layout_change python_3_12_1[] = {
 	AT(size_of_generator, 80),
 };
 
-/* pyenv 3.12.1 (headers with Py_DEBUG): differs from python_3_12_1 */
+/* pyenv 3.12.1 (headers with Py_DEBUG): like python_3_12_1 */
 static const struct layout_change python_3_12_1_debug[] = {
 	AT(size_of_runtime, 475960),
 	AT(size_of_interpreter, 383568),
 	AT(interpreter_static_types, 373720),
 };
 
-/* pyenv 3.13.0: differs from python_3_12_1 */
+/* pyenv 3.13.0: like python_3_12_1 */
 static const struct layout_change python_3_13_0[] = {
 	AT(size_of_heaptype, 928),
 	AT(runtime_interpreters_head, 632),
@@ -661,7 +663,6 @@ static const struct layout_change python_3_13_0[] = {
 	AT(size_of_interpreter, 194968),
 	AT(interpreter_static_types, 182968),
 	AT(interpreter_extension_types, 192584),
-	AT(static_type_type, 0),
 	AT(static_type_dict, 24),
 	AT(size_of_static_type_state, 48),
 	AT(thread_id, 152),
@@ -736,7 +737,7 @@ static const struct layout_change python_3_13_0[] = {
 	AT(published_interpreter_frame_localsplus, 256),
 };
 
-/* pyenv 3.13.0 (headers with Py_DEBUG): differs from python_3_13_0 */
+/* pyenv 3.13.0 (headers with Py_DEBUG): like python_3_13_0 */
 static const struct layout_change python_3_13_0_debug[] = {
 	AT(size_of_runtime, 299336),
 	AT(size_of_interpreter, 194984),
@@ -744,7 +745,7 @@ static const struct layout_change python_3_13_0_debug[] = {
 	AT(interpreter_extension_types, 192600),
 };
 
-/* Debian 3.13.5-2+deb13u5: differs from python_3_13_0 */
+/* Debian 3.13.5-2+deb13u5: like python_3_13_0 */
 static const struct layout_change python_3_13_5[] = {
 	AT(size_of_runtime, 283376),
 	AT(size_of_interpreter, 194976),
@@ -757,25 +758,38 @@ static const struct layout_change python_3_13_5[] = {
 	AT(unpickler_errors, 232),
 };
 
-/* Debian 3.13.5-2+deb13u5 (headers with upstream's alignment): differs from python_3_13_5 */
+/* Debian 3.13.5-2+deb13u5 (headers with upstream's alignment): like python_3_13_5 */
 static const struct layout_change python_3_13_5_b[] = {
 	AT(gc_generations, 24),
 };
 
-/* Debian 3.13.5-2+deb13u5: differs from python_3_13_5 */
-static const struct layout_change python_3_13_5_debug[] = {
-	AT(size_of_runtime, 299392),
+/* Debian 3.13.5-2+deb13u5: like python_3_13_5 */
+static const struct layout_change python_3_13_5_aarch64[] = {
+	AT(size_of_runtime, 283392),
 	AT(size_of_interpreter, 194992),
 	AT(interpreter_static_types, 182984),
 	AT(interpreter_extension_types, 192600),
 };
 
-/* Debian 3.13.5-2+deb13u5 (headers with upstream's alignment): differs from python_3_13_5_debug */
+/* Debian 3.13.5-2+deb13u5: like python_3_13_5_aarch64 */
+static const struct layout_change python_3_13_5_debug[] = {
+	AT(size_of_runtime, 299392),
+};
+
+/* Debian 3.13.5-2+deb13u5 (headers with upstream's alignment): like python_3_13_5_debug */
 static const struct layout_change python_3_13_5_debug_b[] = {
 	AT(gc_generations, 24),
 };
 
-/* Debian 3.13.15-1, Debian 3.13.18-1: differs from python_3_13_5 */
+/* Debian 3.13.5-2+deb13u5: like python_3_13_5_aarch64 */
+static const struct layout_change python_3_13_5_debug_aarch64[] = {
+	AT(size_of_runtime, 299408),
+	AT(size_of_interpreter, 195008),
+	AT(interpreter_static_types, 183000),
+	AT(interpreter_extension_types, 192616),
+};
+
+/* Debian 3.13.15-1, Debian 3.13.18-1: like python_3_13_5 */
 static const struct layout_change python_3_13_15[] = {
 	AT(size_of_runtime, 283408),
 	AT(size_of_interpreter, 194984),
@@ -786,25 +800,38 @@ static const struct layout_change python_3_13_15[] = {
 	AT(unpickler_errors, 248),
 };
 
-/* Debian 3.13.15-1 (headers with upstream's alignment), Debian 3.13.18-1 (headers with upstream's alignment): differs from python_3_13_15 */
+/* Debian 3.13.15-1 (headers with upstream's alignment), Debian 3.13.18-1 (headers with upstream's alignment): like python_3_13_15 */
 static const struct layout_change python_3_13_15_b[] = {
 	AT(gc_generations, 24),
 };
 
-/* Debian 3.13.15-1, Debian 3.13.18-1: differs from python_3_13_15 */
-static const struct layout_change python_3_13_15_debug[] = {
-	AT(size_of_runtime, 299424),
+/* Debian 3.13.15-1, Debian 3.13.18-1: like python_3_13_15 */
+static const struct layout_change python_3_13_15_aarch64[] = {
+	AT(size_of_runtime, 283424),
 	AT(size_of_interpreter, 195000),
 	AT(interpreter_static_types, 182984),
 	AT(interpreter_extension_types, 192600),
 };
 
-/* Debian 3.13.15-1 (headers with upstream's alignment), Debian 3.13.18-1 (headers with upstream's alignment): differs from python_3_13_15_debug */
+/* Debian 3.13.15-1, Debian 3.13.18-1: like python_3_13_15_aarch64 */
+static const struct layout_change python_3_13_15_debug[] = {
+	AT(size_of_runtime, 299424),
+};
+
+/* Debian 3.13.15-1 (headers with upstream's alignment), Debian 3.13.18-1 (headers with upstream's alignment): like python_3_13_15_debug */
 static const struct layout_change python_3_13_15_debug_b[] = {
 	AT(gc_generations, 24),
 };
 
-/* Debian 3.14.10-1 (headers with the collector of 3.14.0 to 3.14.4), Debian 3.14.8-1 (headers with the collector of 3.14.0 to 3.14.4): differs from python_3_13_15 */
+/* Debian 3.13.15-1, Debian 3.13.18-1: like python_3_13_15_aarch64 */
+static const struct layout_change python_3_13_15_debug_aarch64[] = {
+	AT(size_of_runtime, 299440),
+	AT(size_of_interpreter, 195016),
+	AT(interpreter_static_types, 183000),
+	AT(interpreter_extension_types, 192616),
+};
+
+/* Debian 3.14.10-1 (headers with the collector of 3.14.0 to 3.14.4), Debian 3.14.8-1 (headers with the collector of 3.14.0 to 3.14.4): like python_3_13_15 */
 static const struct layout_change python_3_14_0[] = {
 	AT(size_of_heaptype, 936),
 	AT(runtime_interpreters_head, 808),
@@ -892,7 +919,7 @@ static const struct layout_change python_3_14_0[] = {
 	AT(published_generator_frame, 680),
 };
 
-/* Debian 3.14.10-1 (headers with the collector of 3.14.0 to 3.14.4), Debian 3.14.8-1 (headers with the collector of 3.14.0 to 3.14.4): differs from python_3_14_0 */
+/* Debian 3.14.10-1 (headers with the collector of 3.14.0 to 3.14.4), Debian 3.14.8-1 (headers with the collector of 3.14.0 to 3.14.4): like python_3_14_0 */
 static const struct layout_change python_3_14_0_debug[] = {
 	AT(size_of_runtime, 332608),
 	AT(size_of_interpreter, 225856),
@@ -900,7 +927,7 @@ static const struct layout_change python_3_14_0_debug[] = {
 	AT(interpreter_extension_types, 189848),
 };
 
-/* Debian 3.14.8-1, Debian 3.14.10-1: differs from python_3_14_0 */
+/* Debian 3.14.8-1, Debian 3.14.10-1: like python_3_14_0 */
 static const struct layout_change python_3_14_5[] = {
 	AT(size_of_runtime, 316616),
 	AT(interpreter_modules, 7688),
@@ -917,15 +944,28 @@ static const struct layout_change python_3_14_5[] = {
 	AT(size_of_gc, 264),
 };
 
-/* Debian 3.14.8-1, Debian 3.14.10-1: differs from python_3_14_5 */
-static const struct layout_change python_3_14_5_debug[] = {
-	AT(size_of_runtime, 332632),
+/* Debian 3.14.8-1, Debian 3.14.10-1: like python_3_14_5 */
+static const struct layout_change python_3_14_5_aarch64[] = {
+	AT(size_of_runtime, 316632),
 	AT(size_of_interpreter, 225880),
 	AT(interpreter_static_types, 180256),
 	AT(interpreter_extension_types, 189872),
 };
 
-/* Debian 3.15.0-1, Debian 3.15.2-1: differs from python_3_14_5 */
+/* Debian 3.14.8-1, Debian 3.14.10-1: like python_3_14_5_aarch64 */
+static const struct layout_change python_3_14_5_debug[] = {
+	AT(size_of_runtime, 332632),
+};
+
+/* Debian 3.14.8-1, Debian 3.14.10-1: like python_3_14_5_aarch64 */
+static const struct layout_change python_3_14_5_debug_aarch64[] = {
+	AT(size_of_runtime, 332648),
+	AT(size_of_interpreter, 225896),
+	AT(interpreter_static_types, 180272),
+	AT(interpreter_extension_types, 189888),
+};
+
+/* Debian 3.15.0-1, Debian 3.15.2-1: like python_3_14_5 */
 static const struct layout_change python_3_15_0[] = {
 	AT(size_of_type, 424),
 	AT(heaptype_name, 864),
@@ -1024,12 +1064,25 @@ static const struct layout_change python_3_15_0[] = {
 	AT(published_generator_frame, 808),
 };
 
-/* Debian 3.15.0-1, Debian 3.15.2-1: differs from python_3_15_0 */
-static const struct layout_change python_3_15_0_debug[] = {
-	AT(size_of_runtime, 362592),
+/* Debian 3.15.0-1, Debian 3.15.2-1: like python_3_15_0 */
+static const struct layout_change python_3_15_0_aarch64[] = {
+	AT(size_of_runtime, 346584),
 	AT(size_of_interpreter, 226256),
 	AT(interpreter_static_types, 180280),
 	AT(interpreter_extension_types, 190040),
+};
+
+/* Debian 3.15.0-1, Debian 3.15.2-1: like python_3_15_0_aarch64 */
+static const struct layout_change python_3_15_0_debug[] = {
+	AT(size_of_runtime, 362592),
+};
+
+/* Debian 3.15.0-1, Debian 3.15.2-1: like python_3_15_0_aarch64 */
+static const struct layout_change python_3_15_0_debug_aarch64[] = {
+	AT(size_of_runtime, 362608),
+	AT(size_of_interpreter, 226272),
+	AT(interpreter_static_types, 180296),
+	AT(interpreter_extension_types, 190056),
 };
 
 const struct layout_table layout_tables[] = {
@@ -1062,85 +1115,121 @@ const struct layout_table layout_tables[] = {
 	  4, python_3_8_18, sizeof(python_3_8_18) / sizeof(python_3_8_18[0]) },
 	{ 0x030812f0, 0x030812f0, LAYOUT_DEBUG, EM_X86_64,
 	  "pyenv 3.8.18 (headers with Py_DEBUG)",
-	  8, python_3_8_18_debug, sizeof(python_3_8_18_debug) / sizeof(python_3_8_18_debug[0]) },
+	  8, NULL, 0 },
 	{ 0x030902f0, 0x030902f0, LAYOUT_RELEASE, EM_X86_64,
 	  "Debian 3.9.2-1",
 	  8, python_3_9_2, sizeof(python_3_9_2) / sizeof(python_3_9_2[0]) },
+	{ 0x030902f0, 0x030902f0, LAYOUT_RELEASE, EM_AARCH64,
+	  "Debian 3.9.2-1",
+	  10, python_3_9_2_aarch64, sizeof(python_3_9_2_aarch64) / sizeof(python_3_9_2_aarch64[0]) },
 	{ 0x030902f0, 0x030902f0, LAYOUT_DEBUG, EM_X86_64,
 	  "Debian 3.9.2-1",
-	  10, python_3_9_2_debug, sizeof(python_3_9_2_debug) / sizeof(python_3_9_2_debug[0]) },
+	  10, NULL, 0 },
+	{ 0x030902f0, 0x030902f0, LAYOUT_DEBUG, EM_AARCH64,
+	  "Debian 3.9.2-1",
+	  11, NULL, 0 },
 	{ 0x030912f0, 0x030912f0, LAYOUT_RELEASE, EM_X86_64,
 	  "pyenv 3.9.18",
 	  10, python_3_9_18, sizeof(python_3_9_18) / sizeof(python_3_9_18[0]) },
 	{ 0x030912f0, 0x030912f0, LAYOUT_DEBUG, EM_X86_64,
 	  "pyenv 3.9.18 (headers with Py_DEBUG)",
-	  12, python_3_9_18_debug, sizeof(python_3_9_18_debug) / sizeof(python_3_9_18_debug[0]) },
+	  14, NULL, 0 },
 	{ 0x030a0df0, 0x030a0df0, LAYOUT_RELEASE, EM_X86_64,
 	  "pyenv 3.10.13",
-	  10, python_3_10_13, sizeof(python_3_10_13) / sizeof(python_3_10_13[0]) },
+	  11, python_3_10_13, sizeof(python_3_10_13) / sizeof(python_3_10_13[0]) },
 	{ 0x030a0df0, 0x030a0df0, LAYOUT_DEBUG, EM_X86_64,
 	  "pyenv 3.10.13 (headers with Py_DEBUG)",
-	  14, python_3_10_13_debug, sizeof(python_3_10_13_debug) / sizeof(python_3_10_13_debug[0]) },
+	  16, NULL, 0 },
 	{ 0x030b02f0, 0x030b07f0, LAYOUT_RELEASE, EM_X86_64,
 	  "Debian 3.11.2-6+deb12u8, pyenv 3.11.7",
-	  14, python_3_11_2, sizeof(python_3_11_2) / sizeof(python_3_11_2[0]) },
+	  16, python_3_11_2, sizeof(python_3_11_2) / sizeof(python_3_11_2[0]) },
+	{ 0x030b02f0, 0x030b02f0, LAYOUT_RELEASE, EM_AARCH64,
+	  "Debian 3.11.2-6+deb12u8",
+	  18, python_3_11_2_aarch64, sizeof(python_3_11_2_aarch64) / sizeof(python_3_11_2_aarch64[0]) },
 	{ 0x030b02f0, 0x030b07f0, LAYOUT_DEBUG, EM_X86_64,
 	  "Debian 3.11.2-6+deb12u8, pyenv 3.11.7 (headers with Py_DEBUG)",
-	  16, python_3_11_2_debug, sizeof(python_3_11_2_debug) / sizeof(python_3_11_2_debug[0]) },
+	  18, NULL, 0 },
+	{ 0x030b02f0, 0x030b02f0, LAYOUT_DEBUG, EM_AARCH64,
+	  "Debian 3.11.2-6+deb12u8",
+	  19, NULL, 0 },
 	{ 0x030c01f0, 0x030c01f0, LAYOUT_RELEASE, EM_X86_64,
 	  "pyenv 3.12.1",
-	  16, python_3_12_1, sizeof(python_3_12_1) / sizeof(python_3_12_1[0]) },
+	  18, python_3_12_1, sizeof(python_3_12_1) / sizeof(python_3_12_1[0]) },
 	{ 0x030c01f0, 0x030c01f0, LAYOUT_DEBUG, EM_X86_64,
 	  "pyenv 3.12.1 (headers with Py_DEBUG)",
-	  18, python_3_12_1_debug, sizeof(python_3_12_1_debug) / sizeof(python_3_12_1_debug[0]) },
+	  22, python_3_12_1_debug, sizeof(python_3_12_1_debug) / sizeof(python_3_12_1_debug[0]) },
 	{ 0x030d00f0, 0x030d00f0, LAYOUT_RELEASE, EM_X86_64,
 	  "pyenv 3.13.0",
-	  18, python_3_13_0, sizeof(python_3_13_0) / sizeof(python_3_13_0[0]) },
+	  22, python_3_13_0, sizeof(python_3_13_0) / sizeof(python_3_13_0[0]) },
 	{ 0x030d00f0, 0x030d00f0, LAYOUT_DEBUG, EM_X86_64,
 	  "pyenv 3.13.0 (headers with Py_DEBUG)",
-	  20, python_3_13_0_debug, sizeof(python_3_13_0_debug) / sizeof(python_3_13_0_debug[0]) },
+	  24, python_3_13_0_debug, sizeof(python_3_13_0_debug) / sizeof(python_3_13_0_debug[0]) },
 	{ 0x030d05f0, 0x030d05f0, LAYOUT_RELEASE, EM_X86_64,
 	  "Debian 3.13.5-2+deb13u5",
-	  20, python_3_13_5, sizeof(python_3_13_5) / sizeof(python_3_13_5[0]) },
+	  24, python_3_13_5, sizeof(python_3_13_5) / sizeof(python_3_13_5[0]) },
 	{ 0x030d05f0, 0x030d05f0, LAYOUT_RELEASE, EM_X86_64,
 	  "Debian 3.13.5-2+deb13u5 (headers with upstream's alignment)",
-	  22, python_3_13_5_b, sizeof(python_3_13_5_b) / sizeof(python_3_13_5_b[0]) },
+	  26, python_3_13_5_b, sizeof(python_3_13_5_b) / sizeof(python_3_13_5_b[0]) },
+	{ 0x030d05f0, 0x030d05f0, LAYOUT_RELEASE, EM_AARCH64,
+	  "Debian 3.13.5-2+deb13u5",
+	  26, python_3_13_5_aarch64, sizeof(python_3_13_5_aarch64) / sizeof(python_3_13_5_aarch64[0]) },
 	{ 0x030d05f0, 0x030d05f0, LAYOUT_DEBUG, EM_X86_64,
 	  "Debian 3.13.5-2+deb13u5",
-	  22, python_3_13_5_debug, sizeof(python_3_13_5_debug) / sizeof(python_3_13_5_debug[0]) },
+	  28, python_3_13_5_debug, sizeof(python_3_13_5_debug) / sizeof(python_3_13_5_debug[0]) },
 	{ 0x030d05f0, 0x030d05f0, LAYOUT_DEBUG, EM_X86_64,
 	  "Debian 3.13.5-2+deb13u5 (headers with upstream's alignment)",
-	  24, python_3_13_5_debug_b, sizeof(python_3_13_5_debug_b) / sizeof(python_3_13_5_debug_b[0]) },
+	  29, python_3_13_5_debug_b, sizeof(python_3_13_5_debug_b) / sizeof(python_3_13_5_debug_b[0]) },
+	{ 0x030d05f0, 0x030d05f0, LAYOUT_DEBUG, EM_AARCH64,
+	  "Debian 3.13.5-2+deb13u5",
+	  28, python_3_13_5_debug_aarch64, sizeof(python_3_13_5_debug_aarch64) / sizeof(python_3_13_5_debug_aarch64[0]) },
 	{ 0x030d0ff0, 0x030d12f0, LAYOUT_RELEASE, EM_X86_64,
 	  "Debian 3.13.15-1, Debian 3.13.18-1",
-	  22, python_3_13_15, sizeof(python_3_13_15) / sizeof(python_3_13_15[0]) },
+	  26, python_3_13_15, sizeof(python_3_13_15) / sizeof(python_3_13_15[0]) },
 	{ 0x030d0ff0, 0x030d12f0, LAYOUT_RELEASE, EM_X86_64,
 	  "Debian 3.13.15-1 (headers with upstream's alignment), Debian 3.13.18-1 (headers with upstream's alignment)",
-	  26, python_3_13_15_b, sizeof(python_3_13_15_b) / sizeof(python_3_13_15_b[0]) },
+	  32, python_3_13_15_b, sizeof(python_3_13_15_b) / sizeof(python_3_13_15_b[0]) },
+	{ 0x030d0ff0, 0x030d12f0, LAYOUT_RELEASE, EM_AARCH64,
+	  "Debian 3.13.15-1, Debian 3.13.18-1",
+	  32, python_3_13_15_aarch64, sizeof(python_3_13_15_aarch64) / sizeof(python_3_13_15_aarch64[0]) },
 	{ 0x030d0ff0, 0x030d12f0, LAYOUT_DEBUG, EM_X86_64,
 	  "Debian 3.13.15-1, Debian 3.13.18-1",
-	  26, python_3_13_15_debug, sizeof(python_3_13_15_debug) / sizeof(python_3_13_15_debug[0]) },
+	  34, python_3_13_15_debug, sizeof(python_3_13_15_debug) / sizeof(python_3_13_15_debug[0]) },
 	{ 0x030d0ff0, 0x030d12f0, LAYOUT_DEBUG, EM_X86_64,
 	  "Debian 3.13.15-1 (headers with upstream's alignment), Debian 3.13.18-1 (headers with upstream's alignment)",
-	  28, python_3_13_15_debug_b, sizeof(python_3_13_15_debug_b) / sizeof(python_3_13_15_debug_b[0]) },
+	  35, python_3_13_15_debug_b, sizeof(python_3_13_15_debug_b) / sizeof(python_3_13_15_debug_b[0]) },
+	{ 0x030d0ff0, 0x030d12f0, LAYOUT_DEBUG, EM_AARCH64,
+	  "Debian 3.13.15-1, Debian 3.13.18-1",
+	  34, python_3_13_15_debug_aarch64, sizeof(python_3_13_15_debug_aarch64) / sizeof(python_3_13_15_debug_aarch64[0]) },
 	{ 0x030e00f0, 0x030e04f0, LAYOUT_RELEASE, EM_X86_64,
 	  "Debian 3.14.10-1 (headers with the collector of 3.14.0 to 3.14.4), Debian 3.14.8-1 (headers with the collector of 3.14.0 to 3.14.4)",
-	  26, python_3_14_0, sizeof(python_3_14_0) / sizeof(python_3_14_0[0]) },
+	  32, python_3_14_0, sizeof(python_3_14_0) / sizeof(python_3_14_0[0]) },
 	{ 0x030e00f0, 0x030e04f0, LAYOUT_DEBUG, EM_X86_64,
 	  "Debian 3.14.10-1 (headers with the collector of 3.14.0 to 3.14.4), Debian 3.14.8-1 (headers with the collector of 3.14.0 to 3.14.4)",
-	  30, python_3_14_0_debug, sizeof(python_3_14_0_debug) / sizeof(python_3_14_0_debug[0]) },
+	  38, python_3_14_0_debug, sizeof(python_3_14_0_debug) / sizeof(python_3_14_0_debug[0]) },
 	{ 0x030e05f0, 0x030e0af0, LAYOUT_RELEASE, EM_X86_64,
 	  "Debian 3.14.8-1, Debian 3.14.10-1",
-	  30, python_3_14_5, sizeof(python_3_14_5) / sizeof(python_3_14_5[0]) },
+	  38, python_3_14_5, sizeof(python_3_14_5) / sizeof(python_3_14_5[0]) },
+	{ 0x030e05f0, 0x030e0af0, LAYOUT_RELEASE, EM_AARCH64,
+	  "Debian 3.14.8-1, Debian 3.14.10-1",
+	  40, python_3_14_5_aarch64, sizeof(python_3_14_5_aarch64) / sizeof(python_3_14_5_aarch64[0]) },
 	{ 0x030e05f0, 0x030e0af0, LAYOUT_DEBUG, EM_X86_64,
 	  "Debian 3.14.8-1, Debian 3.14.10-1",
-	  32, python_3_14_5_debug, sizeof(python_3_14_5_debug) / sizeof(python_3_14_5_debug[0]) },
+	  41, python_3_14_5_debug, sizeof(python_3_14_5_debug) / sizeof(python_3_14_5_debug[0]) },
+	{ 0x030e05f0, 0x030e0af0, LAYOUT_DEBUG, EM_AARCH64,
+	  "Debian 3.14.8-1, Debian 3.14.10-1",
+	  41, python_3_14_5_debug_aarch64, sizeof(python_3_14_5_debug_aarch64) / sizeof(python_3_14_5_debug_aarch64[0]) },
 	{ 0x030f00f0, 0x030f02f0, LAYOUT_RELEASE, EM_X86_64,
 	  "Debian 3.15.0-1, Debian 3.15.2-1",
-	  32, python_3_15_0, sizeof(python_3_15_0) / sizeof(python_3_15_0[0]) },
+	  40, python_3_15_0, sizeof(python_3_15_0) / sizeof(python_3_15_0[0]) },
+	{ 0x030f00f0, 0x030f02f0, LAYOUT_RELEASE, EM_AARCH64,
+	  "Debian 3.15.0-1, Debian 3.15.2-1",
+	  44, python_3_15_0_aarch64, sizeof(python_3_15_0_aarch64) / sizeof(python_3_15_0_aarch64[0]) },
 	{ 0x030f00f0, 0x030f02f0, LAYOUT_DEBUG, EM_X86_64,
 	  "Debian 3.15.0-1, Debian 3.15.2-1",
-	  34, python_3_15_0_debug, sizeof(python_3_15_0_debug) / sizeof(python_3_15_0_debug[0]) },
+	  45, python_3_15_0_debug, sizeof(python_3_15_0_debug) / sizeof(python_3_15_0_debug[0]) },
+	{ 0x030f00f0, 0x030f02f0, LAYOUT_DEBUG, EM_AARCH64,
+	  "Debian 3.15.0-1, Debian 3.15.2-1",
+	  45, python_3_15_0_debug_aarch64, sizeof(python_3_15_0_debug_aarch64) / sizeof(python_3_15_0_debug_aarch64[0]) },
 };
 
 const unsigned int layout_table_count = sizeof(layout_tables) / sizeof(layout_tables[0]);
