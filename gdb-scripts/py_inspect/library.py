@@ -190,7 +190,7 @@ class Library:
             message = _text(self._functions.inspect_error_message(error))
             self._functions.inspect_error_destroy(error)
             raise Error(kind, message)
-        session = self._functions.inspect_session_create(target)
+        session: int = self._functions.inspect_session_create(target)
         if not session:
             raise MemoryError
         return session
@@ -249,9 +249,10 @@ class Library:
     ) -> int:
         """Runs a verb; @write and @write_message are WRITE callbacks. Returns an enum inspect_exit."""
         output = _Output(write, write_message, None, screen.terminal, screen.width, screen.height)
-        return self._functions.inspect_session_run(
+        status: int = self._functions.inspect_session_run(
             session, len(arguments), _vector(arguments), ctypes.byref(output)
         )
+        return status
 
     def close(self, session: int) -> None:
         """Frees @session and its target."""

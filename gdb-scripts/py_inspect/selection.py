@@ -18,7 +18,7 @@ class Selection(NamedTuple):
     inferior: int  # gdb's number
     connection: int  # gdb's number
     pid: int
-    core: Optional[str] = None
+    core: str = ""
     sysroot: Optional[str] = None
     executable: Optional[str] = None
     running: bool = False
@@ -50,7 +50,7 @@ def selected() -> Selection:
         raise gdb.GdbError("The process is running. Interrupt it first.")
     files = gdb.execute("info files", to_string=True)
     executable = _local(_named(files, "Local exec file"))
-    return Selection("debugger", *identity, None, _sysroot(), executable)
+    return Selection("debugger", *identity, "", _sysroot(), executable)
 
 
 def auxiliary_vector() -> bytes:
@@ -68,7 +68,7 @@ def auxiliary_vector() -> bytes:
 
 def _core_name(inferior: gdb.Inferior, files: str) -> str:
     core = getattr(inferior, "corefile", None)  # gdb 17
-    name = core.filename if core else _named(files, "Local core dump file")
+    name: Optional[str] = core.filename if core else _named(files, "Local core dump file")
     if name is None:
         raise gdb.GdbError("gdb does not tell the name of the core file that it has open.")
     return name

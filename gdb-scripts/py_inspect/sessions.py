@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-from typing import Callable, Dict, Iterator, Optional, Sequence
+from typing import Callable, Dict, Iterator, Sequence
 
 import gdb
 
@@ -32,7 +32,7 @@ class Session:
             library.PROGRESS(lambda _context, *step: self._work.call(self._progress.report, *step)),
             library.READ(lambda _context, *span: self._read(*span)),
         )
-        self._handle: Optional[int] = None
+        self._handle = 0
         try:
             with self._working():
                 self._handle = self._open()
@@ -105,8 +105,8 @@ class Session:
     def close(self) -> None:
         """Frees everything; at the end of the work if there is some under way."""
         self._closed = True
-        if self._handle is not None and not self._busy:
-            handle, self._handle = self._handle, None
+        if self._handle and not self._busy:
+            handle, self._handle = self._handle, 0
             self._library.close(handle)
 
 

@@ -87,7 +87,8 @@ class Case(unittest.TestCase):
         """Every object that the collector tracks, its generation, type, size and reference count."""
         found = by_address(rows)
         self.assertEqual(len(found), len(rows), "an object is there twice")
-        for kind, wrong in (("missing", set(record.objects) - set(found)), ("too many", set(found) - set(record.objects))):
+        differences = {"missing": set(record.objects) - set(found), "too many": set(found) - set(record.objects)}
+        for kind, wrong in differences.items():
             self.assertFalse(wrong, "%s: %d of %d, such as %s" % (kind, len(wrong), len(record.objects), [
                 (hex(address), record.objects.get(address) or found.get(address)) for address in sorted(wrong)[:3]]))
         exact = record.facts["header"][0]["exact"]
@@ -175,7 +176,8 @@ class Commands(Case):
         with open(not_a_library, "w", encoding="utf-8") as file:
             file.write("no library")
         for path in ("/nonexistent/libinspect.so", not_a_library):
-            result = self.batch(["py-inspect", "py-inspect heap", "print 40+2"], env=environment(LIBINSPECT_LIBRARY=path))
+            result = self.batch(["py-inspect", "py-inspect heap", "print 40+2"],
+                                env=environment(LIBINSPECT_LIBRARY=path))
             message = result.output.splitlines()[0]
             self.assertIn("libinspect cannot be loaded", message)
             self.assertIn(path, message)
@@ -206,7 +208,8 @@ class Commands(Case):
         link = os.path.join(self.folder, "py-inspect.py")
         os.symlink(os.path.join(package, "py-inspect.py"), link)
         maps = "python print(open('/proc/self/maps').read())"
-        run = subprocess.run(GDB + ["-nx", "-batch", "-ex", "source " + link, "-ex", "help py-inspect heap", "-ex", maps],
+        commands = ["-ex", "source " + link, "-ex", "help py-inspect heap", "-ex", maps]
+        run = subprocess.run(GDB + ["-nx", "-batch"] + commands,
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
                              env=environment(LIBINSPECT_LIBRARY=None))
         self.assertIn("Usage: py-inspect heap", run.stdout)
@@ -505,9 +508,9 @@ class Caching(Case):
     def test_until_it_runs(self):
         command = self.python.command("-I", "-c", source(self.GROWS))
         heap = "py-inspect heap --format=jsonl"
-        result = self.batch(COUNT_OPENED + ["handle SIGTRAP nopass", "run", heap, "py-inspect gc", OPENED,
-                            "continue", heap, heap, OPENED, "continue", heap, "next", heap, OPENED, "kill", heap,
-                            "print 40+2"], "--args", *command)
+        commands = ["handle SIGTRAP nopass", "run", heap, "py-inspect gc", OPENED, "continue", heap, heap, OPENED,
+                    "continue", heap, "next", heap, OPENED, "kill", heap, "print 40+2"]
+        result = self.batch(COUNT_OPENED + commands, "--args", *command)
         self.assertEqual([self.grown(result, number) for number in (5, 9, 10, 13)], [1000, 3000, 3000, 6000])
         self.assertEqual([result.answers[number] for number in (7, 11)], ["1\n", "2\n"])
         self.assertIn("nothing to inspect", result.answers[18])
@@ -516,9 +519,9 @@ class Caching(Case):
     def test_remote_until_it_runs(self):
         command = " ".join(map(self.quoted, self.python.command("-I", self.script())))
         heap = "py-inspect heap --format=jsonl"
-        result = self.batch(COUNT_OPENED + ["handle SIGTRAP nopass", "target remote | %s --once - %s" %
-                            (" ".join(GDBSERVER), command), "continue", heap, heap, "continue", heap, OPENED,
-                            "disconnect", heap])
+        commands = ["handle SIGTRAP nopass", "target remote | %s --once - %s" % (" ".join(GDBSERVER), command),
+                    "continue", heap, heap, "continue", heap, OPENED, "disconnect", heap]
+        result = self.batch(COUNT_OPENED + commands)
         self.assertEqual([self.grown(result, number) for number in (6, 7, 9)], [1000, 1000, 3000])
         self.assertEqual(result.answers[10], "2\n")
         self.assertIn("nothing to inspect", result.answers[12])
@@ -547,9 +550,9 @@ class Caching(Case):
         program = self.heap()
         core = os.path.join(self.folder, "core")
         self.batch(["gcore " + core], "-p", str(program.pid))
-        result = self.batch(COUNT_OPENED + ["core-file " + core, "py-inspect gc", "add-inferior -no-connection",
-                            "inferior 2", "file /bin/true", "run", "inferior 1", "py-inspect gc", OPENED,
-                            "core-file", "py-inspect gc"])
+        commands = ["core-file " + core, "py-inspect gc", "add-inferior -no-connection", "inferior 2",
+                    "file /bin/true", "run", "inferior 1", "py-inspect gc", OPENED, "core-file", "py-inspect gc"]
+        result = self.batch(COUNT_OPENED + commands)
         self.assertEqual(result.answers[4], result.answers[10])
         self.assertEqual(result.answers[11], "1\n")
         self.assertIn("nothing to inspect", result.answers[13])
@@ -749,9 +752,8 @@ def main():
         if not os.path.exists(path):
             print("there is no %s: build first, or set BUILD\n0 passed, 1 failed, 0 skipped" % path)
             return 1
-    program = unittest.main(testRunner=unittest.TextTestRunner(stream=sys.stdout, resultclass=CountingResult, verbosity=2),
-                            exit=False)
-    result = program.result
+    runner = unittest.TextTestRunner(stream=sys.stdout, resultclass=CountingResult, verbosity=2)
+    result = unittest.main(testRunner=runner, exit=False).result
     failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
     print("%d passed, %d failed, %d skipped" % (result.passed, failed, len(result.skipped)))
     return 1 if failed else 0
