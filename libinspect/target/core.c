@@ -22,6 +22,7 @@
 #include "target/backend.h"
 #include "target/elf_note.h"
 #include "target/image.h"
+#include "target/link_map.h"
 #include "target/mappings.h"
 
 /* The mapped core. */
@@ -417,6 +418,21 @@ static struct inspect_error *read_notes(struct inspect_target *target, const str
 
 /* ---- files --------------------------------------------------------------------------------------- */
 
+/* Makes the images of what NT_FILE lists. The kernel leaves that note out where it would be too long (4 MiB,
+ * Linux 6.1, fs/binfmt_elf.c), and old gcores have none: then the dynamic linker knows the images, and their
+ * program headers say what was mapped. */
+static struct inspect_error *make_images(struct inspect_target *target, struct mappings *mappings)
+{
+	if (!mappings->count) {
+		struct inspect_error *error = link_map_make_images(target);
+		return error ? error : mappings_of_images(target, mappings);
+	}
+	struct inspect_error *error = mappings_make_images(target, mappings);
+	if (!error)
+		mappings_find_main_image(target);
+	return error;
+}
+
 /* Finds the files of the images, as far as they are needed: every ELF file, and every file of which the core
  * does not tell whether it is one. */
 static struct inspect_error *find_files(struct inspect_target *target)
@@ -526,17 +542,16 @@ struct inspect_error *inspect_target_open_core(const char *path, const struct in
 	if (error)
 		return error;
 	target_set_segments(target, &held);
-	error = mappings_make_images(target, &mappings);
-	if (error)
-		return error;
-	mappings_find_main_image(target);
-	error = find_files(target);
+	error = make_images(target, &mappings);
+	if (!error)
+		error = find_files(target);
 	if (!error)
 		error = fill(target, &mappings, &memory);
 	if (!error)
 		error = note_lost_files(target);
 	if (error)
 		return error;
+	link_map_correct_main_image(target);
 	*target_ret = target;
 	target = NULL;
 	return NULL;

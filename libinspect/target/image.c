@@ -92,6 +92,7 @@ static bool take_headers(struct target_image *image, Elf64_Phdr *headers, const 
 	image->private->headers = headers;
 	image->private->header_count = header->e_phnum;
 	image->private->type = header->e_type;
+	image->private->machine = header->e_machine;
 	image->is_elf = true;
 	return true;
 }

@@ -27,6 +27,7 @@ struct image_private {
 	Elf64_Phdr *headers;
 	size_t header_count;
 	uint16_t type;         /* ET_EXEC or ET_DYN */
+	uint16_t machine;
 	uint64_t first_offset; /* where in the file the image's first mapped byte is */
 	bool headers_from_memory;
 	bool notes_known; /* the notes in memory were read: if there is no build-id in them, there is none */

@@ -142,6 +142,35 @@ struct inspect_error *mappings_make_images(struct inspect_target *target, struct
 	return NULL;
 }
 
+struct inspect_error *mappings_of_images(struct inspect_target *target, struct mappings *mappings)
+{
+	static const uint64_t rest = 4095;
+	for (size_t i = 0; i < target->image_count; i++) {
+		const struct target_image *image = &target->images[i];
+		for (size_t j = 0; j < image->private->header_count; j++) {
+			const Elf64_Phdr *header = &image->private->headers[j];
+			if (header->p_type != PT_LOAD || !header->p_filesz)
+				continue;
+			uint64_t start = image->bias + header->p_vaddr;
+			struct mapping mapping = {
+				.start = start & ~rest,
+				.end = (start + header->p_filesz + rest) & ~rest,
+				.offset = header->p_offset & ~rest,
+				.path = strdup(image->path),
+				.image = (int32_t)i,
+				.readable = header->p_flags & PF_R,
+				.writable = header->p_flags & PF_W,
+				.executable = header->p_flags & PF_X,
+			};
+			struct inspect_error *error = mappings_add(mappings, &mapping);
+			if (error)
+				return error;
+		}
+	}
+	mappings_sort(mappings);
+	return NULL;
+}
+
 void mappings_find_main_image(struct inspect_target *target)
 {
 	uint64_t headers;

@@ -39,6 +39,10 @@ void mappings_deinit(struct mappings *mappings);
 struct inspect_error *mappings_make_images(struct inspect_target *target, struct mappings *mappings)
 	__attribute__((warn_unused_result));
 
+/* Fills the empty @mappings with what the program headers of the target's images say was mapped. */
+struct inspect_error *mappings_of_images(struct inspect_target *target, struct mappings *mappings)
+	__attribute__((warn_unused_result));
+
 /* Sets target->main_image to the image that the auxiliary vector's AT_PHDR points into. */
 void mappings_find_main_image(struct inspect_target *target);
 

@@ -26,6 +26,7 @@
 #include "target/backend.h"
 #include "target/files.h"
 #include "target/image.h"
+#include "target/link_map.h"
 #include "target/mappings.h"
 #include "target/process.h"
 
@@ -731,6 +732,7 @@ static struct inspect_error *make_target(struct process *process)
 	mappings_label(target, &process->mappings, &segments);
 	segments_join(&segments);
 	target_set_segments(target, &segments);
+	link_map_correct_main_image(target);
 	free_plan(process);
 	return NULL;
 }
