@@ -10,7 +10,7 @@
 #include "runtime/cpython/cpython.h"
 
 enum {
-	TYPE_NAME_LIMIT = 1024, /* bytes of a tp_name, code points of a __module__ or __qualname__ */
+	TYPE_NAME_LIMIT = 4096, /* bytes of a tp_name, code points of a __module__ or __qualname__ */
 	MRO_LIMIT = 10000,
 };
 
