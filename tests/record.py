@@ -52,6 +52,12 @@ class Record:
         return {row.type for row in self.objects.values()}
 
 
+def short(text, limit=90):
+    """@text for a message."""
+    text = str(text)
+    return text if len(text) <= limit else "%s...(%d characters)" % (text[:limit], len(text))
+
+
 def histogram(what, differences):
     """Lines for @differences, pairs of a type and an example's text, most frequent type first."""
     by_type = collections.OrderedDict()
@@ -62,7 +68,7 @@ def histogram(what, differences):
     lines = ["%s: %d objects of %d types" % (what, sum(map(len, by_type.values())), len(by_type))]
     ordered = sorted(by_type.items(), key=lambda item: -len(item[1]))
     for kind, texts in ordered[:30]:
-        lines.append("  %7d %s: %s" % (len(texts), kind, "; ".join(texts[:EXAMPLES])))
+        lines.append("  %7d %s: %s" % (len(texts), short(kind), "; ".join(texts[:EXAMPLES])))
     if len(ordered) > 30:
         lines.append("  ... and %d more types" % (len(ordered) - 30))
     return lines
@@ -95,7 +101,7 @@ def compare_objects(record, rows, references=True):
         if number != have.generation:
             generation.append((have.type, "%s is in %s, said %s" % (row["address"], have.generation, row["generation"])))
         if row["type"] != have.type:
-            kind.append((have.type, "%s said %r" % (row["address"], row["type"])))
+            kind.append((have.type, "%s said %s" % (row["address"], short(repr(row["type"])))))
         said = None if row["size"] in (None, "") else int(row["size"])
         if said != have.size and not have.python_sizeof:
             size.append((have.type, "%s has %d, said %s" % (row["address"], have.size, said)))
@@ -149,9 +155,9 @@ def compare_heap(record, rows, permanent=()):
     for name in sorted(set(counts) | set(said)):
         row = said.get(name, {"count": 0, "bytes": 0})
         if int(row["count"]) != counts[name]:
-            lines.append("heap: %d objects of type %s, said %s" % (counts[name], name, row["count"]))
+            lines.append("heap: %d objects of type %s, said %s" % (counts[name], short(name), row["count"]))
         elif int(row["bytes"]) != sizes[name] and name not in free:
-            lines.append("heap: %d bytes of type %s, said %s" % (sizes[name], name, row["bytes"]))
+            lines.append("heap: %d bytes of type %s, said %s" % (sizes[name], short(name), row["bytes"]))
     if len(said) != len(rows):
         lines.append("heap: some types are listed twice")
     return lines[:40]

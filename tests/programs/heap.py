@@ -1145,17 +1145,17 @@ if options.freeze and hasattr(gc, "freeze"):
     wanted = wanted // 2
 else:
     oracle_snapshot = None
-if sys.version_info < (3, 8):
+if sys.version_info < (3, 8):  # the collector does not say who is in which generation: note it on the way
     stage = gc.get_objects()
     stages.update((id(item), 2) for item in stage)
     kept.append(stage)
 following = grow(kept, wanted * 7 // 10, following)
 if sys.version_info < (3, 8):
     stage = gc.get_objects()
-gc.collect(0)
-if sys.version_info < (3, 8):
-    stages.update((id(item), 1) for item in gc.get_objects() if id(item) not in stages)
+    stages.update((id(item), 1) for item in stage if id(item) not in stages)
+    stages[id(stage)] = 1
     kept.append(stage)
+gc.collect(0)
 following = grow(kept, wanted, following)
 gc.set_threshold(1000000, 7, 5)
 if options.list:

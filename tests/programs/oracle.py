@@ -54,7 +54,7 @@ str(gc.get_stats())  # the first repr() of a container makes the thread's dict o
 # Types whose __sizeof__ is Python code: nobody outside can know what it would say.
 oracle_python_sized = set()
 oracle_function = type(lambda: None)
-oracle_list = gc.get_objects()
+oracle_list = gc.get_objects() + (oracle_snapshot or [])
 for oracle_index in range(len(oracle_list)):
     try:
         sys.getsizeof(oracle_list[oracle_index])  # the first question makes some static types ready: new objects
