@@ -182,6 +182,7 @@ static struct inspect_error *check_types(struct cpython *cpython, uint64_t sysdi
 	if (!basicsize_is(cpython, text_type, layout->size_of_str))
 		return unfit("str objects have another size");
 	cpython->type_type = type_type;
+	cpython_settle_static_types(cpython, type_type, dict_type);
 	return NULL;
 }
 

@@ -142,6 +142,9 @@ uint64_t cpython_dict_get(struct cpython *cpython, uint64_t dict, const char *na
 /* The type at @address, read on first use; NULL when out of memory. A type that cannot be read is `damaged` and
  * called "?". The pointer is valid until the next call. */
 struct cpython_type *cpython_type(struct cpython *cpython, uint64_t address);
+/* Corrects where the states of static types are (3.12+): that is not published and moves between patch releases, from
+ * 3.14.3 to 3.14.4 by 8 bytes. Those of type and dict, whose addresses are given, tell. */
+void cpython_settle_static_types(struct cpython *cpython, uint64_t type_type, uint64_t dict_type);
 /* type.__dict__: tp_dict, or its per-interpreter place for static builtin types (3.12+). 0 if unknown. */
 uint64_t cpython_type_dict(struct cpython *cpython, uint64_t type);
 /* Is the object at @address a type: is its own type one whose instances are types? */

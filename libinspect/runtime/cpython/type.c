@@ -12,6 +12,8 @@
 enum {
 	TYPE_NAME_LIMIT = 4096, /* bytes of a tp_name, code points of a __module__ or __qualname__ */
 	MRO_LIMIT = 10000,
+	STATIC_TYPES_LIMIT = 10000,
+	STATIC_TYPES_REACH = 2048, /* words by which their states may lie elsewhere than the layout says */
 };
 
 /* ---- what a type's structure says ---- */
@@ -32,7 +34,7 @@ static uint64_t static_type_state(struct cpython *cpython, uint64_t type)
 	const struct layout *layout = &cpython->layout;
 	uint64_t number, owner, interpreter = cpython->interpreters[0].address;
 	if (layout->interpreter_static_types == LAYOUT_ABSENT || !interpreter ||
-	    !read_pointer(cpython, type, layout->type_subclasses, &number) || number == 0 || number > 10000)
+	    !read_pointer(cpython, type, layout->type_subclasses, &number) || number == 0 || number > STATIC_TYPES_LIMIT)
 		return 0;
 	uint64_t offset = (number - 1) * (uint64_t)layout->size_of_static_type_state;
 	uint64_t state = interpreter + (uint64_t)layout->interpreter_static_types + offset;
@@ -40,6 +42,38 @@ static uint64_t static_type_state(struct cpython *cpython, uint64_t type)
 	    (read_pointer(cpython, state, layout->static_type_type, &owner) && owner == type))
 		return state;
 	return interpreter + (uint64_t)layout->interpreter_extension_types + offset;
+}
+
+/* Would @type have its state in an array at @array? */
+static bool has_static_type_state(struct cpython *cpython, uint64_t array, uint64_t type)
+{
+	const struct layout *layout = &cpython->layout;
+	uint64_t number, owner;
+	return read_pointer(cpython, type, layout->type_subclasses, &number) && number > 0 &&
+	       number <= STATIC_TYPES_LIMIT &&
+	       read_pointer(cpython, array + (number - 1) * (uint64_t)layout->size_of_static_type_state,
+			    layout->static_type_type, &owner) &&
+	       owner == type;
+}
+
+void cpython_settle_static_types(struct cpython *cpython, uint64_t type_type, uint64_t dict_type)
+{
+	struct layout *layout = &cpython->layout;
+	uint64_t interpreter = cpython->interpreters[0].address;
+	if (layout->interpreter_static_types == LAYOUT_ABSENT || !interpreter)
+		return;
+	for (int32_t step = 0; step <= 2 * STATIC_TYPES_REACH; step++) {
+		int32_t distance = (step + 1) / 2 * (int32_t)sizeof(uint64_t), shift = step % 2 ? distance : -distance;
+		uint64_t array = interpreter + (uint64_t)layout->interpreter_static_types + (uint64_t)(int64_t)shift;
+		if (!has_static_type_state(cpython, array, type_type) ||
+		    !has_static_type_state(cpython, array, dict_type))
+			continue;
+		layout->interpreter_static_types += shift;
+		if (layout->interpreter_extension_types != LAYOUT_ABSENT)
+			layout->interpreter_extension_types += shift;
+		return;
+	}
+	layout->interpreter_static_types = LAYOUT_ABSENT;
 }
 
 uint64_t cpython_type_dict(struct cpython *cpython, uint64_t type)
