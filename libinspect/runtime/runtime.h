@@ -49,21 +49,24 @@ struct runtime_sink {
 				     unsigned int collector);
 };
 
-/* One generation of a collector. Counts that the runtime does not keep are -1. */
+/* A number that the runtime does not keep, or not where it can be found. */
+static const int64_t RUNTIME_UNKNOWN = INT64_MIN;
+
+/* One generation of a collector. Each number may be RUNTIME_UNKNOWN. */
 struct runtime_generation {
 	int64_t threshold, count;
 	int64_t collections, collected, uncollectable;
 };
 
-/* The state of one collector: CPython has one per interpreter, before 3.9 one in all. */
+/* The state of one collector (each int64_t but the id may be RUNTIME_UNKNOWN): CPython has one per interpreter, before 3.9 one in all. */
 struct runtime_collector {
 	int64_t id;      /* of its interpreter; 0 is the main one */
 	uint64_t address; /* of its state */
-	int enabled, collecting; /* 1 or 0; -1: not known */
-	int64_t debug;     /* the debug flags; -1: not known */
+	int64_t enabled, collecting; /* 1 or 0 */
+	int64_t debug;     /* the debug flags */
 	char *debug_text;  /* the same in words: "DEBUG_SAVEALL|DEBUG_STATS"; "" for none */
-	int64_t garbage;   /* length of the list of uncollectable objects; -1: there is no list */
-	int64_t callbacks; /* length of the list of callbacks; -1: there is no list */
+	int64_t garbage;   /* length of the list of uncollectable objects */
+	int64_t callbacks; /* length of the list of callbacks */
 	unsigned int generation_count; /* at most 3, the permanent one not counted */
 	struct runtime_generation generations[3];
 };

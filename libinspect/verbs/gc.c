@@ -50,16 +50,18 @@ static struct inspect_error *send_collector(struct verb_context *context,
 {
 	struct cell cells[COLUMN_COUNT_] = {
 		[INTERPRETER] = cell_number(collector->id),
-		[ENABLED] = cell_boolean(collector->enabled),
+		[ENABLED] = cell_truth(collector->enabled),
 		[DEBUG] = cell_number(collector->debug),
 		[DEBUG_FLAGS] = cell_text(collector->debug_text ? collector->debug_text : ""),
-		[COLLECTING] = cell_boolean(collector->collecting),
+		[COLLECTING] = cell_truth(collector->collecting),
 		[GARBAGE] = cell_count(collector->garbage),
 		[CALLBACKS] = cell_count(collector->callbacks),
 		[FROZEN] = cell_count((int64_t)frozen),
 	};
 	for (unsigned int i = 0; i < 3; i++) {
-		static const struct runtime_generation none = { -1, -1, -1, -1, -1 };
+		static const struct runtime_generation none = {
+			RUNTIME_UNKNOWN, RUNTIME_UNKNOWN, RUNTIME_UNKNOWN, RUNTIME_UNKNOWN, RUNTIME_UNKNOWN,
+		};
 		const struct runtime_generation *generation =
 			i < collector->generation_count ? &collector->generations[i] : &none;
 		cells[THRESHOLD + i] = cell_count(generation->threshold);

@@ -29,7 +29,9 @@ static struct inspect_error *send_generation(struct verb_context *context,
 					     const struct runtime_collector *collector,
 					     unsigned int number, const struct generation_sum *sum)
 {
-	static const struct runtime_generation none = { -1, -1, -1, -1, -1 };
+	static const struct runtime_generation none = {
+		RUNTIME_UNKNOWN, RUNTIME_UNKNOWN, RUNTIME_UNKNOWN, RUNTIME_UNKNOWN, RUNTIME_UNKNOWN,
+	};
 	const struct runtime_generation *generation =
 		number < collector->generation_count ? &collector->generations[number] : &none;
 	const struct cell cells[COLUMN_COUNT_] = {

@@ -103,10 +103,11 @@ static struct inspect_error *say_facts(struct verb_context *context, struct runt
 
 static struct inspect_error *say_collecting(struct verb_context *context, const struct runtime *runtime)
 {
-	bool collecting = false;
-	for (size_t i = 0; i < runtime->collector_count; i++)
-		collecting |= runtime->collectors[i].collecting;
-	return say(context, "collecting", cell_boolean(collecting));
+	int64_t collecting = 0; /* one that is known to be at it outweighs one of which nothing is known */
+	for (size_t i = 0; i < runtime->collector_count && collecting != 1; i++)
+		if (runtime->collectors[i].collecting)
+			collecting = runtime->collectors[i].collecting;
+	return say(context, "collecting", collecting == RUNTIME_UNKNOWN ? cell_absent("unknown") : cell_boolean(collecting));
 }
 
 /* ---- the heap -------------------------------------------------------------------------------------- */

@@ -113,15 +113,20 @@ static inline struct cell cell_boolean(bool value)
 	return (struct cell){ .kind = COLUMN_BOOLEAN, .number = value };
 }
 
-static inline struct cell cell_number(int64_t number)
+/* For the next three INT64_MIN is what is not known: RUNTIME_UNKNOWN of runtime.h. */
+static inline struct cell cell_truth(int64_t value)
 {
-	return (struct cell){ .kind = COLUMN_NUMBER, .number = number };
+	return (struct cell){ .kind = COLUMN_BOOLEAN, .number = value, .absent = value == INT64_MIN };
 }
 
-/* What is negative is not known. */
+static inline struct cell cell_number(int64_t number)
+{
+	return (struct cell){ .kind = COLUMN_NUMBER, .number = number, .absent = number == INT64_MIN };
+}
+
 static inline struct cell cell_count(int64_t count)
 {
-	return (struct cell){ .kind = COLUMN_COUNT, .number = count, .absent = count < 0 };
+	return (struct cell){ .kind = COLUMN_COUNT, .number = count, .absent = count == INT64_MIN };
 }
 
 static inline struct cell cell_bytes(uint64_t bytes)

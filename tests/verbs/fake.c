@@ -102,7 +102,7 @@ static struct inspect_error *fake_attach(struct inspect_target *target, struct r
 			.debug = i ? 0 : 36,
 			.debug_text = strdup(i ? "" : "DEBUG_UNCOLLECTABLE|DEBUG_SAVEALL"),
 			.garbage = 5 + i,
-			.callbacks = i ? -1 : 2,
+			.callbacks = i ? RUNTIME_UNKNOWN : 2,
 			.generation_count = 3,
 		};
 		for (unsigned int g = 0; g < 3; g++)
@@ -111,7 +111,7 @@ static struct inspect_error *fake_attach(struct inspect_target *target, struct r
 				.count = 10 * i + g,
 				.collections = 1000000 + g,
 				.collected = 20 + g,
-				.uncollectable = g == 2 ? -1 : 0,
+				.uncollectable = g == 2 ? RUNTIME_UNKNOWN : 0,
 			};
 	}
 	runtime->types = calloc(TYPE_COUNT, sizeof(*runtime->types));

@@ -156,23 +156,23 @@ bool collector_is_collecting(struct cpython *cpython, const struct collector_pla
 	return read_int32(cpython, places->collecting, 0, &collecting) && collecting;
 }
 
-static int32_t number_at(struct cpython *cpython, uint64_t address)
+static int64_t number_at(struct cpython *cpython, uint64_t address)
 {
 	int32_t number;
-	return read_int32(cpython, address, 0, &number) ? number : -1;
+	return read_int32(cpython, address, 0, &number) ? number : RUNTIME_UNKNOWN;
 }
 
 static int64_t ssize_at(struct cpython *cpython, uint64_t address, int32_t offset)
 {
 	int64_t number;
-	return read_ssize(cpython, address, offset, &number) ? number : -1;
+	return read_ssize(cpython, address, offset, &number) ? number : RUNTIME_UNKNOWN;
 }
 
 static int64_t list_length(struct cpython *cpython, uint64_t variable)
 {
 	uint64_t list;
 	if (!read_pointer(cpython, variable, 0, &list) || !list)
-		return -1;
+		return RUNTIME_UNKNOWN;
 	return ssize_at(cpython, list, cpython->layout.var_size);
 }
 
@@ -189,7 +189,7 @@ static char *debug_text(int64_t debug)
 		{ GC_DEBUG_SAVEALL, "DEBUG_SAVEALL" },
 	};
 	char text[128] = "";
-	for (size_t i = 0; debug > 0 && i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; debug != RUNTIME_UNKNOWN && i < sizeof(names) / sizeof(names[0]); i++) {
 		if (!(debug & names[i].flag))
 			continue;
 		size_t length = strlen(text);
