@@ -6,7 +6,7 @@ Every compare_… function returns a list of lines that say what differs; an emp
 import collections
 import json
 
-EXAMPLES = 5  # of each kind of difference
+EXAMPLES = 3  # of each kind of difference
 
 Row = collections.namedtuple("Row", "address generation size refcount type python_sizeof")
 Sample = collections.namedtuple("Sample", "address size refcount type tracked length repr")
@@ -67,10 +67,10 @@ def histogram(what, differences):
         return []
     lines = ["%s: %d objects of %d types" % (what, sum(map(len, by_type.values())), len(by_type))]
     ordered = sorted(by_type.items(), key=lambda item: -len(item[1]))
-    for kind, texts in ordered[:30]:
+    for kind, texts in ordered[:12]:
         lines.append("  %7d %s: %s" % (len(texts), short(kind), "; ".join(texts[:EXAMPLES])))
-    if len(ordered) > 30:
-        lines.append("  ... and %d more types" % (len(ordered) - 30))
+    if len(ordered) > 12:
+        lines.append("  ... and %d more types" % (len(ordered) - 12))
     return lines
 
 
@@ -79,8 +79,14 @@ def generation_number(value):
     return 3 if value == "permanent" else None if value in (None, "") else int(value)
 
 
-def compare_objects(record, rows, references=True):
-    """@rows: what `objects` said, as dicts with at least address, type, size, refcount and generation."""
+def one_line(text):
+    """@text as CSV and text have it, where a row is one line."""
+    return text.replace("\n", "\\n")
+
+
+def compare_objects(record, rows, references=True, written=str):
+    """@rows: what `objects` said, as dicts with at least address, type, size, refcount and generation. @written: how
+    the format writes a name."""
     lines = []
     seen = {}
     twice, extra, generation, kind, size, refcount = [], [], [], [], [], []
@@ -100,7 +106,7 @@ def compare_objects(record, rows, references=True):
             continue
         if number != have.generation:
             generation.append((have.type, "%s is in %s, said %s" % (row["address"], have.generation, row["generation"])))
-        if row["type"] != have.type:
+        if row["type"] != written(have.type):
             kind.append((have.type, "%s said %s" % (row["address"], short(repr(row["type"])))))
         said = None if row["size"] in (None, "") else int(row["size"])
         if said != have.size and not have.python_sizeof:
