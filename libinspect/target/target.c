@@ -145,8 +145,9 @@ static struct inspect_error *unreadable(struct inspect_target *target, uint64_t 
 		return inspect_error_create(INSPECT_ERROR_UNREADABLE,
 					    "the debugger cannot read the memory at 0x%" PRIx64, address);
 	if (!segment)
-		return inspect_error_create(INSPECT_ERROR_UNREADABLE, "nothing is mapped at 0x%" PRIx64 " in %s",
-					    address, target->name);
+		return inspect_error_create(INSPECT_ERROR_UNREADABLE, "nothing is mapped at 0x%" PRIx64 " in %s%s",
+					    address, target->name,
+					    target->kind == TARGET_CORE ? ", or it was left out of the core" : "");
 	const struct target_image *image = segment->image >= 0 ? &target->images[segment->image] : NULL;
 	switch ((enum segment_loss)segment->loss) {
 	case SEGMENT_CUT_OFF:
