@@ -26,7 +26,7 @@ int main(int count, char **arguments)
 	}
 	struct inspect_session *session = inspect_session_create(target);
 	const char *verb[] = { "heap", "--format=csv" };
-	struct inspect_output output = { 0 };
+	static struct inspect_output output;
 	output.write = write_stdout;
 	output.write_message = write_stderr;
 	int status = session ? inspect_session_run(session, 2, verb, &output) : INSPECT_EXIT_UNUSABLE;
