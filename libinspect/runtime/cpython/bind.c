@@ -3,225 +3,17 @@
  * bind.c - choosing the layout that is true of a target.
  *
  * Candidates come from DWARF, from _Py_DebugOffsets and from the tables, best first. A candidate is believed
- * only if the target, read through it, makes sense: the interpreters close, type(type) is type, sizes agree
- * with the types' own, sys.hexversion is of the candidate's release, and the collector's lists close.
+ * only if it validates (validate.c).
  */
 #include "runtime/cpython/bind.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/array.h"
-#include "runtime/cpython/collector.h"
+#include "runtime/cpython/validate.h"
 
-enum {
-	INTERPRETER_LIMIT = 100000,
-	CANDIDATE_LIMIT = 32,
-	SYS_SEARCH_LIMIT = 1 << 16, /* objects to look at for the module sys of 3.6 */
-};
-
-static void forget_interpreters(struct cpython *cpython)
-{
-	free(cpython->interpreters);
-	cpython->interpreters = NULL;
-	cpython->interpreter_count = 0;
-}
-
-__attribute__((format(printf, 1, 2))) static struct inspect_error *unfit(const char *format, ...)
-{
-	va_list arguments;
-	va_start(arguments, format);
-	char *text AUTO_FREE = NULL;
-	int length = vasprintf(&text, format, arguments);
-	va_end(arguments);
-	if (length < 0) {
-		text = NULL;
-		return &inspect_error_no_memory;
-	}
-	return inspect_error_create(INSPECT_ERROR_LAYOUT, "%s", text);
-}
-
-/* ---- validation ---- */
-
-static struct inspect_error *add_interpreter(struct cpython *cpython, uint64_t address, int64_t id)
-{
-	struct cpython_interpreter *grown =
-		reallocarray(cpython->interpreters, cpython->interpreter_count + 1, sizeof(*grown));
-	if (!grown)
-		return &inspect_error_no_memory;
-	cpython->interpreters = grown;
-	grown[cpython->interpreter_count++] = (struct cpython_interpreter){ .address = address, .id = id };
-	return NULL;
-}
-
-static int compare_interpreters(const void *a, const void *b)
-{
-	const struct cpython_interpreter *left = a, *right = b;
-	return left->id < right->id ? -1 : left->id > right->id;
-}
-
-/* The first interpreter of the chain, 0 if there is none or it is not known. */
-static bool first_interpreter(struct cpython *cpython, uint64_t *address_ret)
-{
-	const struct layout *layout = &cpython->layout;
-	if (cpython->runtime_address)
-		return read_pointer(cpython, cpython->runtime_address, layout->runtime_interpreters_head, address_ret);
-	uint64_t thread;
-	if (cpython->statics.interpreters_head)
-		return read_pointer(cpython, cpython->statics.interpreters_head, 0, address_ret);
-	/* NULL while no thread has the interpreter lock: then the interpreter is found nowhere, but the
-	 * collector, which all interpreters of 3.6 share, is. */
-	read_pointer(cpython, cpython->statics.current_thread, 0, &thread);
-	read_pointer(cpython, thread, layout->thread_interpreter, address_ret);
-	return true;
-}
-
-static struct inspect_error *read_interpreters(struct cpython *cpython)
-{
-	const struct layout *layout = &cpython->layout;
-	uint64_t address;
-	if (!first_interpreter(cpython, &address))
-		return unfit("the list of interpreters cannot be read");
-	if (!address && cpython->runtime_address)
-		return inspect_error_create(INSPECT_ERROR_NO_RUNTIME,
-					    "CPython is there but has no interpreter: it was not started yet, or had ended");
-	if (!address)
-		return add_interpreter(cpython, 0, 0);
-	while (address) {
-		int64_t id = (int64_t)cpython->interpreter_count;
-		if (layout->interpreter_id != LAYOUT_ABSENT &&
-		    (!read_ssize(cpython, address, layout->interpreter_id, &id) || id < 0 || id >> 32))
-			return unfit("the interpreter at 0x%" PRIx64 " has no sensible id", address);
-		if (cpython->interpreter_count >= INTERPRETER_LIMIT)
-			return unfit("the list of interpreters does not end");
-		struct inspect_error *error = add_interpreter(cpython, address, id);
-		if (error)
-			return error;
-		if (!read_pointer(cpython, address, layout->interpreter_next, &address))
-			return unfit("the list of interpreters cannot be read");
-	}
-	if (layout->interpreter_id == LAYOUT_ABSENT) /* 3.6: the newest first; the main one is number 0 */
-		for (size_t i = 0; i < cpython->interpreter_count; i++)
-			cpython->interpreters[i].id = (int64_t)(cpython->interpreter_count - 1 - i);
-	qsort(cpython->interpreters, cpython->interpreter_count, sizeof(*cpython->interpreters), compare_interpreters);
-	return NULL;
-}
-
-/* Every list of the collectors of all interpreters is linked with its first member in both directions. */
-static struct inspect_error *check_lists(struct cpython *cpython)
-{
-	for (size_t i = 0; i < collector_count(cpython); i++) {
-		struct collector_places places;
-		collector_places(cpython, i, &places);
-		int32_t collecting;
-		if (places.list_count == 0 ||
-		    (places.collecting && (!read_int32(cpython, places.collecting, 0, &collecting) ||
-					   (collecting != 0 && collecting != 1))))
-			return unfit("the collector's state cannot be read");
-		for (unsigned int j = 0; j < places.list_count; j++) {
-			uint64_t head = places.lists[j].head, next, previous, beyond, back;
-			if (!gc_head_read(cpython, head, &next, &previous) || !next || !previous ||
-			    (next == head) != (previous == head))
-				return unfit("the list of generation %u is none", places.lists[j].generation);
-			/* The rest may be damaged or in the middle of a change: one end is enough. */
-			bool front = gc_head_read(cpython, next, &beyond, &back) && back == head;
-			bool end = gc_head_read(cpython, previous, &beyond, &back) && beyond == head;
-			if (!front && !end)
-				return unfit("the list of generation %u does not close", places.lists[j].generation);
-		}
-	}
-	return NULL;
-}
-
-/* The dict of the module sys in a generation of 3.6, where no interpreter may be known. */
-static uint64_t search_sysdict(struct cpython *cpython)
-{
-	const struct layout *layout = &cpython->layout;
-	struct collector_places places;
-	collector_places(cpython, 0, &places);
-	for (unsigned int i = places.list_count; i-- > 0;) {
-		uint64_t head = places.lists[i].head, node, previous;
-		bool readable = gc_head_read(cpython, head, &node, &previous);
-		for (int count = 0; readable && node != head && count < SYS_SEARCH_LIMIT; count++) {
-			uint64_t object = node + (uint64_t)layout->size_of_gc_head, name, dict;
-			if (read_pointer(cpython, object, layout->module_name, &name) &&
-			    cpython_str_equals(cpython, name, "sys") &&
-			    read_pointer(cpython, object, layout->module_dict, &dict) &&
-			    cpython_dict_get(cpython, dict, "hexversion"))
-				return dict;
-			readable = gc_head_read(cpython, node, &node, &previous);
-		}
-	}
-	return 0;
-}
-
-/* The basic size that the type at @address gives for itself is @expected. */
-static bool basicsize_is(struct cpython *cpython, uint64_t type, int32_t expected)
-{
-	int64_t basicsize;
-	return read_ssize(cpython, type, cpython->layout.type_basicsize, &basicsize) && basicsize == expected;
-}
-
-static struct inspect_error *check_types(struct cpython *cpython, uint64_t sysdict)
-{
-	const struct layout *layout = &cpython->layout;
-	uint64_t dict_type, type_type, type_of_type, text_type = 0, key, value;
-	if (!read_pointer(cpython, sysdict, layout->object_type, &dict_type) ||
-	    !read_pointer(cpython, dict_type, layout->object_type, &type_type) ||
-	    !read_pointer(cpython, type_type, layout->object_type, &type_of_type) || type_of_type != type_type)
-		return unfit("the type of types is not its own type");
-	if (!basicsize_is(cpython, type_type, layout->size_of_heaptype))
-		return unfit("type objects have another size");
-	if (!cpython_is_type(cpython, dict_type))
-		return unfit("type objects have other flags");
-	struct dict_iterator iterator;
-	if (dict_iterator_init(&iterator, cpython, sysdict) && dict_iterator_next(&iterator, &key, &value))
-		read_pointer(cpython, key, layout->object_type, &text_type);
-	if (!basicsize_is(cpython, text_type, layout->size_of_str))
-		return unfit("str objects have another size");
-	cpython->type_type = type_type;
-	cpython_settle_static_types(cpython, type_type, dict_type);
-	return NULL;
-}
-
-/* Checks sys.hexversion (Python/sysmodule.c) against the candidate's release and believes it. */
-static struct inspect_error *check_version(struct cpython *cpython, uint64_t sysdict)
-{
-	uint64_t object = cpython_dict_get(cpython, sysdict, "hexversion");
-	int32_t version;
-	if (!object || !read_int32(cpython, object, cpython->layout.int_digits, &version) ||
-	    (uint32_t)version >> 24 != 3)
-		return unfit("sys.hexversion cannot be read");
-	if ((uint32_t)version >> 16 != cpython->version >> 16)
-		return unfit("sys.hexversion is 0x%x", (unsigned int)version);
-	cpython->version = (uint32_t)version;
-	cpython->debug = cpython_dict_get(cpython, sysdict, "gettotalrefcount") != 0;
-	cpython->trace_refs = cpython_dict_get(cpython, sysdict, "getobjects") != 0;
-	return NULL;
-}
-
-static struct inspect_error *validate(struct cpython *cpython)
-{
-	forget_interpreters(cpython);
-	uint64_t sysdict = 0;
-	struct inspect_error *error = read_interpreters(cpython);
-	if (!error && cpython->interpreters[0].address &&
-	    !read_pointer(cpython, cpython->interpreters[0].address, cpython->layout.interpreter_sysdict, &sysdict))
-		error = unfit("the interpreter at 0x%" PRIx64 " cannot be read", cpython->interpreters[0].address);
-	if (!error)
-		error = check_lists(cpython);
-	if (!error && !sysdict && !cpython->runtime_address)
-		sysdict = search_sysdict(cpython);
-	if (!error && !sysdict)
-		error = unfit("the interpreter has no sys.__dict__");
-	if (!error)
-		error = check_types(cpython, sysdict);
-	if (!error)
-		error = check_version(cpython, sysdict);
-	return error;
-}
+enum { CANDIDATE_LIMIT = 32 };
 
 /* ---- candidates ---- */
 
@@ -243,7 +35,7 @@ static bool try_layout(struct search *search, const struct layout *layout, uint3
 	struct cpython *cpython = search->cpython;
 	cpython->layout = *layout;
 	cpython->version = version;
-	struct inspect_error *error = validate(cpython);
+	struct inspect_error *error = validate_layout(cpython);
 	if (error && inspect_error_kind(error) != INSPECT_ERROR_NO_MEMORY) {
 		if (search->reason)
 			inspect_error_destroy(error);
