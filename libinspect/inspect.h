@@ -153,8 +153,8 @@ INSPECT_PUBLIC enum inspect_exit inspect_session_run(struct inspect_session *ses
 						     const char *const *arguments,
 						     const struct inspect_output *output);
 
-/* Would inspect_session_run() understand these arguments? INSPECT_EXIT_OK, or INSPECT_EXIT_USAGE and a message: for
- * finding out before a target is opened. */
+/* Would inspect_session_run() understand these arguments? INSPECT_EXIT_OK, or INSPECT_EXIT_USAGE and a message:
+ * for finding out before a target is opened. */
 INSPECT_PUBLIC enum inspect_exit inspect_check_call(int count, const char *const *arguments,
 						    const struct inspect_output *output);
 

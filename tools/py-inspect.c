@@ -338,9 +338,10 @@ static int run(struct command_line *line)
 		print_help();
 		return INSPECT_EXIT_OK;
 	}
+	if (!verb && line->word_count > 1)
+		return wrong_call("no verb was given with %s", line->words[1]);
 	if (!verb)
-		return wrong_call(line->word_count > 1 ? "no verb was given before %s" : "no verb was given%s",
-				  line->word_count > 1 ? line->words[1] : "");
+		return wrong_call("no verb was given%s", "");
 	if (find_verb(verb) && !line->target)
 		return wrong_call("%s needs a target: the id of a process, or a core file", verb);
 	if (inspect_check_call(line->word_count, line->words, &output) != INSPECT_EXIT_OK)

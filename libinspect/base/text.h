@@ -16,8 +16,8 @@ size_t utf8_decode(const char *text, uint32_t *code_ret);
  * direction of writing, line separators? */
 bool code_is_unsafe(uint32_t code);
 
-/* @text with everything unsafe and everything that is not UTF-8 escaped as \n, \x1b, \u202e: one line, safe to
- * show on a terminal. The caller frees it; NULL when out of memory. */
+/* @text with everything unsafe and everything that is not UTF-8 escaped as \n, \x1b, \u202e: one line, safe
+ * to show on a terminal. The caller frees it; NULL when out of memory. */
 char *text_safe(const char *text);
 
 #endif

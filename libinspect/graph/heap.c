@@ -48,7 +48,7 @@ static struct inspect_error *gather(struct runtime_sink *sink, uint64_t address,
 	struct gathering *gathering = (struct gathering *)sink;
 	if (collector >= HEAP_COLLECTORS_MAX)
 		return inspect_error_create(INSPECT_ERROR_CORRUPT,
-					    "there are more than %d interpreters with collectors of their own",
+					    "more than %d interpreters have collectors of their own",
 					    HEAP_COLLECTORS_MAX);
 	if (!address || address & ~ADDRESS_BITS || generation >= HEAP_GENERATIONS) {
 		if (gathering->refused++ == 0)
@@ -72,8 +72,8 @@ static struct inspect_error *note_refused(const struct gathering *gathering, str
 	if (!gathering->refused)
 		return NULL;
 	return notes_add(notes, true,
-			 "the collector's lists are damaged: entries that cannot be objects and were left out: "
-			 "%zu, the first at 0x%" PRIx64,
+			 "the collector's lists are damaged: entries that cannot be objects and were left "
+			 "out: %zu, the first at 0x%" PRIx64,
 			 gathering->refused, gathering->first_refused);
 }
 
@@ -111,8 +111,8 @@ static struct inspect_error *drop_duplicates(struct gathering *gathering, struct
 	if (!dropped)
 		return NULL;
 	return notes_add(notes, true,
-			 "the collector's lists are damaged: objects that they have more than once, and that count "
-			 "once here: %zu, the first at 0x%" PRIx64,
+			 "the collector's lists are damaged: objects that they have more than once, and that "
+			 "count once here: %zu, the first at 0x%" PRIx64,
 			 dropped, first);
 }
 
@@ -130,7 +130,8 @@ static bool columns_create(struct heap *heap)
 	heap->generation = column_create(heap->count, sizeof(*heap->generation));
 	heap->flags = column_create(heap->count, sizeof(*heap->flags));
 	heap->collector = column_create(heap->count, sizeof(*heap->collector));
-	return heap->type && heap->size && heap->refcount && heap->generation && heap->flags && heap->collector;
+	return heap->type && heap->size && heap->refcount && heap->generation && heap->flags &&
+	       heap->collector;
 }
 
 static void take_words_apart(struct heap *heap)
@@ -159,8 +160,8 @@ static struct inspect_error *refuse_sizes(struct heap *heap, struct notes *notes
 	if (!refused)
 		return NULL;
 	return notes_add(notes, true,
-			 "damaged objects, larger than any address space, that count as 0 bytes here: %zu, the "
-			 "first at 0x%" PRIx64,
+			 "damaged objects, larger than any address space, that count as 0 bytes here: %zu, "
+			 "the first at 0x%" PRIx64,
 			 refused, first);
 }
 

@@ -26,8 +26,8 @@ static struct inspect_error *no_runtime(const struct inspect_target *target)
 		if (image->problem && (image->state == IMAGE_MISSING || image->state == IMAGE_DIFFERENT))
 			return inspect_error_create(
 				INSPECT_ERROR_NO_RUNTIME,
-				"%s: no Python found in it, but files that it had mapped are missing here (%s: %s); "
-				"give the original files with --sysroot or --executable",
+				"%s: no Python found in it, but files that it had mapped are missing here "
+				"(%s: %s); give the original files with --sysroot or --executable",
 				target->name, image->path, image->problem);
 	}
 	const char *executable = "";

@@ -90,15 +90,17 @@ static struct inspect_error *run(struct verb_context *context)
 	return error;
 }
 
+static const char description[] =
+	"Says what Python's gc module would: is the collector enabled, its debug flags, thresholds,\n"
+	"counts and statistics, and whether a collection was in progress. One record an\n"
+	"interpreter (before Python 3.9 all interpreters share one collector).";
+
 const struct verb verb_gc = {
 	.info = {
 		.name = "gc",
 		.summary = "state of the garbage collector",
 		.operands = "",
-		.description =
-			"Says what Python's gc module would: is the collector enabled, its debug flags, thresholds,\n"
-			"counts and statistics, and whether a collection was in progress. One record an\n"
-			"interpreter (before Python 3.9 all interpreters share one collector).",
+		.description = description,
 		.options = NULL,
 		.option_count = 0,
 	},

@@ -80,15 +80,17 @@ static struct inspect_error *run(struct verb_context *context)
 	return error;
 }
 
+static const char description[] =
+	"One row for each generation of each interpreter's collector: its objects and their size,\n"
+	"and how often it was collected. The permanent generation holds what gc.freeze() put\n"
+	"there; the collector ignores it.";
+
 const struct verb verb_generations = {
 	.info = {
 		.name = "generations",
 		.summary = "what each generation of the collector holds",
 		.operands = "",
-		.description =
-			"One row for each generation of each interpreter's collector: its objects and their size,\n"
-			"and how often it was collected. The permanent generation holds what gc.freeze() put\n"
-			"there; the collector ignores it.",
+		.description = description,
 		.options = NULL,
 		.option_count = 0,
 	},

@@ -20,13 +20,15 @@ static const struct verb_column columns[] = {
 };
 
 static const struct inspect_verb_option options[] = {
-	{ "type", "PATTERN", "only types of this name; * ? [...] match parts of names; may be repeated", NULL },
+	{ "type", "PATTERN", "only types of this name; * ? [...] match parts of names; may be repeated",
+	  NULL },
 	{ "generation", "GENERATION", "only objects of this generation; may be repeated", "0|1|2|permanent" },
 	{ "interpreter", "ID", "only objects of this interpreter; may be repeated", NULL },
 	{ "by-generation", NULL, "a row for each generation of each type", NULL },
 	{ "min-count", "N", "only rows with at least N objects", NULL },
 	{ "min-bytes", "N", "only rows with at least N bytes; 4k, 2M and 1G work too", NULL },
-	{ "sort", "COLUMN", "order of the rows, largest first or by name; default: bytes", "count|bytes|type" },
+	{ "sort", "COLUMN", "order of the rows, largest first or by name; default: bytes",
+	  "count|bytes|type" },
 	{ "reverse", NULL, "the other way round", NULL },
 	{ "limit", "N", "show N rows and sum up the rest; 0: show all; default for text: a screenful", NULL },
 };
@@ -138,15 +140,17 @@ static struct inspect_error *run(struct verb_context *context)
 	return error;
 }
 
+static const char description[] =
+	"Counts the objects that the garbage collector tracks, in all interpreters, type by type.\n"
+	"Sizes are those of sys.getsizeof(): an object's own memory, not what it refers to.\n"
+	"Objects that the collector never tracks (str, int, bytes ...) are not among them.";
+
 const struct verb verb_heap = {
 	.info = {
 		.name = "heap",
 		.summary = "types of objects by count and size",
 		.operands = "",
-		.description =
-			"Counts the objects that the garbage collector tracks, in all interpreters, type by type.\n"
-			"Sizes are those of sys.getsizeof(): an object's own memory, not what it refers to.\n"
-			"Objects that the collector never tracks (str, int, bytes ...) are not among them.",
+		.description = description,
 		.options = options,
 		.option_count = sizeof(options) / sizeof(*options),
 	},

@@ -15,8 +15,8 @@
 #include "verbs/verb.h"
 
 enum {
-	ADDRESS, TYPE, SIZE, REFCOUNT, IMMORTAL, GENERATION, TRACKED, GC_FLAGS, VALUE, SIZE_BASIC, TYPE_ADDRESS,
-	INTERPRETER, COLUMN_COUNT_,
+	ADDRESS, TYPE, SIZE, REFCOUNT, IMMORTAL, GENERATION, TRACKED, GC_FLAGS, VALUE, SIZE_BASIC,
+	TYPE_ADDRESS, INTERPRETER, COLUMN_COUNT_,
 };
 
 static const struct verb_column columns[] = {
@@ -49,15 +49,16 @@ static bool parse_number(const char *text, int base, uint64_t *number_ret)
 	return isxdigit((unsigned char)text[0]) && !*end && !errno;
 }
 
-/* An address as people have it: 0x7f12…, 7f12…, or the decimal that id() returned. Digits alone are a decimal
- * number unless only their hexadecimal meaning is an address of the target. */
+/* An address as people have it: 0x7f12…, 7f12…, or the decimal that id() returned. Digits alone are a
+ * decimal number unless only their hexadecimal meaning is an address of the target. */
 static struct inspect_error *parse_address(struct inspect_target *target, const char *text,
 					   uint64_t *address_ret)
 {
 	uint64_t hexadecimal;
 	if (!parse_number(text, 16, &hexadecimal))
 		return inspect_error_create(INSPECT_ERROR_USAGE,
-					    "'%s' is not an address; write 0x7f12…, or the number that id() gave",
+					    "'%s' is not an address; write 0x7f12…, or the number that id() "
+					    "gave",
 					    text);
 	bool prefixed = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
 	uint64_t decimal;
@@ -153,15 +154,17 @@ static struct inspect_error *run(struct verb_context *context)
 	return error;
 }
 
+static const char description[] =
+	"Says what is at an address: type, size, reference count, the collector's view of it and a\n"
+	"short description. An address is hexadecimal, with or without 0x, or the decimal number\n"
+	"that id() returned; in gdb it may be any expression. Objects need not be tracked.";
+
 const struct verb verb_object = {
 	.info = {
 		.name = "object",
 		.summary = "one object: type, size, references, value",
 		.operands = "ADDRESS...",
-		.description =
-			"Says what is at an address: type, size, reference count, the collector's view of it and a\n"
-			"short description. An address is hexadecimal, with or without 0x, or the decimal number\n"
-			"that id() returned; in gdb it may be any expression. Objects need not be tracked.",
+		.description = description,
 		.options = options,
 		.option_count = sizeof(options) / sizeof(*options),
 	},

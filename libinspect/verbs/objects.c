@@ -26,14 +26,16 @@ static const struct verb_column columns[] = {
 	[REFCOUNT] = { "refcount", COLUMN_COUNT, "its reference count; none if it is immortal" },
 	[IMMORTAL] = { "immortal", COLUMN_BOOLEAN, "does its reference count mean nothing?", .detail = true },
 	[GENERATION] = { "generation", COLUMN_GENERATION, "0, 1, 2 or permanent" },
-	[TRACKED] = { "tracked", COLUMN_BOOLEAN, "does the collector track it? here it does", .detail = true },
+	[TRACKED] = { "tracked", COLUMN_BOOLEAN, "does the collector track it? here it does",
+		      .detail = true },
 	[INTERPRETER] = { "interpreter", COLUMN_NUMBER, "id of the interpreter whose collector tracks it",
 			  .detail = true },
 	[VALUE] = { "value", COLUMN_TEXT, "a short description", .option = "values" },
 };
 
 static const struct inspect_verb_option options[] = {
-	{ "type", "PATTERN", "only types of this name; * ? [...] match parts of names; may be repeated", NULL },
+	{ "type", "PATTERN", "only types of this name; * ? [...] match parts of names; may be repeated",
+	  NULL },
 	{ "generation", "GENERATION", "only objects of this generation; may be repeated", "0|1|2|permanent" },
 	{ "interpreter", "ID", "only objects of this interpreter; may be repeated", NULL },
 	{ "min-size", "N", "only objects of at least N bytes; 4k, 2M and 1G work too", NULL },
@@ -42,7 +44,8 @@ static const struct inspect_verb_option options[] = {
 	{ "sort", "COLUMN", "order: by address, largest first, or by name of the type; default: address",
 	  "address|size|type" },
 	{ "reverse", NULL, "the other way round", NULL },
-	{ "limit", "N", "show N objects and sum up the rest; 0: show all; default for text: a screenful", NULL },
+	{ "limit", "N", "show N objects and sum up the rest; 0: show all; default for text: a screenful",
+	  NULL },
 };
 
 /* One run of the verb. */
@@ -219,21 +222,24 @@ static struct inspect_error *run(struct verb_context *context)
 	if (!error)
 		error = send_all(&listing);
 	if (!error && listing.unreadable)
-		error = notes_add(&context->notes, true, "%zu objects could not be read, so their values are missing",
+		error = notes_add(&context->notes, true,
+				  "%zu objects could not be read, so their values are missing",
 				  listing.unreadable);
 	selection_deinit(&listing.selection);
 	return error;
 }
+
+static const char description[] =
+	"Lists the objects that the garbage collector tracks, in the order of their addresses or\n"
+	"sorted. The first thing to do with a type that `heap` shows too many of: look at some of\n"
+	"its objects with `objects --type=NAME --values`.";
 
 const struct verb verb_objects = {
 	.info = {
 		.name = "objects",
 		.summary = "the objects themselves, one a row",
 		.operands = "",
-		.description =
-			"Lists the objects that the garbage collector tracks, in the order of their addresses or\n"
-			"sorted. The first thing to do with a type that `heap` shows too many of: look at some of\n"
-			"its objects with `objects --type=NAME --values`.",
+		.description = description,
 		.options = options,
 		.option_count = sizeof(options) / sizeof(*options),
 	},

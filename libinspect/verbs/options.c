@@ -130,8 +130,8 @@ static struct inspect_error *check_argument(const struct inspect_verb_option *op
 	if (strcmp(option->argument, "N") == 0)
 		return parse_number(option->name, argument, &number);
 	if (option->values && !word_among(option->values, argument))
-		return inspect_error_create(INSPECT_ERROR_USAGE, "--%s takes one of %s, not '%s'", option->name,
-					    option->values, argument);
+		return inspect_error_create(INSPECT_ERROR_USAGE, "--%s takes one of %s, not '%s'",
+					    option->name, option->values, argument);
 	return NULL;
 }
 

@@ -20,7 +20,7 @@ enum {
 	BATCH_LINES = 1000,
 	HUMAN_BYTES_FROM = 10240, /* smaller amounts are as easy to read without a unit */
 	SEPARATOR_WIDTH = 2,
-	SHORTEST_VALUE = 30, /* the last column is not cut below this: lines rather get longer than the screen */
+	SHORTEST_VALUE = 30, /* the last column is not cut below this; lines rather get too long */
 };
 
 static const char HEADER_COLOUR[] = "\033[1m", REST_COLOUR[] = "\033[2m", TOTAL_COLOUR[] = "\033[1m";

@@ -72,8 +72,8 @@ static struct inspect_error *select_types(struct selection *selection, struct ve
 			continue;
 		const char *nearest = nearest_type(heap, used, pattern);
 		struct inspect_error *error =
-			notes_add(&context->notes, false, "no tracked object is of a type '%s'%s%s%s", pattern,
-				  nearest ? "; there is " : "", nearest ? nearest : "",
+			notes_add(&context->notes, false, "no tracked object is of a type '%s'%s%s%s",
+				  pattern, nearest ? "; there is " : "", nearest ? nearest : "",
 				  strpbrk(pattern, "*?[") ? "" : "; '*' and '?' match parts of names");
 		if (error)
 			return error;
@@ -108,7 +108,8 @@ static struct inspect_error *no_interpreter(const struct runtime *runtime, const
 					 runtime->collectors[i].id);
 	ids[used] = '\0';
 	return inspect_error_create(INSPECT_ERROR_USAGE,
-				    "--interpreter: there is no interpreter '%s' with a collector; there is %s",
+				    "--interpreter: there is no interpreter '%s' with a collector; there "
+				    "is %s",
 				    argument, ids);
 }
 
@@ -222,7 +223,7 @@ struct inspect_error *note_basic_sizes(struct verb_context *context, const struc
 	if (error || !objects)
 		return error;
 	return notes_add(&context->notes, false,
-			 "the sizes of %" PRIu64 " objects are only their basic size and items, because their "
-			 "types count more by code of their own: %s",
+			 "the sizes of %" PRIu64 " objects are only their basic size and items, because "
+			 "their types count more by code of their own: %s",
 			 objects, names);
 }

@@ -107,7 +107,8 @@ static struct inspect_error *say_collecting(struct verb_context *context, const 
 	for (size_t i = 0; i < runtime->collector_count && collecting != 1; i++)
 		if (runtime->collectors[i].collecting)
 			collecting = runtime->collectors[i].collecting;
-	return say(context, "collecting", collecting == RUNTIME_UNKNOWN ? cell_absent("unknown") : cell_boolean(collecting));
+	return say(context, "collecting",
+		   collecting == RUNTIME_UNKNOWN ? cell_absent("unknown") : cell_boolean(collecting));
 }
 
 /* ---- the heap -------------------------------------------------------------------------------------- */
@@ -153,7 +154,8 @@ static struct inspect_error *say_heap(struct verb_context *context)
 
 static struct inspect_error *say_notes(struct verb_context *context)
 {
-	struct inspect_error *error = say(context, "complete", cell_boolean(!notes_incomplete(&context->notes)));
+	bool complete = !notes_incomplete(&context->notes);
+	struct inspect_error *error = say(context, "complete", cell_boolean(complete));
 	for (size_t i = 0; i < context->notes.count && !error; i++)
 		error = say(context, "note", cell_text(context->notes.items[i].text));
 	return error;
@@ -179,15 +181,17 @@ static struct inspect_error *run(struct verb_context *context)
 	return error;
 }
 
+static const char description[] =
+	"Says which process this is or was, which Python is in it and how its structures are known,\n"
+	"how many objects there are, and everything that limits the answers of the other verbs:\n"
+	"missing files, a damaged heap, a collection in progress, sizes that are not all.";
+
 const struct verb verb_status = {
 	.info = {
 		.name = "status",
 		.summary = "what was found in the target, and what could not be",
 		.operands = "",
-		.description =
-			"Says which process this is or was, which Python is in it and how its structures are known,\n"
-			"how many objects there are, and everything that limits the answers of the other verbs:\n"
-			"missing files, a damaged heap, a collection in progress, sizes that are not all.",
+		.description = description,
 		.options = NULL,
 		.option_count = 0,
 	},

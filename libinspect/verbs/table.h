@@ -64,7 +64,7 @@ struct table {
 	void *renderer_data;
 };
 
-/* Makes a table on the heap. Errors in the options --format and --limit are of the kind INSPECT_ERROR_USAGE. */
+/* Makes a table for one answer, as --format and --limit say. */
 struct inspect_error *table_create(const struct verb *verb, const struct options *options,
 				   const struct inspect_target *target, const struct inspect_output *output,
 				   struct table **table_ret) __attribute__((warn_unused_result));

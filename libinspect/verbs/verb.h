@@ -90,8 +90,8 @@ struct inspect_error *verb_runtime(struct verb_context *context, struct runtime 
 struct inspect_error *verb_heap_of(struct verb_context *context, const struct heap **heap_ret)
 	__attribute__((warn_unused_result));
 
-/* Sends one row; @cells as many as the verb has columns, those of options not given too. Rows beyond --limit are
- * counted and summed up. */
+/* Sends one row; @cells as many as the verb has columns, those of options not given too. Rows beyond
+ * --limit are counted and summed up. */
 struct inspect_error *table_row(struct table *table, const struct cell *cells)
 	__attribute__((warn_unused_result));
 
@@ -131,7 +131,8 @@ static inline struct cell cell_count(int64_t count)
 
 static inline struct cell cell_bytes(uint64_t bytes)
 {
-	return (struct cell){ .kind = COLUMN_BYTES, .number = bytes > INT64_MAX ? INT64_MAX : (int64_t)bytes };
+	int64_t number = bytes > INT64_MAX ? INT64_MAX : (int64_t)bytes;
+	return (struct cell){ .kind = COLUMN_BYTES, .number = number };
 }
 
 static inline struct cell cell_generation(unsigned int generation)

@@ -51,15 +51,16 @@ static struct inspect_error *scripted_walk(struct runtime *runtime, struct runti
 	const struct scripted *scripted = (const struct scripted *)runtime;
 	for (size_t i = 0; i < scripted->count; i++) {
 		struct entry entry = entry_at(scripted, i);
-		struct inspect_error *error = sink->add(sink, entry.address, entry.generation, entry.collector);
+		struct inspect_error *error = sink->add(sink, entry.address, entry.generation,
+							entry.collector);
 		if (error)
 			return error;
 	}
 	return NULL;
 }
 
-static struct inspect_error *scripted_examine(struct runtime *runtime, const uint64_t *addresses, size_t count,
-					      const struct runtime_columns *columns,
+static struct inspect_error *scripted_examine(struct runtime *runtime, const uint64_t *addresses,
+					      size_t count, const struct runtime_columns *columns,
 					      struct notes *notes __attribute__((unused)))
 {
 	struct scripted *scripted = (struct scripted *)runtime;
@@ -214,7 +215,8 @@ static void empty_heap(void **state __attribute__((unused)))
 static void duplicates_count_once(void **state __attribute__((unused)))
 {
 	static const struct entry entries[] = {
-		{ 0x3000, 2, 0 }, { 0x1000, 1, 0 }, { 0x3000, 0, 0 }, { 0x2000, 3, 1 }, { 0x3000, 1, 5 }, { 0x1000, 1, 0 },
+		{ 0x3000, 2, 0 }, { 0x1000, 1, 0 }, { 0x3000, 0, 0 }, { 0x2000, 3, 1 },
+		{ 0x3000, 1, 5 }, { 0x1000, 1, 0 },
 	};
 	struct scripted scripted = scripted_runtime(entries, sizeof(entries) / sizeof(*entries));
 	struct heap heap;
@@ -236,7 +238,8 @@ static void duplicates_count_once(void **state __attribute__((unused)))
 static void refuses_what_cannot_be_an_object(void **state __attribute__((unused)))
 {
 	static const struct entry entries[] = {
-		{ 0x1002, 0, 0 }, { 0x2000, 0, 0 }, { 0, 1, 0 }, { UINT64_C(1) << 56, 1, 0 }, { 0x4000, 4, 0 },
+		{ 0x1002, 0, 0 }, { 0x2000, 0, 0 }, { 0, 1, 0 }, { UINT64_C(1) << 56, 1, 0 },
+		{ 0x4000, 4, 0 },
 		{ UINT64_C(0x00fffffffffffffc), 2, 255 },
 	};
 	struct scripted scripted = scripted_runtime(entries, sizeof(entries) / sizeof(*entries));
@@ -282,7 +285,7 @@ static void absurd_sizes_count_as_nothing(void **state __attribute__((unused)))
 	notes_deinit(&notes);
 }
 
-/* The largest resident set that building a heap of @count objects needs, in bytes, in a process of its own. */
+/* The largest resident set that a heap of @count objects needs, in bytes, in a process of its own. */
 static uint64_t peak_of_heap(size_t count)
 {
 	int pipe_ends[2];

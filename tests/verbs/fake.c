@@ -22,7 +22,8 @@ static const uint64_t BASE = 0x7f0000000000, UNTRACKED = 0x7effffff0000;
 enum { SPACING = 64 };
 
 static const char *const plain_types[] = {
-	"dict", "list", "lxml.etree._Element", "app.models.Session", "app.models.User", "function", "dict", "cell",
+	"dict", "list", "lxml.etree._Element", "app.models.Session", "app.models.User", "function",
+	"dict", "cell",
 };
 static const char *const hostile_types[] = {
 	"dict", "evil\x1b[31m\nred", "comma,\"quote\"", "bad\xff\xfe" "bytes", "turn\xe2\x80\xae" "ed",
@@ -34,7 +35,8 @@ enum { TYPE_COUNT = 8 };
 static struct {
 	uint64_t count;
 	unsigned int collectors;
-	bool hostile, broken, no_runtime, bad_runtime, missing, unreadable, damaged, collecting, slow, long_values;
+	bool hostile, broken, no_runtime, bad_runtime, missing, unreadable, damaged, collecting, slow,
+		long_values;
 } wanted;
 
 static uint64_t mix(uint64_t number, uint64_t salt)
@@ -75,7 +77,8 @@ static int64_t refcount_of(uint64_t number)
 
 static uint8_t flags_of(uint64_t number)
 {
-	return (mix(number, 6) % 10 == 0 ? RUNTIME_IMMORTAL : 0) | (type_of(number) == 2 ? RUNTIME_SIZE_BASIC : 0) |
+	return (mix(number, 6) % 10 == 0 ? RUNTIME_IMMORTAL : 0) |
+	       (type_of(number) == 2 ? RUNTIME_SIZE_BASIC : 0) |
 	       (wanted.damaged && mix(number, 8) % 20 == 0 ? RUNTIME_DAMAGED : 0);
 }
 
@@ -156,7 +159,8 @@ static struct inspect_error *dawdle(struct runtime *runtime)
 	return NULL;
 }
 
-static struct inspect_error *fake_walk(struct runtime *runtime, struct runtime_sink *sink, struct notes *notes)
+static struct inspect_error *fake_walk(struct runtime *runtime, struct runtime_sink *sink,
+				       struct notes *notes)
 {
 	struct inspect_error *error = wanted.slow ? dawdle(runtime) : NULL;
 	for (uint64_t i = 0; i < wanted.count && !error; i++) {
@@ -188,7 +192,11 @@ static struct inspect_error *fake_examine(struct runtime *runtime __attribute__(
 static struct inspect_error *fake_object(struct runtime *runtime, uint64_t address,
 					 struct runtime_object *object)
 {
-	*object = (struct runtime_object){ .address = address, .type_address = 0x1000, .gc_flags = strdup("") };
+	*object = (struct runtime_object){
+		.address = address,
+		.type_address = 0x1000,
+		.gc_flags = strdup(""),
+	};
 	if (address == UNTRACKED) {
 		object->type = strdup("str");
 		object->size = 12345;
@@ -200,8 +208,8 @@ static struct inspect_error *fake_object(struct runtime *runtime, uint64_t addre
 	bool exists = address >= BASE && address % SPACING == 0 && number < wanted.count;
 	if (!exists || (wanted.unreadable && number % 2)) {
 		runtime_object_deinit(object);
-		return inspect_error_create(INSPECT_ERROR_UNREADABLE, "0x%" PRIx64 ": not in the target's memory",
-					    address);
+		return inspect_error_create(INSPECT_ERROR_UNREADABLE,
+					    "0x%" PRIx64 ": not in the target's memory", address);
 	}
 	object->type = strdup(runtime->types[type_of(number)].name);
 	object->type_address = runtime->types[type_of(number)].address;
@@ -237,7 +245,8 @@ static bool read_words(const char *specification)
 		const char *word;
 		bool *flag;
 	} flags[] = {
-		{ "hostile", &wanted.hostile }, { "broken", &wanted.broken }, { "noruntime", &wanted.no_runtime },
+		{ "hostile", &wanted.hostile }, { "broken", &wanted.broken },
+		{ "noruntime", &wanted.no_runtime },
 		{ "badruntime", &wanted.bad_runtime }, { "missing", &wanted.missing },
 		{ "unreadable", &wanted.unreadable }, { "damaged", &wanted.damaged },
 		{ "collecting", &wanted.collecting }, { "slow", &wanted.slow },

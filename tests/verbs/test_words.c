@@ -30,7 +30,8 @@ static void text_is_made_safe(void **state __attribute__((unused)))
 	check_safe("plain", "plain");
 	check_safe("a\nb\tc\rd", "a\\nb\\tc\\rd");
 	check_safe("\x1b[31m\x07\x7f", "\\x1b[31m\\x07\\x7f");
-	check_safe("Z\xc3\xbcrich \xe2\x82\xac \xf0\x9f\x90\x8d", "Z\xc3\xbcrich \xe2\x82\xac \xf0\x9f\x90\x8d");
+	static const char fine[] = "Z\xc3\xbcrich \xe2\x82\xac \xf0\x9f\x90\x8d";
+	check_safe(fine, fine);
 	check_safe("\xc2\x9b" "31m", "\\x9b31m");                   /* CSI as one control character */
 	check_safe("\xe2\x80\xae\xe2\x81\xa6", "\\u202e\\u2066"); /* writing backwards */
 	check_safe("\xff\xfe", "\\xff\\xfe");
