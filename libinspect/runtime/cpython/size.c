@@ -643,17 +643,20 @@ static bool pickler_size(struct sizing *sizing, uint64_t *size_ret)
 	return true;
 }
 
-static bool unpickler_size(struct sizing *sizing, uint64_t *size_ret)
+/* @shift: how much further than the layout says the members behind input_line are. */
+static bool shifted_unpickler_size(struct sizing *sizing, int32_t shift, uint64_t *size_ret)
 {
 	const struct layout *layout = sizing->layout;
+	if (!known(sizing, layout->unpickler_marks) || !known(sizing, layout->unpickler_encoding))
+		return false;
 	const struct {
 		int32_t pointer, count; /* of an array of words */
 	} arrays[] = {
 		{ layout->unpickler_memo, layout->unpickler_memo_size },
-		{ layout->unpickler_marks, layout->unpickler_marks_size },
+		{ layout->unpickler_marks + shift, layout->unpickler_marks_size + shift },
 	};
-	const int32_t strings[] = { layout->unpickler_input_line, layout->unpickler_encoding,
-				    layout->unpickler_errors };
+	const int32_t strings[] = { layout->unpickler_input_line, layout->unpickler_encoding + shift,
+				    layout->unpickler_errors + shift };
 
 	uint64_t pointer, size;
 	*size_ret = (uint64_t)sizing->type->basicsize;
@@ -670,6 +673,30 @@ static bool unpickler_size(struct sizing *sizing, uint64_t *size_ret)
 		*size_ret += size;
 	}
 	return true;
+}
+
+static bool unpickler_size(struct sizing *sizing, uint64_t *size_ret)
+{
+	return shifted_unpickler_size(sizing, 0, size_ret);
+}
+
+/* 3.13.15 and 3.14.7 have two members more. The layout may be that of a release on the other side. */
+enum { UNPICKLER_NEW_MEMBERS = 2 * SSIZE_SIZE };
+
+static bool older_unpickler_size(struct sizing *sizing, uint64_t *size_ret)
+{
+	return shifted_unpickler_size(sizing, -UNPICKLER_NEW_MEMBERS, size_ret);
+}
+
+static bool newer_unpickler_size(struct sizing *sizing, uint64_t *size_ret)
+{
+	return shifted_unpickler_size(sizing, UNPICKLER_NEW_MEMBERS, size_ret);
+}
+
+/* 3.15 */
+static bool simple_queue_size(struct sizing *sizing, uint64_t *size_ret)
+{
+	return array_of(sizing, sizing->layout->simple_queue_capacity, POINTER_SIZE, size_ret);
 }
 
 static bool element_size(struct sizing *sizing, uint64_t *size_ret)
@@ -797,48 +824,76 @@ static bool st_size(struct sizing *sizing, uint64_t *size_ret)
 
 /* ---- which rule ---- */
 
-/* The types of CPython that have a __sizeof__, by tp_name: 3.6 … 3.15. */
-static const struct {
+/* The types of CPython that have a __sizeof__, by tp_name: 3.6 … 3.15. Where the layout knows the size of the type's
+ * struct, the type's tp_basicsize must be it, or else the layout is that of another release: so many bytes larger as
+ * `difference` says. */
+struct rule {
 	const char *provider;
 	bool (*size)(struct sizing *sizing, uint64_t *size_ret);
-} rules[] = {
-	[SIZE_GENERIC] = { "object", generic_size },
-	[SIZE_UNKNOWN] = { "", generic_size },
-	{ "int", int_size },
-	{ "str", str_size },
-	{ "bytearray", bytearray_size },
-	{ "list", list_size },
-	{ "dict", dict_size },
-	{ "frozendict", dict_size },
-	{ "set", set_size },
-	{ "frozenset", set_size },
-	{ "type", type_size },
-	{ "code", code_size },
-	{ "frame", frame_size },
-	{ "generator", generator_size },
-	{ "coroutine", generator_size },
-	{ "async_generator", generator_size },
-	{ "collections.OrderedDict", ordered_dict_size },
-	{ "collections.deque", deque_size },
-	{ "itertools.product", product_size },
-	{ "itertools.combinations", combinations_size },
-	{ "itertools.combinations_with_replacement", combinations_with_replacement_size },
-	{ "itertools.permutations", permutations_size },
-	{ "_io.BytesIO", bytesio_size },
-	{ "_io.BufferedReader", buffered_size },
-	{ "_io.BufferedWriter", buffered_size },
-	{ "_io.BufferedRandom", buffered_size },
-	{ "array.array", array_size },
-	{ "Struct", struct_size },
-	{ "_struct.Struct", struct_size },
-	{ "_pickle.Pickler", pickler_size },
-	{ "_pickle.Unpickler", unpickler_size },
-	{ "xml.etree.ElementTree.Element", element_size },
-	{ "decimal.Decimal", decimal_size },
-	{ "StgDict", stgdict_size },
-	{ "_ctypes.CType_Type", ctypes_type_size },
-	{ "parser.st", st_size },
+	size_t struct_size; /* where in struct layout; 0: not compared */
+	int32_t difference;
 };
+
+#define STRUCT(name) offsetof(struct layout, size_of_##name)
+
+static const struct rule rules[] = {
+	[SIZE_GENERIC] = { "object", generic_size, 0, 0 },
+	[SIZE_UNKNOWN] = { "", generic_size, 0, 0 },
+	{ "int", int_size, 0, 0 },
+	{ "str", str_size, STRUCT(str), 0 },
+	{ "bytearray", bytearray_size, STRUCT(bytearray), 0 },
+	{ "list", list_size, STRUCT(list), 0 },
+	{ "dict", dict_size, STRUCT(dict), 0 },
+	{ "frozendict", dict_size, 0, 0 },
+	{ "set", set_size, STRUCT(set), 0 },
+	{ "frozenset", set_size, STRUCT(set), 0 },
+	{ "type", type_size, STRUCT(heaptype), 0 },
+	{ "code", code_size, 0, 0 },
+	{ "frame", frame_size, 0, 0 },
+	{ "generator", generator_size, 0, 0 },
+	{ "coroutine", generator_size, 0, 0 },
+	{ "async_generator", generator_size, 0, 0 },
+	{ "collections.OrderedDict", ordered_dict_size, 0, 0 },
+	{ "collections.deque", deque_size, STRUCT(deque), 0 },
+	{ "itertools.product", product_size, STRUCT(product), 0 },
+	{ "itertools.combinations", combinations_size, STRUCT(combinations), 0 },
+	{ "itertools.combinations_with_replacement", combinations_with_replacement_size,
+	  STRUCT(combinations_with_replacement), 0 },
+	{ "itertools.permutations", permutations_size, STRUCT(permutations), 0 },
+	{ "_io.BytesIO", bytesio_size, STRUCT(bytesio), 0 },
+	{ "_io.BufferedReader", buffered_size, STRUCT(buffered), 0 },
+	{ "_io.BufferedWriter", buffered_size, STRUCT(buffered), 0 },
+	{ "_io.BufferedRandom", buffered_size, STRUCT(buffered), 0 },
+	{ "array.array", array_size, STRUCT(array), 0 },
+	{ "Struct", struct_size, STRUCT(struct), 0 },
+	{ "_struct.Struct", struct_size, STRUCT(struct), 0 },
+	{ "_pickle.Pickler", pickler_size, STRUCT(pickler), 0 },
+	{ "_pickle.Unpickler", unpickler_size, STRUCT(unpickler), 0 },
+	{ "_pickle.Unpickler", older_unpickler_size, STRUCT(unpickler), -UNPICKLER_NEW_MEMBERS },
+	{ "_pickle.Unpickler", newer_unpickler_size, STRUCT(unpickler), UNPICKLER_NEW_MEMBERS },
+	{ "_queue.SimpleQueue", simple_queue_size, STRUCT(simple_queue), 0 },
+	{ "xml.etree.ElementTree.Element", element_size, STRUCT(element), 0 },
+	{ "decimal.Decimal", decimal_size, STRUCT(decimal), 0 },
+	{ "StgDict", stgdict_size, STRUCT(stgdict), 0 },
+	{ "_ctypes.CType_Type", ctypes_type_size, 0, 0 },
+	{ "parser.st", st_size, STRUCT(st), 0 },
+};
+
+#undef STRUCT
+
+/* Is @rule for the type @provider, whose tp_name is @name? */
+static bool rule_fits(struct cpython *cpython, const struct rule *rule, uint64_t provider, const char *name)
+{
+	if (strcmp(rule->provider, name) != 0)
+		return false;
+	int32_t size;
+	memcpy(&size, (const char *)&cpython->layout + rule->struct_size, sizeof(size));
+	if (!rule->struct_size || size == LAYOUT_ABSENT)
+		return rule->difference == 0;
+	int64_t basicsize;
+	return read_ssize(cpython, provider, cpython->layout.type_basicsize, &basicsize) &&
+	       basicsize == size + rule->difference;
+}
 
 static char *read_type_name(struct cpython *cpython, uint64_t type)
 {
@@ -867,7 +922,7 @@ static uint8_t rule_of_method(struct cpython *cpython, uint64_t method)
 	if (!provider_name)
 		return SIZE_UNKNOWN;
 	for (uint8_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
-		if (!strcmp(rules[i].provider, provider_name))
+		if (rule_fits(cpython, &rules[i], provider, provider_name))
 			return i;
 	return SIZE_UNKNOWN;
 }
