@@ -6,6 +6,8 @@
  * "fake,count=300,collectors=2,hostile". Every fact about object number i comes from mix(i, salt), which
  * test_verbs.py computes too; so the test knows the truth without asking us.
  */
+#include "fake.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +19,8 @@
 #include "target/target.h"
 
 extern const struct runtime_operations cpython_operations;
+
+unsigned int fake_attached, fake_walked, fake_closed;
 
 static const uint64_t BASE = 0x7f0000000000, UNTRACKED = 0x7effffff0000;
 enum { SPACING = 64 };
@@ -32,12 +36,13 @@ static const char *const hostile_types[] = {
 enum { TYPE_COUNT = 8 };
 
 /* What the words of the target's name ask for. */
-static struct {
+struct wishes {
 	uint64_t count;
 	unsigned int collectors;
 	bool hostile, broken, no_runtime, bad_runtime, missing, unreadable, damaged, collecting, slow,
 		long_values;
-} wanted;
+};
+static struct wishes wanted;
 
 static uint64_t mix(uint64_t number, uint64_t salt)
 {
@@ -87,6 +92,7 @@ static uint8_t flags_of(uint64_t number)
 static struct inspect_error *fake_attach(struct inspect_target *target, struct runtime **runtime_ret)
 {
 	*runtime_ret = NULL;
+	fake_attached++;
 	if (wanted.no_runtime)
 		return NULL;
 	if (wanted.bad_runtime)
@@ -162,6 +168,7 @@ static struct inspect_error *dawdle(struct runtime *runtime)
 static struct inspect_error *fake_walk(struct runtime *runtime, struct runtime_sink *sink,
 				       struct notes *notes)
 {
+	fake_walked++;
 	struct inspect_error *error = wanted.slow ? dawdle(runtime) : NULL;
 	for (uint64_t i = 0; i < wanted.count && !error; i++) {
 		uint64_t address = address_of(i), number = number_at(address);
@@ -271,8 +278,7 @@ struct inspect_error *inspect_target_open(const char *specification,
 					  const struct inspect_target_options *options,
 					  struct inspect_target **target_ret)
 {
-	wanted.count = 100;
-	wanted.collectors = 1;
+	wanted = (struct wishes){ .count = 100, .collectors = 1 };
 	if (!read_words(specification))
 		return inspect_error_create(INSPECT_ERROR_FORMAT, "%s: not a fake", specification);
 	struct inspect_target *target = calloc(1, sizeof(*target));
@@ -299,6 +305,7 @@ void inspect_target_close(struct inspect_target *target)
 {
 	if (!target)
 		return;
+	fake_closed++;
 	for (size_t i = 0; i < target->image_count; i++) {
 		free(target->images[i].path);
 		free(target->images[i].problem);
