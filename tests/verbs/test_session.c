@@ -68,7 +68,8 @@ static void capture_free(struct capture *capture)
 
 /* ---- sessions --------------------------------------------------------------------------------------- */
 
-static struct inspect_session *open_fake(const char *specification, const struct inspect_target_options *options)
+static struct inspect_session *open_fake(const char *specification,
+					 const struct inspect_target_options *options)
 {
 	static const struct inspect_target_options none;
 	struct inspect_target *target;
