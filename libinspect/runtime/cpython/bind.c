@@ -87,6 +87,16 @@ static bool try_dwarf(struct search *search, uint32_t version, const struct layo
 	return try_layout(search, &layout, version, "DWARF", "", error_ret);
 }
 
+/* Is the collector's state in @table as large as the target publishes? Nothing else tells the incremental
+ * collector of 3.14.0 to 3.14.4 from the one of later releases: the heads of their lists are in the same places. */
+static bool same_collector(const struct search *search, const struct layout_table *table)
+{
+	struct layout layout;
+	layout_table_read(table, &layout);
+	return !search->has_offsets || search->offsets.size_of_gc == LAYOUT_ABSENT ||
+	       search->offsets.size_of_gc == layout.size_of_gc;
+}
+
 static bool try_release(struct search *search, uint32_t version, struct inspect_error **error_ret)
 {
 	static const enum layout_flavour flavours[] = { LAYOUT_RELEASE, LAYOUT_DEBUG };
@@ -97,7 +107,10 @@ static bool try_release(struct search *search, uint32_t version, struct inspect_
 		if (search->has_dwarf && try_dwarf(search, version, count ? tables[0] : NULL, error_ret))
 			return true;
 		for (unsigned int j = 0; j < count; j++)
-			if (try_table(search, tables[j], error_ret))
+			if (same_collector(search, tables[j]) && try_table(search, tables[j], error_ret))
+				return true;
+		for (unsigned int j = 0; j < count; j++)
+			if (!same_collector(search, tables[j]) && try_table(search, tables[j], error_ret))
 				return true;
 	}
 	return false;
