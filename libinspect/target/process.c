@@ -549,24 +549,23 @@ static void watch(struct process *process)
 	char what[64];
 	snprintf(what, sizeof(what), "copying process %d", (int)process->pid);
 	pthread_mutex_lock(&process->lock);
-	while (!process->is_finished) {
+	do {
 		struct timespec until;
+		pthread_mutex_unlock(&process->lock);
+		uint64_t done = __atomic_load_n(&process->reader.done, __ATOMIC_RELAXED);
+		uint64_t total = __atomic_load_n(&process->total, __ATOMIC_RELAXED);
+		if (options->progress && !options->progress(options->progress_context, what, done, total))
+			__atomic_store_n(&process->reader.cancelled, true, __ATOMIC_RELAXED);
+		pthread_mutex_lock(&process->lock);
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_nsec += 100000000;
 		if (until.tv_nsec >= 1000000000) {
 			until.tv_nsec -= 1000000000;
 			until.tv_sec++;
 		}
-		pthread_cond_timedwait(&process->finished, &process->lock, &until);
-		if (process->is_finished || !options->progress)
-			continue;
-		uint64_t done = __atomic_load_n(&process->reader.done, __ATOMIC_RELAXED);
-		uint64_t total = __atomic_load_n(&process->total, __ATOMIC_RELAXED);
-		pthread_mutex_unlock(&process->lock);
-		if (!options->progress(options->progress_context, what, done, total))
-			__atomic_store_n(&process->reader.cancelled, true, __ATOMIC_RELAXED);
-		pthread_mutex_lock(&process->lock);
-	}
+		if (!process->is_finished)
+			pthread_cond_timedwait(&process->finished, &process->lock, &until);
+	} while (!process->is_finished);
 	pthread_mutex_unlock(&process->lock);
 }
 
@@ -585,6 +584,8 @@ static struct inspect_error *run_burst(struct process *process)
 	pthread_join(thread, NULL);
 	struct inspect_error *error = process->error;
 	process->error = NULL;
+	if (!error && process->reader.cancelled)
+		error = inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled");
 	return error;
 }
 

@@ -75,12 +75,12 @@ bool process_is_kernel_thread(pid_t pid)
 struct inspect_error *process_refusal(pid_t pid, int number)
 {
 	char state = process_state(pid);
-	if (!state || number == ESRCH)
-		return inspect_error_create(INSPECT_ERROR_SYSTEM, "process %d has ended", (int)pid);
 	if (state == 'Z' || state == 'X')
 		return inspect_error_create(INSPECT_ERROR_SYSTEM,
 					    "process %d has ended and only waits for its parent to notice (a zombie); "
 					    "it has no memory any more", (int)pid);
+	if (!state || number == ESRCH)
+		return inspect_error_create(INSPECT_ERROR_SYSTEM, "process %d has ended", (int)pid);
 	long tracer = status_number(pid, "\nTracerPid:");
 	if (tracer > 0) {
 		char name[64] = "";

@@ -2,7 +2,7 @@
 /*
  * subject.c - a program that says what is in its own memory, for tests that read it from outside.
  *
- *     subject [threads=N] [spin] [file=PATH] [large=MIB] [reserve=GIB]
+ *     subject [threads=N] [spin] [file=PATH] [large=MIB] [reserve=GIB] [churn]
  *
  * It prints
  *     area NAME ADDRESS SIZE HASH    bytes as it sees them itself (FNV-1a of 64 bits)
@@ -109,6 +109,25 @@ static void *spin(void *context)
 	for (;;) {
 		counters.first++;
 		counters.second++;
+	}
+	return NULL;
+}
+
+static void *nothing(void *context)
+{
+	return context;
+}
+
+/* Starts threads that end at once. */
+static void *churn(void *context)
+{
+	for (;;) {
+		pthread_t threads[4];
+		for (int i = 0; i < 4; i++)
+			if (pthread_create(&threads[i], NULL, nothing, context) != 0)
+				exit(1);
+		for (int i = 0; i < 4; i++)
+			pthread_join(threads[i], NULL);
 	}
 	return NULL;
 }
@@ -268,7 +287,8 @@ int main(int count, char **arguments)
 	int threads = 0;
 	size_t large = 0, reserve = 0;
 	const char *file = NULL;
-	int spins = 0;
+	int spins = 0, churns = 0;
+	pthread_t thread;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (int i = 1; i < count; i++) {
 		if (sscanf(arguments[i], "threads=%d", &threads) == 1 || sscanf(arguments[i], "large=%zu", &large) == 1 ||
@@ -277,6 +297,7 @@ int main(int count, char **arguments)
 		if (strncmp(arguments[i], "file=", 5) == 0)
 			file = arguments[i] + 5;
 		spins |= strcmp(arguments[i], "spin") == 0;
+		churns |= strcmp(arguments[i], "churn") == 0;
 	}
 	struct sigaction action = { .sa_handler = count_signal, .sa_flags = SA_RESTART };
 	sigaction(SIGRTMIN, &action, NULL);
@@ -289,8 +310,9 @@ int main(int count, char **arguments)
 		say_file(file);
 	printf("thread %ld\n", (long)syscall(SYS_gettid));
 	start_threads(threads);
+	if (churns)
+		pthread_create(&thread, NULL, churn, NULL);
 	if (spins) {
-		pthread_t thread;
 		say_symbol("first", (const void *)(uintptr_t)&counters.first);
 		say_symbol("second", (const void *)(uintptr_t)&counters.second);
 		pthread_create(&thread, NULL, spin, NULL);

@@ -216,6 +216,42 @@ static inline uint64_t subject_symbol(const struct subject *subject, const char 
 	return 0;
 }
 
+/* Skips the test if there is no static subject, for want of a static C library. */
+static inline void need_static(void)
+{
+	if (access(own_program("subject-static"), X_OK) != 0) {
+		print_message("there is no static C library here\n");
+		skip();
+	}
+}
+
+/* The dynamic linker that the subject names, "" if that cannot be known. */
+static inline const char *subject_linker(void)
+{
+	static char linker[PATH_MAX];
+	char command[PATH_MAX + 128];
+	snprintf(command, sizeof(command), "readelf -lW '%s' 2>/dev/null | sed -n 's/.*interpreter: \\(.*\\)\\]/\\1/p'",
+		 own_program("subject"));
+	FILE *pipe = popen(command, "re");
+	if (!pipe || !fgets(linker, sizeof(linker), pipe))
+		linker[0] = '\0';
+	if (pipe)
+		pclose(pipe);
+	linker[strcspn(linker, "\n")] = '\0';
+	return linker;
+}
+
+/* Starts the subject as an argument of the dynamic linker; skips the test if that is unknown. */
+static inline void subject_start_by_linker(struct subject *subject)
+{
+	if (!*subject_linker()) {
+		print_message("there is no readelf here\n");
+		skip();
+	}
+	subject_start(subject, scratch(""), NULL, (const char *[]){ subject_linker(), own_program("subject"), NULL });
+	subject->build_id[0] = '\0'; /* what it took for its own is that of the first image, the linker */
+}
+
 /* ---- cores --------------------------------------------------------------------------------------- */
 
 /* Skips the test if the kernel does not write cores to files in the current folder. */

@@ -137,8 +137,7 @@ static void test_no_build_id(void **state)
 static void test_static(void **state)
 {
 	(void)state;
-	if (access("/proc/self/exe", R_OK) != 0)
-		skip();
+	need_static();
 	check_variant("subject-static", "static");
 }
 
@@ -188,24 +187,9 @@ static void test_section(void **state)
 static void test_linker_started(void **state)
 {
 	(void)state;
-	need_kernel_cores();
-	char program[PATH_MAX], linker[PATH_MAX] = "";
-	strcpy(program, own_program("subject"));
-	char command[PATH_MAX + 128];
-	snprintf(command, sizeof(command), "readelf -lW '%s' | sed -n 's/.*interpreter: \\(.*\\)\\]/\\1/p'", program);
-	FILE *pipe = popen(command, "re");
-	if (!pipe || !fgets(linker, sizeof(linker), pipe))
-		linker[0] = '\0';
-	pclose(pipe);
-	linker[strcspn(linker, "\n")] = '\0';
-	if (!*linker) {
-		print_message("there is no readelf here\n");
-		skip();
-	}
 	struct subject subject;
-	subject_start(&subject, scratch(""), NULL, (const char *[]){ linker, program, NULL });
-	/* As the first image, which is the linker's, has it. */
-	subject.build_id[0] = '\0';
+	need_kernel_cores();
+	subject_start_by_linker(&subject);
 	struct inspect_target *target = open_core(subject_dump(&subject, "linker-started"), NULL);
 	struct target_image *image = &target->images[target->main_image];
 	assert_string_equal(strrchr(image->path, '/'), "/subject");
@@ -215,7 +199,7 @@ static void test_linker_started(void **state)
 
 	/* --executable is then that of the program, although the linker is what was executed. */
 	const char *copy = scratch("copy-of-program");
-	copy_file(program, copy);
+	copy_file(own_program("subject"), copy);
 	struct inspect_target_options options = { .executable = copy };
 	target = open_core(scratch("linker-started"), &options);
 	image = &target->images[target->main_image];
@@ -831,6 +815,31 @@ static void test_flipped_executable(void **state)
 	}
 }
 
+/* Renames the note NT_FILE in a copy of the core: then the dynamic linker's list must do. */
+static void test_no_file_note(void **state)
+{
+	(void)state;
+	need_dumped();
+	static const uint8_t name[] = "\x45\x4c\x49\x46" "CORE"; /* NT_FILE, then the owner of the note */
+	const char *path = scratch("no-file-note");
+	uint8_t head[65536];
+	copy_file(dumped_core, path);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	ssize_t size = pread(fd, head, sizeof(head), 0);
+	const uint8_t *found = memmem(head, (size_t)size, name, 8);
+	assert_non_null(found);
+	assert_int_equal(pwrite(fd, "X", 1, found - head), 1);
+	close(fd);
+	struct inspect_target *target = open_core(path, NULL);
+	assert_areas(target, &dumped);
+	assert_symbols(target, &dumped);
+	assert_main_image(target, &dumped);
+	assert_complete(target);
+	inspect_target_close(target);
+	random_state = 5;
+	flip(path, scratch("no-file-note-flipped"), scratch("no-file-note-flipped"), NULL, 100000, 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -856,6 +865,7 @@ int main(void)
 		cmocka_unit_test(test_flipped_headers),
 		cmocka_unit_test(test_flipped_memory),
 		cmocka_unit_test(test_flipped_executable),
+		cmocka_unit_test(test_no_file_note),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
