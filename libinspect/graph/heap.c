@@ -15,32 +15,19 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "graph/sort.h"
-#include "target/target.h"
 
 static const uint64_t GENERATION_BITS = 3;
 static const unsigned int COLLECTOR_SHIFT = 56;
 static const uint64_t ADDRESS_BITS = 0x00fffffffffffffcu;
 
-enum { PROGRESS_INTERVAL = 1 << 16 };
-
 /* Gathers the words of a walk. */
 struct gathering {
 	struct runtime_sink sink;
-	struct inspect_target *target;
 	uint64_t *words;
 	size_t count, capacity;
 	size_t refused; /* addresses that no object can have */
 	uint64_t first_refused;
 };
-
-static struct inspect_error *report_progress(struct inspect_target *target, const char *what, uint64_t done,
-					     uint64_t total)
-{
-	if (!target || !target->options.progress ||
-	    target->options.progress(target->options.progress_context, what, done, total))
-		return NULL;
-	return inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled");
-}
 
 static struct inspect_error *gather(struct runtime_sink *sink, uint64_t address, unsigned int generation,
 				    unsigned int collector)
@@ -62,9 +49,7 @@ static struct inspect_error *gather(struct runtime_sink *sink, uint64_t address,
 	if (!array_reserve(gathering->words, gathering->count, gathering->capacity))
 		return &inspect_error_no_memory;
 	gathering->words[gathering->count++] = address | generation | (uint64_t)collector << COLLECTOR_SHIFT;
-	if (gathering->count % PROGRESS_INTERVAL)
-		return NULL;
-	return report_progress(gathering->target, "walking the collector's lists", gathering->count, 0);
+	return NULL;
 }
 
 static struct inspect_error *note_refused(const struct gathering *gathering, struct notes *notes)
@@ -206,7 +191,7 @@ static struct inspect_error *build(struct runtime *runtime, struct gathering *ga
 struct inspect_error *heap_build(struct runtime *runtime, struct heap *heap, struct notes *notes)
 {
 	*heap = (struct heap){ 0 };
-	struct gathering gathering = { .sink.add = gather, .target = runtime->target };
+	struct gathering gathering = { .sink.add = gather };
 	struct inspect_error *error = build(runtime, &gathering, heap, notes);
 	free(gathering.words);
 	if (error)

@@ -153,23 +153,30 @@ static struct inspect_error *fake_describe(struct runtime *runtime __attribute__
 	return error ? error : runtime_fact_add(facts, "version", "%d.%d.%d", 3, 99, 1);
 }
 
+static struct inspect_error *report(struct runtime *runtime, const char *what, uint64_t done, uint64_t total)
+{
+	const struct inspect_target_options *options = &runtime->target->options;
+	if (!options->progress || options->progress(options->progress_context, what, done, total))
+		return NULL;
+	return inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled");
+}
+
 /* Takes three seconds, and says so on the way. */
 static struct inspect_error *dawdle(struct runtime *runtime)
 {
-	const struct inspect_target_options *options = &runtime->target->options;
-	for (unsigned int i = 0; i < 300; i++) {
+	struct inspect_error *error = NULL;
+	for (unsigned int i = 0; i < 300 && !error; i++) {
 		usleep(10000);
-		if (options->progress && !options->progress(options->progress_context, "dawdling", i, 300))
-			return inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled");
+		error = report(runtime, "dawdling", i, 300);
 	}
-	return NULL;
+	return error;
 }
 
 static struct inspect_error *fake_walk(struct runtime *runtime, struct runtime_sink *sink,
 				       struct notes *notes)
 {
 	fake_walked++;
-	struct inspect_error *error = wanted.slow ? dawdle(runtime) : NULL;
+	struct inspect_error *error = wanted.slow ? dawdle(runtime) : report(runtime, "walking", 0, 0);
 	for (uint64_t i = 0; i < wanted.count && !error; i++) {
 		uint64_t address = address_of(i), number = number_at(address);
 		error = sink->add(sink, address, mix(number, 2) % 4, mix(number, 3) % wanted.collectors);

@@ -134,7 +134,7 @@ static void a_cancelled_answer_can_be_had_later(void **state __attribute__((unus
 		.progress = cancel_while,
 		.progress_context = &cancel,
 	};
-	struct inspect_session *session = open_fake("fake,count=70000", &options);
+	struct inspect_session *session = open_fake("fake", &options);
 	assert_int_equal(run(session, "heap"), INSPECT_EXIT_INCOMPLETE);
 	cancel = false;
 	assert_int_equal(run(session, "heap"), INSPECT_EXIT_OK);
