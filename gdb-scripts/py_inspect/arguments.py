@@ -2,7 +2,6 @@
 """From what was typed after a command to the words that the library takes."""
 from __future__ import annotations
 
-import contextlib
 import re
 from typing import List, Optional
 
@@ -14,13 +13,7 @@ _WORD = re.compile(r"""(?:[^\s"'\\]|\\.|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|["'\
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"', re.DOTALL)
 _MASK = 2**64 - 1
 # What one names by its own name when one means its address.
-_PLACES = (
-    gdb.TYPE_CODE_STRUCT,
-    gdb.TYPE_CODE_UNION,
-    gdb.TYPE_CODE_ARRAY,
-    gdb.TYPE_CODE_FUNC,
-    gdb.TYPE_CODE_ERROR,  # a variable of a program without debug information
-)
+_PLACES = (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION, gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_FUNC)
 _NUMBERS = (gdb.TYPE_CODE_PTR, gdb.TYPE_CODE_INT, gdb.TYPE_CODE_ENUM)
 
 
@@ -111,6 +104,4 @@ def _addresses(words: List[str]) -> List[str]:
     try:
         return [evaluate(word.rstrip(",")) for word in words]
     except gdb.GdbError:
-        with contextlib.suppress(gdb.GdbError):
-            return [evaluate(" ".join(words))]
-        raise
+        return [evaluate(" ".join(words))]

@@ -10,6 +10,7 @@ import select
 import shlex
 import subprocess
 import termios
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -117,13 +118,16 @@ class Mi:
 
     def command(self, line):
         """Sends a command; returns the result's class ("done", "error") and its values."""
+        timer = threading.Timer(120, self.process.kill)
+        timer.start()
         self.process.stdin.write("7" + line + "\n")
         self.process.stdin.flush()
         for answer in self.process.stdout:
             if answer.startswith("7^"):
+                timer.cancel()
                 kind, _, rest = answer[2:].rstrip("\n").partition(",")
                 return kind, mi_values(rest)
-        raise AssertionError("gdb has ended at %s" % line)
+        raise AssertionError("gdb has ended at %s, or has taken too long" % line)
 
     def end(self):
         self.process.kill()

@@ -375,7 +375,7 @@ class Expressions(Case):
     def test_expressions(self):
         program = self.heap()
         address, size, _, type_name, _, length, _ = program.record.samples[0]
-        self.assertEqual((type_name, length), ("list", 4300))
+        self.assertEqual((type_name, length), ("list", 4100))
         first = program.record.samples[1][0]
         show = "py-inspect object --format=jsonl "
         expressions = {
@@ -411,11 +411,12 @@ class Expressions(Case):
     def test_symbols(self):
         program = self.heap()
         none = next(sample for sample in program.record.samples if sample[3] == "NoneType")
-        result = self.batch(["py-inspect object --format=jsonl &_Py_NoneStruct",
-                             "py-inspect object --format=jsonl _Py_NoneStruct"], "-p", str(program.pid))
-        for number in (0, 1):
-            row, = result.rows(number)
-            self.assertEqual((row["address"], row["type"], row["value"]), (hex(none[0]), "NoneType", "None"))
+        result = self.batch(["py-inspect object --format=jsonl &_Py_NoneStruct", "py-inspect object _Py_NoneStruct"],
+                            "-p", str(program.pid))
+        row, = result.rows(0)
+        self.assertEqual((row["address"], row["type"], row["value"]), (hex(none[0]), "NoneType", "None"))
+        if self.python.dwarf is False:
+            self.assertIn("unknown type", result.answers[1])
 
     def test_members_with_debug_information(self):
         usable, _ = interpreters.find_all()
@@ -428,12 +429,14 @@ class Expressions(Case):
         result = self.batch(["set $o = (PyObject *) %d" % address,
                              "py-inspect object --format=jsonl $o->ob_type",
                              "py-inspect object --format=jsonl *$o",
+                             "py-inspect object --format=jsonl _Py_NoneStruct",
                              "complete py-inspect object $o->ob_ty"], "-p", str(program.pid))
         row, = result.rows(1)
         self.assertEqual(row["type"], "type")
         self.assertIn("Plain", row["value"])
         self.assertEqual(result.rows(2)[0]["address"], hex(address))
-        self.assertIn("$o->ob_type", result.answers[3])
+        self.assertEqual(result.rows(3)[0]["type"], "NoneType")
+        self.assertIn("$o->ob_type", result.answers[4])
 
 
 class Functions(Case):
@@ -449,9 +452,8 @@ class Functions(Case):
             said = answers[number * len(functions):(number + 1) * len(functions)]
             self.assertEqual(said[0], '"%s"' % type_name)
             self.assertEqual(said[1], str(size), type_name)
-            # what the interpreter shares has as many references as it happens to have
-            if refcount == -1:
-                self.assertEqual(said[2], "void", type_name)
+            if refcount == -1:  # before 3.12 immortal objects just have very many references
+                self.assertTrue(said[2] == "void" or int(said[2]) > 1 << 29, said)
             elif tracked:
                 self.assertEqual(said[2], str(refcount), type_name)
             if tracked:
@@ -593,11 +595,11 @@ class MachineInterface(Case):
         self.assertEqual(values["complete"], "true")
 
     def test_errors(self):
+        program = self.heap()
         mi = Mi(self)
         kind, values = mi.command("-py-inspect-heap")
         self.assertEqual(kind, "error")
         self.assertIn("nothing to inspect", values["msg"])
-        program = self.heap()
         mi.command("-target-attach %d" % program.pid)
         for command, message in (("-py-inspect-heap --nosuch", "--nosuch"), ("-py-inspect-object nosuch", "nosuch"),
                                  ("-py-inspect-object 8", "0x8"), ("-py-inspect-heap --format=csv", "--format")):
@@ -722,9 +724,14 @@ class Screen(Case):
         program = self.heap()
         gdb = Terminal(self, "-p", str(program.pid))
         gdb.command("set style enabled off")
-        gdb.command("set width 50")
-        for line in gdb.command("py-inspect heap").splitlines():
-            self.assertLessEqual(len(re.sub("\x1b\\[[?0-9]*[a-zA-Z]", "", line).rstrip()), 50, line)
+        widest = []
+        for width in (200, 90):
+            gdb.command("set width %d" % width)
+            lines = gdb.command("py-inspect objects --values --type=function --limit=500").splitlines()
+            self.assertGreater(len(lines), 500)
+            widest.append(max(len(re.sub("\x1b\\[[?0-9]*[a-zA-Z]", "", line).rstrip()) for line in lines))
+        self.assertGreater(widest[0], 90)
+        self.assertLessEqual(widest[1], 90)
 
     def test_text_that_the_character_set_lacks(self):
         program = self.heap()
