@@ -319,7 +319,7 @@ static void needs_little_memory(void **state __attribute__((unused)))
 		skip();
 	const uint64_t few = peak_of_heap(100), many = peak_of_heap(10000000);
 	assert_true(many > few);
-	assert_in_range((many - few) / 10000000, 31, 40);
+	assert_in_range((many - few) / 10000000, 28, 40);
 }
 
 int main(void)
