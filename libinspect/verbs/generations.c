@@ -22,7 +22,7 @@ static const struct verb_column columns[] = {
 	[COUNT] = { "count", COLUMN_COUNT, "allocations, or collections of the generation before it" },
 	[COLLECTIONS] = { "collections", COLUMN_COUNT, "how often it was collected" },
 	[COLLECTED] = { "collected", COLUMN_COUNT, "how many objects that freed" },
-	[UNCOLLECTABLE] = { "uncollectable", COLUMN_COUNT, "how many objects that could not free" },
+	[UNCOLLECTABLE] = { "uncollectable", COLUMN_COUNT, "how many objects that could not free", .detail = true },
 };
 
 static struct inspect_error *send_generation(struct verb_context *context,
