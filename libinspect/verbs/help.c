@@ -9,7 +9,7 @@
 #include "verbs/emit.h"
 #include "verbs/verb.h"
 
-enum { LABEL_WIDTH = 22 };
+enum { LABEL_WIDTH = 24 };
 
 static void emit_entry(struct emitter *emitter, const char *label, const char *help)
 {
