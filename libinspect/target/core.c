@@ -444,6 +444,7 @@ static struct inspect_error *find_files(struct inspect_target *target)
 		if (!image->private->file && (image->is_elf || unknown))
 			error = files_find(target, image);
 	}
+	files_settle(target);
 	return error;
 }
 

@@ -169,6 +169,7 @@ static struct inspect_error *find_files(struct inspect_target *target)
 	for (size_t i = 0; !error && i < target->image_count; i++)
 		if (!target->images[i].private->file && target->images[i].path[0] == '/')
 			error = files_find(target, &target->images[i]);
+	files_settle(target);
 	return error;
 }
 

@@ -335,9 +335,9 @@ static struct inspect_error *refuse(struct target_image *image, const struct map
 	return error;
 }
 
-/* Gives @file to the image (it takes it over) and notes what is not certain about that. */
-static struct inspect_error *accept_file(struct inspect_target *target, struct target_image *image,
-					 struct mapped_file *file, struct comparison comparison)
+/* Gives @file to the image (it takes it over) and says what is not certain about that. */
+static struct inspect_error *accept_file(struct target_image *image, struct mapped_file *file,
+					 struct comparison comparison)
 {
 	image->state = comparison.state;
 	image_use_file(image, file);
@@ -346,11 +346,24 @@ static struct inspect_error *accept_file(struct inspect_target *target, struct t
 	struct inspect_error *error = set_text(&image->file, strdup(file->path));
 	if (error || comparison.state == IMAGE_VERIFIED)
 		return error;
-	if (comparison.fingerprint)
-		return notes_add(&target->notes, false, "%s has no build-id; its headers equal those in memory, so it "
-				 "is taken for the file that ran", file->path);
-	return notes_add(&target->notes, true, "nothing in %s tells whether %s is the file that ran", target->name,
-			 file->path);
+	image->alike = comparison.fingerprint;
+	return set_text(&image->problem, strdup(image->alike ? "has no build-id; its headers equal those in memory" :
+						"has nothing to compare it with in memory"));
+}
+
+void files_settle(struct inspect_target *target)
+{
+	for (size_t i = 0; i < target->image_count; i++) {
+		struct target_image *image = &target->images[i];
+		for (size_t j = 0; j < target->image_count && image->state == IMAGE_UNVERIFIED; j++) {
+			const struct target_image *other = &target->images[j];
+			if (other->state != IMAGE_VERIFIED || strcmp(other->path, image->path) != 0)
+				continue;
+			image->state = IMAGE_VERIFIED;
+			free(image->problem);
+			image->problem = NULL;
+		}
+	}
 }
 
 struct inspect_error *files_find(struct inspect_target *target, struct target_image *image)
@@ -377,7 +390,7 @@ struct inspect_error *files_find(struct inspect_target *target, struct target_im
 		if (comparison.state == IMAGE_VERIFIED) {
 			struct mapped_file *found = file;
 			file = NULL;
-			return accept_file(target, image, found, comparison);
+			return accept_file(image, found, comparison);
 		}
 		if (places.exact[i] && comparison.state == IMAGE_UNVERIFIED)
 			continue;
@@ -391,7 +404,7 @@ struct inspect_error *files_find(struct inspect_target *target, struct target_im
 	if (fallback && verdict.state == IMAGE_UNVERIFIED) {
 		struct mapped_file *found = fallback;
 		fallback = NULL;
-		return accept_file(target, image, found, verdict);
+		return accept_file(image, found, verdict);
 	}
 	return refuse(image, fallback, verdict.words);
 }
@@ -435,7 +448,7 @@ struct inspect_error *files_use_executable(struct inspect_target *target)
 		struct mapped_file *found = file;
 		file = NULL;
 		target->main_image = (int32_t)(image - target->images);
-		return accept_file(target, image, found, comparison);
+		return accept_file(image, found, comparison);
 	}
 	char wanted[129] = "", found[129];
 	build_id_text(file->build_id, file->build_id_size, found);

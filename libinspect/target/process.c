@@ -53,6 +53,16 @@ struct region {
 	const struct mapped_file *file;
 };
 
+/* What is copied, and where to. */
+struct plan {
+	struct mappings mappings;
+	struct region *regions; /* one for each mapping */
+	struct page_ranges ranges;
+	struct copy_runs runs;
+	uint8_t *copy; /* reserved addresses */
+	uint64_t copy_size;
+};
+
 struct process {
 	struct inspect_target *target;
 	pid_t pid;
@@ -62,13 +72,9 @@ struct process {
 	struct mapped_file **files;
 	size_t file_count, file_capacity;
 
-	struct mappings mappings;
-	struct region *regions; /* one for each mapping */
-	struct page_ranges ranges;
-	struct copy_runs runs;
+	struct plan rehearsal; /* made while the process still runs: its buffers are used again */
+	struct plan plan;
 	struct segments failed;
-	uint8_t *copy;
-	uint64_t copy_size;
 
 	struct stopped stopped;
 	bool held; /* no_stop: someone else holds all threads */
@@ -81,27 +87,36 @@ struct process {
 	struct inspect_error *error;
 };
 
-static void free_plan(struct process *process)
+/* Frees the plan, but not the copy. */
+static void free_plan(struct plan *plan)
 {
-	mappings_deinit(&process->mappings);
-	free(process->regions);
-	free(process->ranges.items);
-	free(process->runs.items);
-	segments_deinit(&process->failed);
-	process->regions = NULL;
-	process->ranges = (struct page_ranges){ 0 };
-	process->runs = (struct copy_runs){ 0 };
+	mappings_deinit(&plan->mappings);
+	free(plan->regions);
+	free(plan->ranges.items);
+	free(plan->runs.items);
+	plan->regions = NULL;
+	plan->ranges = (struct page_ranges){ 0 };
+	plan->runs = (struct copy_runs){ 0 };
+}
+
+static void free_copy(struct plan *plan)
+{
+	if (plan->copy)
+		munmap(plan->copy, plan->copy_size);
+	plan->copy = NULL;
 }
 
 static void process_close(struct inspect_target *target)
 {
 	struct process *process = target->backend_data;
-	free_plan(process);
+	free_plan(&process->rehearsal);
+	free_plan(&process->plan);
+	free_copy(&process->rehearsal);
+	free_copy(&process->plan);
+	segments_deinit(&process->failed);
 	for (size_t i = 0; i < process->file_count; i++)
 		mapped_file_close(process->files[i]);
 	free(process->files);
-	if (process->copy)
-		munmap(process->copy, process->copy_size);
 	inspect_error_destroy(process->error);
 	pthread_mutex_destroy(&process->lock);
 	pthread_cond_destroy(&process->finished);
@@ -323,7 +338,7 @@ static struct inspect_error *open_files(struct process *process)
 /* ---- what to copy -------------------------------------------------------------------------------- */
 
 /* Decides where the bytes of the mapping come from. @shared is how much shared memory is copied already. */
-static struct region plan(const struct process *process, const struct mapping *mapping, uint64_t *shared)
+static struct region plan_region(const struct process *process, const struct mapping *mapping, uint64_t *shared)
 {
 	uint64_t size = mapping->end - mapping->start;
 	struct region region = { .source = SOURCE_NONE, .loss = SEGMENT_UNREADABLE };
@@ -356,39 +371,25 @@ static struct region plan(const struct process *process, const struct mapping *m
 }
 
 /* Finds the pages to copy of every mapping. */
-static struct inspect_error *plan_all(struct process *process)
+static struct inspect_error *find_pages(struct process *process, struct plan *plan)
 {
 	uint64_t shared = 0;
-	process->regions = calloc(process->mappings.count + 1, sizeof(*process->regions));
-	if (!process->regions)
+	plan->regions = calloc(plan->mappings.count + 1, sizeof(*plan->regions));
+	if (!plan->regions)
 		return &inspect_error_no_memory;
-	for (size_t i = 0; i < process->mappings.count; i++) {
-		const struct mapping *mapping = &process->mappings.items[i];
-		struct region *region = &process->regions[i];
-		struct page_ranges own = { 0 };
-		*region = plan(process, mapping, &shared);
+	for (size_t i = 0; i < plan->mappings.count; i++) {
+		const struct mapping *mapping = &plan->mappings.items[i];
+		struct region *region = &plan->regions[i];
+		*region = plan_region(process, mapping, &shared);
 		if (region->source == SOURCE_NONE)
 			continue;
-		struct inspect_error *error = NULL;
-		region->first = process->ranges.count;
-		if (!region->whole) {
-			error = process_own_pages(&process->reader, mapping->start, mapping->end, &own);
-		} else {
-			own.items = malloc(sizeof(*own.items));
-			if (!own.items)
-				return &inspect_error_no_memory;
-			own.items[own.count++] = (struct page_range){ mapping->start, mapping->end };
-		}
-		for (size_t j = 0; !error && j < own.count; j++) {
-			if (!array_reserve(process->ranges.items, process->ranges.count, process->ranges.capacity))
-				error = &inspect_error_no_memory;
-			else
-				process->ranges.items[process->ranges.count++] = own.items[j];
-		}
-		free(own.items);
+		region->first = plan->ranges.count;
+		struct inspect_error *error =
+			region->whole ? page_ranges_add(&plan->ranges, mapping->start, mapping->end) :
+					process_own_pages(&process->reader, mapping->start, mapping->end, &plan->ranges);
 		if (error)
 			return error;
-		region->count = process->ranges.count - region->first;
+		region->count = plan->ranges.count - region->first;
 		if (region->file && !region->count)
 			region->source = SOURCE_FILE;
 	}
@@ -415,53 +416,107 @@ static uint64_t available_memory(void)
 	return kilobytes * 1024;
 }
 
-/* Reserves addresses for the copy, which has the regions one after the other: what hangs together there hangs
- * together here. What is never written to takes no memory and reads as zeros. */
-static struct inspect_error *reserve(struct process *process)
+/* The buffer of the rehearsal's region that begins at the same address, if it is large enough. */
+static uint8_t *rehearsed_buffer(const struct plan *rehearsal, const struct mapping *mapping)
+{
+	size_t low = 0, high = rehearsal->regions ? rehearsal->mappings.count : 0;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (rehearsal->mappings.items[middle].start < mapping->start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (!rehearsal->regions || low == rehearsal->mappings.count)
+		return NULL;
+	const struct mapping *found = &rehearsal->mappings.items[low];
+	return found->start == mapping->start && found->end >= mapping->end ? rehearsal->regions[low].copy : NULL;
+}
+
+/* Finds a place for every region that is copied: the rehearsal's, else in newly reserved addresses, which have
+ * the regions one after the other: what hangs together there hangs together here. What is never written to takes
+ * no memory and reads as zeros. */
+static struct inspect_error *reserve(struct process *process, struct plan *plan)
 {
 	uint64_t size = 0;
-	for (size_t i = 0; i < process->mappings.count; i++)
-		if (is_copied(&process->regions[i]))
-			size += process->mappings.items[i].end - process->mappings.items[i].start;
-	if (!size)
+	bool any = false;
+	for (size_t i = 0; i < plan->mappings.count; i++) {
+		struct region *region = &plan->regions[i];
+		const struct mapping *mapping = &plan->mappings.items[i];
+		if (!is_copied(region))
+			continue;
+		any = true;
+		if (plan != &process->rehearsal)
+			region->copy = rehearsed_buffer(&process->rehearsal, mapping);
+		if (!region->copy)
+			size += mapping->end - mapping->start;
+	}
+	if (!any)
 		return process_refusal(process->pid, ESRCH);
-	void *copy = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (!size)
+		return NULL;
+	uint8_t *copy = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (copy == MAP_FAILED)
 		return inspect_error_create(INSPECT_ERROR_NO_MEMORY,
 					    "cannot reserve the %.1f GiB of addresses that process %d has; take a core "
 					    "with gcore and read that", (double)size / (1 << 30), (int)process->pid);
-	process->copy = copy;
-	process->copy_size = size;
+	plan->copy = copy;
+	plan->copy_size = size;
+	for (size_t i = 0; i < plan->mappings.count; i++) {
+		struct region *region = &plan->regions[i];
+		if (!is_copied(region) || region->copy)
+			continue;
+		region->copy = copy;
+		copy += plan->mappings.items[i].end - plan->mappings.items[i].start;
+	}
 	return NULL;
 }
 
-static struct inspect_error *list_runs(struct process *process)
+static struct inspect_error *list_runs(struct process *process, struct plan *plan)
 {
-	uint8_t *copy = process->copy;
-	for (size_t i = 0; i < process->mappings.count; i++) {
-		const struct mapping *mapping = &process->mappings.items[i];
-		struct region *region = &process->regions[i];
-		if (!is_copied(region))
-			continue;
-		region->copy = copy;
-		copy += mapping->end - mapping->start;
-		for (size_t j = 0; j < region->count; j++) {
-			const struct page_range *range = &process->ranges.items[region->first + j];
+	for (size_t i = 0; i < plan->mappings.count; i++) {
+		const struct mapping *mapping = &plan->mappings.items[i];
+		const struct region *region = &plan->regions[i];
+		for (size_t j = 0; j < region->count && is_copied(region); j++) {
+			const struct page_range *range = &plan->ranges.items[region->first + j];
 			struct inspect_error *error =
-				copy_runs_add(&process->runs, range->start, range->end - range->start,
+				copy_runs_add(&plan->runs, range->start, range->end - range->start,
 					      region->copy + (range->start - mapping->start));
 			if (error)
 				return error;
 		}
 	}
+	__atomic_store_n(&process->total, plan->runs.total, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+static struct inspect_error *make_plan(struct process *process, struct plan *plan)
+{
+	struct inspect_error *error = read_mappings(process, &plan->mappings);
+	if (!error && !plan->mappings.count)
+		error = process_refusal(process->pid, ESRCH);
+	if (!error)
+		error = find_pages(process, plan);
+	if (!error)
+		error = reserve(process, plan);
+	return error ? error : list_runs(process, plan);
+}
+
+/* Plans the copy while the process still runs, and has the memory for it ready: what takes the kernel longest is
+ * to find and clear that. */
+static struct inspect_error *rehearse(struct process *process)
+{
+	struct plan *plan = &process->rehearsal;
+	struct inspect_error *error = make_plan(process, plan);
+	if (error)
+		return error;
 	uint64_t available = available_memory();
-	if (process->runs.total > available)
+	if (plan->runs.total > available)
 		return inspect_error_create(INSPECT_ERROR_NO_MEMORY,
 					    "the memory of process %d (%.1f GiB) does not fit into what this machine "
 					    "has left (%.1f GiB); take a core with gcore and read that", (int)process->pid,
-					    (double)process->runs.total / (1 << 30), (double)available / (1 << 30));
-	__atomic_store_n(&process->total, process->runs.total, __ATOMIC_RELAXED);
-	return NULL;
+					    (double)plan->runs.total / (1 << 30), (double)available / (1 << 30));
+	return process_make_room(&process->reader, &plan->runs);
 }
 
 /* ---- the burst ----------------------------------------------------------------------------------- */
@@ -487,18 +542,8 @@ static void close_memory(struct process *process)
 
 static struct inspect_error *copy_memory(struct process *process)
 {
-	struct inspect_error *error = read_mappings(process, &process->mappings);
-	if (!error && !process->mappings.count)
-		error = process_refusal(process->pid, ESRCH);
-	if (!error)
-		error = plan_all(process);
-	if (!error)
-		error = reserve(process);
-	if (!error)
-		error = list_runs(process);
-	if (!error)
-		error = process_copy(&process->reader, &process->runs, &process->failed);
-	return error;
+	struct inspect_error *error = make_plan(process, &process->plan);
+	return error ? error : process_copy(&process->reader, &process->plan.runs, &process->failed);
 }
 
 static struct inspect_error *stop_and_copy(struct process *process)
@@ -506,16 +551,21 @@ static struct inspect_error *stop_and_copy(struct process *process)
 	struct inspect_target *target = process->target;
 	if (target->options.no_stop) {
 		bool held = process_is_held(process->pid);
-		struct inspect_error *error = open_memory(process);
+		struct inspect_error *error = process_list_threads(target);
 		if (!error)
-			error = process_list_threads(target);
+			error = open_memory(process);
 		if (!error)
 			error = copy_memory(process);
 		close_memory(process);
 		process->held = held && process_is_held(process->pid);
 		return error;
 	}
-	struct inspect_error *error = process_stop(process->pid, &process->stopped);
+	struct inspect_error *error = open_memory(process);
+	if (!error)
+		error = rehearse(process);
+	close_memory(process);
+	if (!error)
+		error = process_stop(process->pid, &process->stopped);
 	if (!error)
 		error = open_memory(process);
 	if (!error)
@@ -594,15 +644,15 @@ static struct inspect_error *run_burst(struct process *process)
 /* Puts the pages that the process left as they are in their file around those that it has its own of. */
 static void fill_from_files(struct process *process)
 {
-	for (size_t i = 0; i < process->mappings.count; i++) {
-		const struct mapping *mapping = &process->mappings.items[i];
-		const struct region *region = &process->regions[i];
+	for (size_t i = 0; i < process->plan.mappings.count; i++) {
+		const struct mapping *mapping = &process->plan.mappings.items[i];
+		const struct region *region = &process->plan.regions[i];
 		if (region->source != SOURCE_COPY || !region->file)
 			continue;
 		uint64_t size = region->file->size;
 		uint64_t at = mapping->start;
 		for (size_t j = 0; j <= region->count; j++) {
-			const struct page_range *range = &process->ranges.items[region->first + j];
+			const struct page_range *range = &process->plan.ranges.items[region->first + j];
 			uint64_t end = j < region->count ? range->start : mapping->end;
 			uint64_t offset = mapping->offset + (at - mapping->start);
 			uint64_t there = offset < size ? size - offset : 0;
@@ -619,8 +669,8 @@ static void fill_from_files(struct process *process)
 static struct inspect_error *add_region(struct process *process, size_t index, struct segments *held,
 					struct segments *lost)
 {
-	const struct mapping *mapping = &process->mappings.items[index];
-	const struct region *region = &process->regions[index];
+	const struct mapping *mapping = &process->plan.mappings.items[index];
+	const struct region *region = &process->plan.regions[index];
 	struct target_segment segment = {
 		.start = mapping->start,
 		.end = mapping->end,
@@ -635,7 +685,7 @@ static struct inspect_error *add_region(struct process *process, size_t index, s
 		return segments_add(held, &segment);
 	}
 	for (size_t i = 0; !error && region->source == SOURCE_PARTS && i < region->count; i++) {
-		const struct page_range *range = &process->ranges.items[region->first + i];
+		const struct page_range *range = &process->plan.ranges.items[region->first + i];
 		struct target_segment part = segment;
 		part.start = range->start;
 		part.end = range->end;
@@ -657,7 +707,7 @@ static struct inspect_error *add_region(struct process *process, size_t index, s
 static struct inspect_error *make_segments(struct process *process, struct segments *segments)
 {
 	struct segments held SEGMENTS_AUTO = { 0 }, lost SEGMENTS_AUTO = { 0 }, top SEGMENTS_AUTO = { 0 };
-	for (size_t i = 0; i < process->mappings.count; i++) {
+	for (size_t i = 0; i < process->plan.mappings.count; i++) {
 		struct inspect_error *error = add_region(process, i, &held, &lost);
 		if (error)
 			return error;
@@ -671,8 +721,8 @@ static struct inspect_error *make_segments(struct process *process, struct segme
 static struct inspect_error *give_files(struct process *process)
 {
 	struct inspect_target *target = process->target;
-	for (size_t i = 0; i < process->mappings.count; i++) {
-		const struct mapping *mapping = &process->mappings.items[i];
+	for (size_t i = 0; i < process->plan.mappings.count; i++) {
+		const struct mapping *mapping = &process->plan.mappings.items[i];
 		struct target_image *image = mapping->image >= 0 ? &target->images[mapping->image] : NULL;
 		if (!image || !image->is_elf || image->private->file)
 			continue;
@@ -694,17 +744,14 @@ static struct inspect_error *give_files(struct process *process)
 	return NULL;
 }
 
+/* Pages that could not be read are no reason to doubt anything: guard pages inside a stack (glibc 2.42 and later)
+ * are such, and whoever needs a byte of one is told. */
 static struct inspect_error *note_doubts(struct process *process)
 {
-	struct notes *notes = &process->target->notes;
-	struct inspect_error *error = NULL;
-	if (process->target->options.no_stop && !process->held)
-		error = notes_add(notes, true, "process %d was read while it ran: what was read may contradict itself",
-				  (int)process->pid);
-	if (!error && process->failed.count)
-		error = notes_add(notes, true, "%zu areas of the memory of process %d could not be read, the first at 0x%"
-				  PRIx64, process->failed.count, (int)process->pid, process->failed.items[0].start);
-	return error;
+	if (!process->target->options.no_stop || process->held)
+		return NULL;
+	return notes_add(&process->target->notes, true,
+			 "process %d was read while it ran: what was read may contradict itself", (int)process->pid);
 }
 
 static struct inspect_error *make_target(struct process *process)
@@ -716,13 +763,14 @@ static struct inspect_error *make_target(struct process *process)
 	if (error)
 		return error;
 	target_set_segments(target, &segments);
-	error = mappings_make_images(target, &process->mappings);
+	error = mappings_make_images(target, &process->plan.mappings);
 	if (error)
 		return error;
 	mappings_find_main_image(target);
 	error = give_files(process);
 	if (!error)
 		error = files_use_executable(target);
+	files_settle(target);
 	if (!error)
 		error = note_doubts(process);
 	if (error)
@@ -730,11 +778,12 @@ static struct inspect_error *make_target(struct process *process)
 	segments = (struct segments){ .items = target->segments, .count = target->segment_count };
 	target->segments = NULL;
 	target->segment_count = 0;
-	mappings_label(target, &process->mappings, &segments);
+	mappings_label(target, &process->plan.mappings, &segments);
 	segments_join(&segments);
 	target_set_segments(target, &segments);
 	link_map_correct_main_image(target);
-	free_plan(process);
+	free_plan(&process->rehearsal);
+	free_plan(&process->plan);
 	return NULL;
 }
 

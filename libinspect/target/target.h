@@ -62,7 +62,8 @@ struct target_image {
 	uint64_t start, end; /* from its first to behind its last mapped address */
 	uint64_t bias;      /* what to add to the file's addresses (p_vaddr, st_value) */
 	enum image_state state;
-	char *problem;      /* why it is missing or different, or NULL */
+	char *problem;      /* why it is missing, different or unverified, or NULL */
+	bool alike;         /* unverified, but its headers equal those in memory */
 	uint8_t build_id[64];
 	size_t build_id_size; /* of the mapped image; 0: unknown */
 	bool is_elf;

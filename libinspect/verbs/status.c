@@ -69,23 +69,42 @@ static bool is_missing(const struct target_image *image)
 	return image->state == IMAGE_MISSING || image->state == IMAGE_DIFFERENT;
 }
 
-/* The files that the target had mapped and that could not be used. */
-static struct inspect_error *say_missing_files(struct verb_context *context)
+static bool is_unverified(const struct target_image *image)
+{
+	return image->state == IMAGE_UNVERIFIED;
+}
+
+/* One row for each image that @is_wanted, with what is the matter. */
+static struct inspect_error *say_images(struct verb_context *context, const char *item,
+					bool (*is_wanted)(const struct target_image *image))
+{
+	const struct inspect_target *target = verb_target(context);
+	for (size_t i = 0; i < target->image_count; i++) {
+		const struct target_image *image = &target->images[i];
+		if (!is_wanted(image))
+			continue;
+		char *text AUTO_FREE = NULL;
+		if (asprintf(&text, "%s: %s", image->path, image->problem ? image->problem : "missing") < 0)
+			return &inspect_error_no_memory;
+		struct inspect_error *error = say(context, item, cell_text(text));
+		if (error)
+			return error;
+	}
+	return NULL;
+}
+
+/* The files that the target had mapped and that could not be used, or may be others than those that ran. */
+static struct inspect_error *say_files(struct verb_context *context)
 {
 	const struct inspect_target *target = verb_target(context);
 	int64_t count = 0;
 	for (size_t i = 0; i < target->image_count; i++)
 		count += is_missing(&target->images[i]);
 	struct inspect_error *error = say(context, "missing_files", cell_count(count));
-	for (size_t i = 0; i < target->image_count && !error; i++) {
-		const struct target_image *image = &target->images[i];
-		if (!is_missing(image))
-			continue;
-		char *text AUTO_FREE = NULL;
-		if (asprintf(&text, "%s: %s", image->path, image->problem ? image->problem : "missing") < 0)
-			return &inspect_error_no_memory;
-		error = say(context, "missing_file", cell_text(text));
-	}
+	if (!error)
+		error = say_images(context, "missing_file", is_missing);
+	if (!error)
+		error = say_images(context, "unverified_file", is_unverified);
 	return error;
 }
 
@@ -165,7 +184,7 @@ static struct inspect_error *run(struct verb_context *context)
 {
 	struct inspect_error *error = say_target(context);
 	if (!error)
-		error = say_missing_files(context);
+		error = say_files(context);
 	if (error)
 		return error;
 	struct runtime *runtime;

@@ -59,6 +59,9 @@ static struct inspect_error *attach_place(struct inspect_target *target, const s
 	struct inspect_error *error = bind_layout(cpython);
 	if (!error)
 		error = collectors_read(cpython);
+	if (!error && place->image && place->image->state == IMAGE_UNVERIFIED)
+		error = notes_add(&cpython->runtime.notes, !place->image->alike, "%s is taken for the file that ran: it %s",
+				  place->image->file, place->image->problem);
 	if (error)
 		cpython_detach(&cpython->runtime);
 	else
