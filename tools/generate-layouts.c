@@ -3,7 +3,8 @@
  * generate-layouts.c - prints the fields of layout.def as the debug information of ELF files has them.
  *
  *     generate-layouts FILE...              "name value" for each field; files that disagree are an error
- *     generate-layouts --objects FILE...    "name offset" for each field of a struct that begins with a PyObject
+ *     generate-layouts --objects FILE...    "name offset" for each field of a struct that begins with a
+ *                                           PyObject
  *     generate-layouts --fields             "name<TAB>types" for each field
  *
  * tools/generate-layouts makes libinspect's compiled-in tables of it.
@@ -40,8 +41,8 @@ static bool merge(const char *path, const struct layout_field *fields, const int
 		if (found[i] == LAYOUT_ABSENT)
 			continue;
 		if (values[i] != LAYOUT_ABSENT && values[i] != found[i]) {
-			fprintf(stderr, "%s: %s is %d, but %d in a file before it\n", path, fields[i].name, found[i],
-				values[i]);
+			fprintf(stderr, "%s: %s is %d, but %d in a file before it\n", path, fields[i].name,
+				found[i], values[i]);
 			return false;
 		}
 		values[i] = found[i];

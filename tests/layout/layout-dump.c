@@ -4,9 +4,9 @@
  *
  *     layout-dump fields                          "name<TAB>types<TAB>members" of each field
  *     layout-dump elf FILE                        "name value" of each field that its debug information has
- *     layout-dump offsets FILE                    the same from the _Py_DebugOffsets that the file begins with
- *     layout-dump table VERSION FLAVOUR MACHINE   the same of the tables that are chosen (numbers), best first,
- *                                                 each after a line "table FIRST LAST SOURCE"
+ *     layout-dump offsets FILE                    the same from the _Py_DebugOffsets in it
+ *     layout-dump table VERSION FLAVOUR MACHINE   the same of the tables that are chosen (numbers), best
+ *                                                 first, each after a line "table FIRST LAST SOURCE"
  *     layout-dump damage FILE COUNT SEED          reads COUNT copies of it with random bytes changed
  */
 #include <elf.h>
@@ -123,8 +123,11 @@ static void dump_offsets(const char *path)
 	for (unsigned int i = 0; i < header->e_phnum; i++)
 		if (programs[i].p_type == PT_LOAD)
 			segments[target.segment_count++] = (struct target_segment){
-				.start = programs[i].p_vaddr, .end = programs[i].p_vaddr + programs[i].p_filesz,
-				.data = file.data + programs[i].p_offset, .image = -1, .readable = true,
+				.start = programs[i].p_vaddr,
+				.end = programs[i].p_vaddr + programs[i].p_filesz,
+				.data = file.data + programs[i].p_offset,
+				.image = -1,
+				.readable = true,
 			};
 	struct layout layout;
 	layout_init(&layout);
@@ -168,8 +171,8 @@ static void read_damaged(const char *path, int count, unsigned int seed)
 			inspect_error_destroy(layout_from_elf(elf, &layout, &found));
 		for (unsigned int j = 0; j < layout_field_count; j++)
 			if (*layout_at(&layout, j) < LAYOUT_ABSENT)
-				error(1, 0, "%s with seed %u: %s is %d", path, seed + i, layout_fields[j].name,
-				      *layout_at(&layout, j));
+				error(1, 0, "%s with seed %u: %s is %d", path, seed + i,
+				      layout_fields[j].name, *layout_at(&layout, j));
 		elf_end(elf);
 		file_close(&file);
 	}
@@ -188,11 +191,12 @@ int main(int argc, char **argv)
 	} else if (argc == 3 && !strcmp(what, "offsets")) {
 		dump_offsets(argv[2]);
 	} else if (argc == 5 && !strcmp(what, "table")) {
-		dump_tables(strtoul(argv[2], NULL, 0), strtoul(argv[3], NULL, 0), strtoul(argv[4], NULL, 0));
+		dump_tables(strtoul(argv[2], NULL, 0), strtoul(argv[3], NULL, 0),
+			    strtoul(argv[4], NULL, 0));
 	} else if (argc == 5 && !strcmp(what, "damage")) {
 		read_damaged(argv[2], atoi(argv[3]), strtoul(argv[4], NULL, 0));
 	} else {
-		error(2, 0, "usage: fields | elf FILE | offsets FILE | table VERSION FLAVOUR MACHINE | damage FILE COUNT SEED");
+		error(2, 0, "see the comment at the top of layout-dump.c");
 	}
 	return 0;
 }

@@ -48,7 +48,7 @@ static void test_tables_are_sound(void **state)
 	}
 }
 
-/* Each feature release has a release and a debug build; the object header tells Py_TRACE_REFS (Include/object.h). */
+/* Each feature release has a release and a debug build; before 3.8 that one has Py_TRACE_REFS. */
 static void test_every_release_is_there(void **state)
 {
 	(void)state;
@@ -159,7 +159,10 @@ static void offsets_init(struct offsets *offsets, uint64_t version)
 {
 	memset(offsets, 0, sizeof(*offsets));
 	offsets->segment = (struct target_segment){
-		.start = OFFSETS_ADDRESS, .end = OFFSETS_ADDRESS + OFFSETS_SIZE, .data = offsets->bytes, .image = -1,
+		.start = OFFSETS_ADDRESS,
+		.end = OFFSETS_ADDRESS + OFFSETS_SIZE,
+		.data = offsets->bytes,
+		.image = -1,
 		.readable = true,
 	};
 	offsets->target.segments = &offsets->segment;
@@ -179,11 +182,12 @@ static void offsets_init(struct offsets *offsets, uint64_t version)
 #undef SIZE
 }
 
-static struct inspect_error *read_offsets(struct offsets *offsets, struct layout *layout, uint32_t *version_ret,
-					  bool *free_threaded_ret)
+static struct inspect_error *read_offsets(struct offsets *offsets, struct layout *layout,
+					  uint32_t *version_ret, bool *free_threaded_ret)
 {
 	layout_init(layout);
-	return layout_from_debug_offsets(&offsets->target, OFFSETS_ADDRESS, layout, version_ret, free_threaded_ret);
+	return layout_from_debug_offsets(&offsets->target, OFFSETS_ADDRESS, layout, version_ret,
+					 free_threaded_ret);
 }
 
 static void assert_refused(struct offsets *offsets, enum inspect_error_kind kind)

@@ -22,7 +22,8 @@ sys.path.insert(0, os.path.dirname(HERE))
 import interpreters
 from runner import Failure, Results, Skip, check
 
-BUILD = os.path.abspath(os.environ.get("BUILD") or os.path.join(os.path.dirname(os.path.dirname(HERE)), "build"))
+TOP = os.path.dirname(os.path.dirname(HERE))
+BUILD = os.path.abspath(os.environ.get("BUILD") or os.path.join(TOP, "build"))
 DUMP = os.path.join(BUILD, "layout-dump")
 COMPILER = os.environ.get("CC", "cc").split()
 GDB = os.environ.get("GDB", "gdb").split()
@@ -47,8 +48,10 @@ def dump(*arguments):
     run = subprocess.run([DUMP, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                          stderr=subprocess.PIPE, universal_newlines=True, check=False)
     if run.returncode:
-        how = signal.Signals(-run.returncode).name if run.returncode < 0 else "exit status %d" % run.returncode
-        raise Failure("layout-dump %s: %s: %s" % (" ".join(map(str, arguments)), how, run.stderr.strip()[-2000:]))
+        status = run.returncode
+        how = signal.Signals(-status).name if status < 0 else "exit status %d" % status
+        command = " ".join(map(str, arguments))
+        raise Failure("layout-dump %s: %s: %s" % (command, how, run.stderr.strip()[-2000:]))
     return run.stdout.splitlines()
 
 
@@ -58,8 +61,8 @@ def values(lines):
 
 
 def compare(found, expected, what):
-    different = ["%s is %s, %s says %s" % (name, found.get(name), what, expected.get(name))
-                 for name in sorted(set(found) | set(expected)) if found.get(name) != expected.get(name)]
+    names = [name for name in sorted(set(found) | set(expected)) if found.get(name) != expected.get(name)]
+    different = ["%s is %s, %s says %s" % (name, found.get(name), what, expected.get(name)) for name in names]
     check(not different, "%s", "\n".join(different))
 
 
@@ -69,7 +72,8 @@ def compare(found, expected, what):
 def build_sample(compiler, flags, folder):
     program = os.path.join(folder, "sample")
     run = subprocess.run([*compiler, *flags, "-o", program, os.path.join(HERE, "sample.c")], cwd=folder,
-                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, check=False)
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True,
+                         check=False)
     if run.returncode:
         raise Skip("%s cannot: %s" % (compiler[0], run.stdout.strip().splitlines()[-1]))
     return program
@@ -124,7 +128,8 @@ def gdb_values(path, folder):
     fields = os.path.join(folder, "fields")
     with open(fields, "w", encoding="utf-8") as file:
         file.write("\n".join(dump("fields")) + "\n")
-    run = subprocess.run([*GDB, "-nx", "-batch", "-iex", "set auto-load off", "-iex", "set debuginfod enabled off",
+    run = subprocess.run([*GDB, "-nx", "-batch", "-iex", "set auto-load off",
+                          "-iex", "set debuginfod enabled off",
                           "-x", os.path.join(HERE, "gdb_oracle.py"), path], stdin=subprocess.DEVNULL,
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
                          env=dict(os.environ, FIELDS=fields), check=False)
@@ -166,7 +171,8 @@ def test_against_table(files, hexversion, debug):
     found = {}
     for path in files:
         for name, value in values(dump("elf", path)).items():
-            check(found.setdefault(name, value) == value, "%s: %s is %d and %d", path, name, found[name], value)
+            check(found.setdefault(name, value) == value, "%s: %s is %d and %d", path, name, found[name],
+                  value)
     near = [row for row in tables(hexversion, debug) if row[0] <= hexversion <= row[1]]
     if not near:
         raise Skip("no table is for this release")
@@ -231,8 +237,10 @@ def main():
     results.run("sample: shared by dwz", test_shared_by_dwz)
     results.run("sample: separate file", test_separate_file)
     with tempfile.TemporaryDirectory() as folder:
-        for name, flags in (("sample", ["-g"]), ("compressed sample", ["-g", "-gz"]), ("old sample", ["-gdwarf-2"])):
-            results.run("damage: %s" % name, test_damage, build_sample(COMPILER, flags, folder), 20000 if full else 2000)
+        count = 20000 if full else 2000
+        samples = {"sample": ["-g"], "compressed sample": ["-g", "-gz"], "old sample": ["-gdwarf-2"]}
+        for name, flags in samples.items():
+            results.run("damage: %s" % name, test_damage, build_sample(COMPILER, flags, folder), count)
 
     usable, skipped = interpreters.find_all()
     damaged = False

@@ -59,7 +59,8 @@ static int compare_candidates(const void *a, const void *b, void *context)
 	bool left_foreign = left->machine != order->machine, right_foreign = right->machine != order->machine;
 	if (left_foreign != right_foreign)
 		return left_foreign - right_foreign;
-	uint32_t left_distance = distance(left, order->version), right_distance = distance(right, order->version);
+	uint32_t left_distance = distance(left, order->version);
+	uint32_t right_distance = distance(right, order->version);
 	if (left_distance != right_distance)
 		return left_distance < right_distance ? -1 : 1;
 	return left < right ? -1 : 1;

@@ -58,7 +58,8 @@ static struct inspect_error *read_values(struct inspect_target *target, uint64_t
 			return inspect_error_prefix(error, "_Py_DebugOffsets.%s", published[i].name);
 		if (value > LARGEST_OFFSET)
 			return inspect_error_create(INSPECT_ERROR_CORRUPT,
-						    "_Py_DebugOffsets at 0x%" PRIx64 " is damaged: %s is %" PRIu64,
+						    "_Py_DebugOffsets at 0x%" PRIx64
+						    " is damaged: %s is %" PRIu64,
 						    address, published[i].name, value);
 		values[i] = value;
 	}
@@ -82,7 +83,8 @@ static struct inspect_error *check_values(uint64_t address, const int64_t *value
 		int64_t size = struct_size(i, values);
 		if (size != NOT_PUBLISHED && values[i] > size)
 			return inspect_error_create(INSPECT_ERROR_CORRUPT,
-						    "_Py_DebugOffsets at 0x%" PRIx64 " contradicts itself: %s is %" PRId64
+						    "_Py_DebugOffsets at 0x%" PRIx64
+						    " contradicts itself: %s is %" PRId64
 						    " in a struct of %" PRId64 " bytes",
 						    address, published[i].name, values[i], size);
 	}
@@ -103,7 +105,8 @@ struct inspect_error *layout_from_debug_offsets(struct inspect_target *target, u
 		return NULL;
 	if (header.version >> 24 != 3 || header.free_threaded > 1)
 		return inspect_error_create(INSPECT_ERROR_CORRUPT,
-					    "_Py_DebugOffsets at 0x%" PRIx64 " is damaged: version is 0x%" PRIx64
+					    "_Py_DebugOffsets at 0x%" PRIx64
+					    " is damaged: version is 0x%" PRIx64
 					    ", free_threaded is %" PRIu64,
 					    address, header.version, header.free_threaded);
 	*version_ret = header.version;

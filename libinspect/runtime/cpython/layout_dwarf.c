@@ -256,7 +256,8 @@ static bool find_member(Dwarf_Die *type, const char *name, size_t length, unsign
 		if (!anonymous && (strlen(member_name) != length || memcmp(member_name, name, length)))
 			continue;
 		int64_t offset, inner = 0;
-		if (!member_offset(&member, &offset) || !follow(&member, DW_AT_type, type_ret) || !peel(type_ret))
+		if (!member_offset(&member, &offset) || !follow(&member, DW_AT_type, type_ret) ||
+		    !peel(type_ret))
 			continue;
 		if (anonymous) {
 			Dwarf_Die struct_type = *type_ret;
@@ -368,7 +369,8 @@ struct inspect_error *layout_fields_from_elf(Elf *elf, const struct layout_field
 
 struct inspect_error *layout_from_elf(Elf *elf, struct layout *layout, unsigned int *found_ret)
 {
-	return layout_fields_from_elf(elf, layout_fields, layout_field_count, layout_at(layout, 0), found_ret);
+	return layout_fields_from_elf(elf, layout_fields, layout_field_count, layout_at(layout, 0),
+				      found_ret);
 }
 
 struct inspect_error *layout_from_dwarf(struct target_image *image, struct inspect_target *target,
