@@ -33,7 +33,11 @@ class Work:
     def running(self) -> Iterator[None]:
         """For the time of the call: Ctrl-C cancels it, and what failed is raised when it is over."""
         with _interrupts_to(self.interrupt):
-            yield
+            try:
+                yield
+            except Exception:  # pylint: disable=broad-except
+                if self.failure is None:  # otherwise that is the reason for it
+                    raise
         if self.failure is not None:
             raise self.failure
 

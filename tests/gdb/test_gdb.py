@@ -637,7 +637,7 @@ class Interrupts(Case):
         """gdb is as useful as ever."""
         self.assertIn("= 42", gdb.command("print 40+2"))
         answer = gdb.command("py-inspect heap --format=jsonl")
-        lists = next(json.loads(line) for line in answer.splitlines() if '"list"' in line)
+        lists = json.loads(re.search('{.*"list".*}', answer).group())
         self.assertGreaterEqual(lists["count"], count)
         self.assertLess(lists["count"], count + 5000)
 
@@ -654,11 +654,11 @@ class Interrupts(Case):
         self.counted(gdb, count)
 
     def test_while_it_reads(self):
-        count = 1000000
+        count = 200000
         program = self.many(count)
         gdb = Terminal(self)
         gdb.command("target remote | %s --once --attach - %d" % (" ".join(GDBSERVER), program.pid))
-        for pause in (0.05, 0.3, 0.6):
+        for pause in (0.02, 0.1, 0.4):
             gdb.send("py-inspect heap\n")
             gdb.expect("\n")
             time.sleep(pause)
@@ -725,13 +725,13 @@ class Screen(Case):
         gdb = Terminal(self, "-p", str(program.pid))
         gdb.command("set style enabled off")
         widest = []
-        for width in (200, 90):
+        for width in (200, 120):
             gdb.command("set width %d" % width)
             lines = gdb.command("py-inspect objects --values --type=function --limit=500").splitlines()
             self.assertGreater(len(lines), 500)
             widest.append(max(len(re.sub("\x1b\\[[?0-9]*[a-zA-Z]", "", line).rstrip()) for line in lines))
-        self.assertGreater(widest[0], 90)
-        self.assertLessEqual(widest[1], 90)
+        self.assertGreater(widest[0], 120)
+        self.assertLessEqual(widest[1], 120)
 
     def test_text_that_the_character_set_lacks(self):
         program = self.heap()
