@@ -80,6 +80,9 @@ struct page_ranges {
 	size_t count, capacity;
 };
 
+struct inspect_error *page_ranges_add(struct page_ranges *ranges, uint64_t start, uint64_t end)
+	__attribute__((warn_unused_result));
+
 /* Reads one process. */
 struct process_reader {
 	pid_t pid;
@@ -96,6 +99,10 @@ struct process_reader {
  * file, or zero. Without a pagemap: all. */
 struct inspect_error *process_own_pages(struct process_reader *reader, uint64_t start, uint64_t end,
 					struct page_ranges *ranges) __attribute__((warn_unused_result));
+
+/* Has the memory ready that the runs go to. */
+struct inspect_error *process_make_room(const struct process_reader *reader, const struct copy_runs *runs)
+	__attribute__((warn_unused_result));
 
 /* Copies the runs. Pages that cannot be read are added to @failed. */
 struct inspect_error *process_copy(struct process_reader *reader, const struct copy_runs *runs,

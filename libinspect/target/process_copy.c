@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -41,15 +42,20 @@ enum {
 	SCAN_PAGE_IS_ZERO = 1 << 5,
 };
 
-static struct inspect_error *add_range(struct page_ranges *ranges, uint64_t start, uint64_t end)
+struct inspect_error *page_ranges_add(struct page_ranges *ranges, uint64_t start, uint64_t end)
 {
-	if (ranges->count && ranges->items[ranges->count - 1].end == start) {
-		ranges->items[ranges->count - 1].end = end;
-		return NULL;
-	}
 	if (!array_reserve(ranges->items, ranges->count, ranges->capacity))
 		return &inspect_error_no_memory;
 	ranges->items[ranges->count++] = (struct page_range){ start, end };
+	return NULL;
+}
+
+/* Adds a range; joins it to the last one if it continues that and that is not before number @first. */
+static struct inspect_error *add_range(struct page_ranges *ranges, size_t first, uint64_t start, uint64_t end)
+{
+	if (ranges->count == first || ranges->items[ranges->count - 1].end != start)
+		return page_ranges_add(ranges, start, end);
+	ranges->items[ranges->count - 1].end = end;
 	return NULL;
 }
 
@@ -57,6 +63,7 @@ static struct inspect_error *add_range(struct page_ranges *ranges, uint64_t star
 static struct inspect_error *scan_pages(const struct process_reader *reader, uint64_t start, uint64_t end,
 					struct page_ranges *ranges, bool *known_ret)
 {
+	const size_t first = ranges->count;
 	*known_ret = true;
 	while (start < end) {
 		struct scan_region regions[512];
@@ -77,7 +84,7 @@ static struct inspect_error *scan_pages(const struct process_reader *reader, uin
 			return NULL;
 		}
 		for (int i = 0; i < count; i++) {
-			struct inspect_error *error = add_range(ranges, regions[i].start, regions[i].end);
+			struct inspect_error *error = add_range(ranges, first, regions[i].start, regions[i].end);
 			if (error)
 				return error;
 		}
@@ -92,6 +99,7 @@ static struct inspect_error *read_pagemap(const struct process_reader *reader, u
 {
 	static const uint64_t present = UINT64_C(1) << 63, swapped = UINT64_C(1) << 62, file = UINT64_C(1) << 61;
 	const uint64_t page = page_size();
+	const size_t first = ranges->count;
 	*known_ret = true;
 	while (start < end) {
 		uint64_t entries[4096];
@@ -106,7 +114,7 @@ static struct inspect_error *read_pagemap(const struct process_reader *reader, u
 		for (size_t i = 0; i < count; i++, start += page) {
 			if (!(entries[i] & (present | swapped)) || (entries[i] & file))
 				continue;
-			struct inspect_error *error = add_range(ranges, start, start + page);
+			struct inspect_error *error = add_range(ranges, first, start, start + page);
 			if (error)
 				return error;
 		}
@@ -132,7 +140,7 @@ struct inspect_error *process_own_pages(struct process_reader *reader, uint64_t 
 			return error;
 		ranges->count = before;
 	}
-	return add_range(ranges, start, end);
+	return page_ranges_add(ranges, start, end);
 }
 
 /* ---- copying ------------------------------------------------------------------------------------- */
@@ -194,6 +202,24 @@ static struct inspect_error *check(const struct process_reader *reader)
 static void count_done(struct process_reader *reader, uint64_t size)
 {
 	__atomic_fetch_add(&reader->done, size, __ATOMIC_RELAXED);
+}
+
+struct inspect_error *process_make_room(const struct process_reader *reader, const struct copy_runs *runs)
+{
+	enum { PIECE = 64 << 20, POPULATE_WRITE = 23 /* MADV_POPULATE_WRITE of Linux 5.14 */ };
+	const uintptr_t page = (uintptr_t)page_size();
+	for (size_t i = 0; i < runs->count; i++) {
+		const struct copy_run *run = &runs->items[i];
+		uintptr_t start = (uintptr_t)run->to & ~(page - 1), end = (uintptr_t)run->to + run->size;
+		for (; start < end; start += PIECE) {
+			struct inspect_error *error = check(reader);
+			if (error)
+				return error;
+			/* Where this fails, the copying itself does it. */
+			madvise((void *)start, end - start < PIECE ? end - start : PIECE, POPULATE_WRITE);
+		}
+	}
+	return NULL;
 }
 
 /* Copies one run; what cannot be read is left out page by page. */
