@@ -48,6 +48,23 @@ static void test_tables_are_sound(void **state)
 	}
 }
 
+/* A field that no interpreter has is misspelt, or layout.def is newer than the tables. */
+static void test_every_field_is_somewhere(void **state)
+{
+	(void)state;
+	bool found[layout_field_count];
+	memset(found, 0, sizeof(found));
+	for (unsigned int i = 0; i < layout_table_count; i++) {
+		struct layout layout;
+		layout_table_read(&layout_tables[i], &layout);
+		for (unsigned int j = 0; j < layout_field_count; j++)
+			found[j] |= *layout_at(&layout, j) != LAYOUT_ABSENT;
+	}
+	for (unsigned int i = 0; i < layout_field_count; i++)
+		if (!found[i])
+			fail_msg("no interpreter has %s: see tools/generate-layouts", layout_fields[i].name);
+}
+
 /* Each feature release has a release and a debug build; before 3.8 that one has Py_TRACE_REFS. */
 static void test_every_release_is_there(void **state)
 {
@@ -280,6 +297,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tables_are_sound),
+		cmocka_unit_test(test_every_field_is_somewhere),
 		cmocka_unit_test(test_every_release_is_there),
 		cmocka_unit_test(test_nearest_release_first),
 		cmocka_unit_test(test_own_machine_first),
