@@ -10,7 +10,7 @@ ORACLE = os.path.join(os.path.dirname(HERE), "programs", "oracle.py")
 
 # A small heap with a bit of everything, then the oracle.
 HEAP = """
-    import collections, io, itertools, re, sys, weakref
+    import collections, gc, io, itertools, re, sys, weakref
 
     class Plain:
         pass
@@ -30,6 +30,8 @@ HEAP = """
         keep[i].link = weakref.ref(keep[i])
     oracle_samples = [keep, keep[0], Grown, sys, None, True, 12345678901234567890, -7, 1.5, "text", b"bytes",
                       "h\\u00e4ngt \\U0001f40d", {"a": 1}, {1, 2}, (1, "two"), len, print]
+    if hasattr(gc, "unfreeze"):
+        gc.unfreeze()  # 3.12 starts with objects that gc.get_objects() does not show
     namespace = {"oracle_path": sys.argv[1], "oracle_samples": oracle_samples}
     exec(compile(open(sys.argv[2]).read(), sys.argv[2], "exec"), namespace)
 """

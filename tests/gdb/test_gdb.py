@@ -89,7 +89,7 @@ class Case(unittest.TestCase):
         self.assertEqual(len(found), len(rows), "an object is there twice")
         differences = {"missing": set(record.objects) - set(found), "too many": set(found) - set(record.objects)}
         for kind, wrong in differences.items():
-            self.assertFalse(wrong, "%s: %d of %d, such as %s" % (kind, len(wrong), len(record.objects), [
+            self.assertEqual(len(wrong), 0, "%s: %d of %d, such as %s" % (kind, len(wrong), len(record.objects), [
                 (hex(address), record.objects.get(address) or found.get(address)) for address in sorted(wrong)[:3]]))
         exact = record.facts["header"][0]["exact"]
         for address, (generation, size, refcount, type_name, python_sized) in record.objects.items():
@@ -472,6 +472,22 @@ class Functions(Case):
             said = re.sub(r'\\([0-7]{3}|.)', lambda m: chr(int(m[1], 8)) if len(m[1]) == 3 else m[1], said[1:-1])
             said = said.encode("latin-1", "ignore").decode("utf-8") if all(ord(c) < 256 for c in said) else said
             self.assertEqual(said, sample[6])
+
+    def test_permanent_generation(self):
+        program = self.run_python("""
+            import gc, os, signal, sys
+            frozen = []
+            gc.freeze()
+            young = []
+            open(sys.argv[1], "w").write("%d %d" % (id(frozen), id(young)))
+            os.write(1, b"ready\\n")
+            signal.pause()
+        """, os.path.join(self.folder, "ids"))
+        with open(os.path.join(self.folder, "ids"), encoding="ascii") as file:
+            frozen, young = file.read().split()
+        result = self.batch(["output $_py_generation(%s)" % frozen, "output $_py_generation(%s)" % young],
+                            "-p", str(program.pid))
+        self.assertEqual([answer.rstrip("\n") for answer in result.answers], ['"permanent"', "0"])
 
     def test_in_expressions(self):
         program = self.heap()
