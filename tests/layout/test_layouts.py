@@ -210,6 +210,14 @@ def modules_of(path):
                   if tag in module and ".debug_info" in interpreters.elf_sections(module))
 
 
+def separate_files(interpreter):
+    """The debug files of the release build that come with an unpacked debug build; the interpreter's first."""
+    if not (interpreter.root and interpreter.debug):
+        return []
+    files = glob.glob(os.path.join(interpreter.root, "usr", "lib", "debug", ".build-id", "*", "*.debug"))
+    return sorted((path for path in files if values(dump("elf", path))), key=os.path.getsize, reverse=True)
+
+
 def test_interpreter(results, interpreter):
     path = interpreter.runtime_file
     results.run("%s: as gdb says" % interpreter.name, test_against_gdb, path)
@@ -223,6 +231,12 @@ def test_interpreter(results, interpreter):
                 interpreter.hexversion, interpreter.debug)
     if interpreter.hexversion >= 0x030D0000:
         results.run("%s: as it publishes" % interpreter.name, test_published, path)
+    separate = separate_files(interpreter)
+    if separate:
+        results.run("%s: the release build's debug file as gdb says" % interpreter.name, test_against_gdb,
+                    separate[0])
+        results.run("%s: the release build's debug files as compiled in" % interpreter.name, test_against_table,
+                    separate, interpreter.hexversion, False)
 
 
 def main():
