@@ -285,6 +285,9 @@ enum {
 	PRPSINFO_SIZE = 136,
 };
 
+/* Sixteen times what a process may map by default (vm.max_map_count). */
+static const size_t MAPPING_LIMIT = 1 << 20;
+
 static size_t registers_size(uint16_t machine)
 {
 	return machine == EM_X86_64 ? 27 * 8 : 34 * 8;
@@ -353,7 +356,7 @@ static struct inspect_error *read_files(const struct elf_note *note, struct mapp
 		return NULL;
 	memcpy(header, note->data, sizeof(header));
 	uint64_t count = header[0], unit = header[1];
-	if (count > (note->size - sizeof(header)) / 24)
+	if (count > (note->size - sizeof(header)) / 24 || count > MAPPING_LIMIT - mappings->count)
 		return NULL;
 	const uint8_t *entry = note->data + sizeof(header);
 	const char *path = (const char *)entry + count * 24, *end = (const char *)note->data + note->size;
@@ -399,12 +402,16 @@ static struct inspect_error *read_notes(struct inspect_target *target, const str
 					struct mappings *mappings)
 {
 	size_t thread_capacity = 0;
+	uint64_t left = core->size; /* notes do not overlap: there are not more of them than bytes */
 	for (size_t i = 0; i < core->header_count; i++) {
 		const Elf64_Phdr *header = &core->headers[i];
 		if (header->p_type != PT_NOTE || header->p_offset >= core->size)
 			continue;
 		uint64_t there = core->size - header->p_offset;
 		uint64_t size = header->p_filesz < there ? header->p_filesz : there;
+		if (size > left)
+			break;
+		left -= size;
 		struct elf_note note;
 		for (size_t at = 0; elf_note_next(core->bytes + header->p_offset, size, header->p_align, &at, &note);) {
 			struct inspect_error *error = read_note(target, &note, mappings, &thread_capacity);

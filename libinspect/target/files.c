@@ -43,17 +43,23 @@ static size_t read_build_id(Elf *elf, uint8_t *id)
 	return (size_t)size;
 }
 
-/* Opens the regular file at @path for reading; -1 and errno if there is none. Does not wait for the other end
- * of a pipe. */
+/* Opens the regular file at @path for reading; -1 and errno if there is none. The path may come from a hostile
+ * core: what is no regular file is not even opened, for that can rewind a tape or wait for the end of a pipe. */
 static int open_regular(const char *path, struct stat *status)
 {
+	if (stat(path, status) != 0)
+		return -1;
+	if (!S_ISREG(status->st_mode)) {
+		errno = S_ISDIR(status->st_mode) ? EISDIR : EINVAL;
+		return -1;
+	}
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return -1;
 	if (fstat(fd, status) == 0 && S_ISREG(status->st_mode))
 		return fd;
 	close(fd);
-	errno = S_ISDIR(status->st_mode) ? EISDIR : EINVAL;
+	errno = EINVAL;
 	return -1;
 }
 

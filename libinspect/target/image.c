@@ -20,6 +20,13 @@
 
 static const uint64_t page_size = 4096;
 
+/* More than any real file has; what is above is damage, and must not cost time or memory. */
+enum {
+	HEADER_LIMIT = 64,            /* program headers */
+	SYMBOL_LIMIT = 16 << 20,      /* dynamic symbols */
+	CHAIN_LIMIT = 65536,          /* symbols in one chain of a hash table */
+};
+
 /* ---- making and freeing -------------------------------------------------------------------------- */
 
 struct inspect_error *image_init(struct target_image *image, const char *path, uint64_t start, uint64_t end)
@@ -73,7 +80,7 @@ static bool is_image_header(const Elf64_Ehdr *header)
 {
 	return memcmp(header->e_ident, ELFMAG, SELFMAG) == 0 && header->e_ident[EI_CLASS] == ELFCLASS64 &&
 	       header->e_ident[EI_DATA] == ELFDATA2LSB && (header->e_type == ET_EXEC || header->e_type == ET_DYN) &&
-	       header->e_phentsize == sizeof(Elf64_Phdr) && header->e_phnum && header->e_phnum < PN_XNUM;
+	       header->e_phentsize == sizeof(Elf64_Phdr) && header->e_phnum && header->e_phnum <= HEADER_LIMIT;
 }
 
 /* Takes the headers over if they make sense: at least one loadable segment, none around the end of the
@@ -306,7 +313,8 @@ static bool is_definition(const Elf64_Sym *symbol)
 /* No table of symbols is larger than its image. */
 static uint64_t symbol_limit(const struct target_image *image)
 {
-	return (image->end - image->start) / sizeof(Elf64_Sym) + 1;
+	uint64_t most = (image->end - image->start) / sizeof(Elf64_Sym) + 1;
+	return most < SYMBOL_LIMIT ? most : SYMBOL_LIMIT;
 }
 
 /* Is dynamic symbol number @index a definition of @name? */
@@ -356,7 +364,7 @@ static struct inspect_error *lookup_gnu_hash(struct inspect_target *target, cons
 	error = target_read_u32(target, buckets + 4 * (uint64_t)(hash % header[0]), &index);
 	if (error || index < header[1])
 		return error;
-	for (; index < symbol_limit(image); index++) {
+	for (uint32_t steps = 0; steps < CHAIN_LIMIT && index < symbol_limit(image); steps++, index++) {
 		uint32_t value;
 		error = target_read_u32(target, chains + 4 * (uint64_t)(index - header[1]), &value);
 		if (error)
@@ -396,7 +404,7 @@ static struct inspect_error *lookup_hash(struct inspect_target *target, const st
 	uint64_t chains = buckets + 4 * (uint64_t)header[0];
 	uint32_t index;
 	error = target_read_u32(target, buckets + 4 * (uint64_t)(system_v_hash(name) % header[0]), &index);
-	for (uint64_t steps = 0; !error && index && steps < symbol_limit(image); steps++) {
+	for (uint32_t steps = 0; !error && index && steps < CHAIN_LIMIT; steps++) {
 		error = match_symbol(target, image, dynamic, index, name, symbol_ret, match_ret);
 		if (error || *match_ret)
 			return error;

@@ -17,7 +17,8 @@
 #include "target/image.h"
 
 enum {
-	ENTRY_LIMIT = 65536, /* in all lists together; a process may map no more by default */
+	ENTRY_LIMIT = 8192,       /* in all lists together */
+	SEARCH_LIMIT = 256 << 10, /* pages looked at for the beginnings of images, for all together */
 	NAME_LIMIT = 4096,
 };
 
@@ -84,13 +85,14 @@ static bool has_dynamic_at(const struct target_image *image, uint64_t address)
 
 /* Finds where the image begins that has its dynamic section at @words->dynamic: a library at what the linker
  * added to its addresses; else in one of the pages before the section. */
-static bool locate_image(struct inspect_target *target, struct target_image *image, const struct link_words *words)
+static bool locate_image(struct inspect_target *target, struct target_image *image, const struct link_words *words,
+			 size_t *searched)
 {
-	enum { STEP = 4096, STEPS = 65536 };
+	enum { STEP = 4096 };
 	if (words->bias && read_image(target, image, words->bias) && has_dynamic_at(image, words->dynamic))
 		return true;
 	uint64_t page = words->dynamic & ~(uint64_t)(STEP - 1);
-	for (size_t i = 0; i < STEPS && page >= STEP; i++, page -= STEP) {
+	for (; *searched < SEARCH_LIMIT && page >= STEP; ++*searched, page -= STEP) {
 		char magic[SELFMAG];
 		if (!try_read(target, page, magic, sizeof(magic)))
 			return false;
@@ -104,7 +106,8 @@ static bool locate_image(struct inspect_target *target, struct target_image *ima
 struct image_list {
 	struct inspect_target *target;
 	size_t capacity;
-	uint64_t main; /* where the main image starts */
+	size_t searched; /* pages, of SEARCH_LIMIT */
+	uint64_t main;   /* where the main image starts */
 };
 
 /* Adds @image (taken over) to the target. */
@@ -184,7 +187,7 @@ static struct inspect_error *make_listed_image(struct image_list *list, const st
 	struct inspect_error *error = image_init(&image, name, 0, 0);
 	if (error)
 		return error;
-	if (!locate_image(target, &image, words) || has_image(target, image.start)) {
+	if (!locate_image(target, &image, words, &list->searched) || has_image(target, image.start)) {
 		image_deinit(&image);
 		return NULL;
 	}

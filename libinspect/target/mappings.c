@@ -123,11 +123,20 @@ static void separate(struct inspect_target *target)
 
 struct inspect_error *mappings_make_images(struct inspect_target *target, struct mappings *mappings)
 {
+	enum { IMAGE_LIMIT = 65536 };
 	size_t capacity = target->image_count;
 	for (size_t i = 0; i < mappings->count; i++) {
 		const struct mapping *first = &mappings->items[i];
 		if (first->image >= 0 || first->path[0] != '/')
 			continue;
+		if (target->image_count == IMAGE_LIMIT) {
+			struct inspect_error *error = notes_add(&target->notes, true, "%s maps more than %d files; "
+								"only the first are looked at", target->name,
+								IMAGE_LIMIT);
+			if (error)
+				return error;
+			break;
+		}
 		if (!array_reserve(target->images, target->image_count, capacity))
 			return &inspect_error_no_memory;
 		struct target_image *image = &target->images[target->image_count];
@@ -174,9 +183,13 @@ struct inspect_error *mappings_of_images(struct inspect_target *target, struct m
 void mappings_find_main_image(struct inspect_target *target)
 {
 	uint64_t headers;
-	if (!target_auxv(target, AT_PHDR, &headers))
-		return;
-	const struct target_image *image = target_image_at(target, headers);
+	const struct target_image *image = NULL;
+	if (target_auxv(target, AT_PHDR, &headers))
+		image = target_image_at(target, headers);
+	/* Executables are at lower addresses than the libraries, some of which can be run like them. */
+	for (size_t i = 0; i < target->image_count && !image; i++)
+		if (target->images[i].is_elf && image_header(&target->images[i], PT_INTERP))
+			image = &target->images[i];
 	if (image)
 		target->main_image = (int32_t)(image - target->images);
 }

@@ -208,9 +208,11 @@ static struct inspect_error *read_mappings(const struct process *process, struct
 	return NULL;
 }
 
+/* Is it a file's? The kernel also shows a path for some memory that is no file's. */
 static bool is_file(const struct mapping *mapping)
 {
-	return mapping->inode && mapping->path[0] == '/';
+	return mapping->inode && mapping->path[0] == '/' && strcmp(mapping->path, "/dev/zero") != 0 &&
+	       strncmp(mapping->path, "/anon_hugepage", strlen("/anon_hugepage")) != 0;
 }
 
 /* ---- files --------------------------------------------------------------------------------------- */

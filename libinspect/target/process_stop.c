@@ -211,7 +211,7 @@ static double now(void)
  * runs no code of the process either. */
 static void await(struct stopped *stopped)
 {
-	static const double patience = 2; /* seconds */
+	static const double patience = 0.5; /* seconds */
 	double end = now() + patience;
 	struct timespec pause = { .tv_nsec = 20000 };
 	for (;;) {
