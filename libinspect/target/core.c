@@ -452,6 +452,7 @@ static struct inspect_error *find_files(struct inspect_target *target)
 			error = files_find(target, image);
 	}
 	files_settle(target);
+	mappings_settle_images(target);
 	return error;
 }
 

@@ -353,8 +353,11 @@ static struct inspect_error *accept_file(struct target_image *image, struct mapp
 	if (error || comparison.state == IMAGE_VERIFIED)
 		return error;
 	image->alike = comparison.fingerprint;
-	return set_text(&image->problem, strdup(image->alike ? "has no build-id; its headers equal those in memory" :
-						"has nothing to compare it with in memory"));
+	const char *doubt = "has nothing to compare it with in memory";
+	if (image->alike)
+		doubt = file->build_id_size ? "has a build-id, which is not in memory; its headers equal those there" :
+					      "has no build-id; its headers equal those in memory";
+	return set_text(&image->problem, strdup(doubt));
 }
 
 void files_settle(struct inspect_target *target)

@@ -108,14 +108,17 @@ static void gather(struct mappings *mappings, size_t first, int32_t index, struc
 		image->end = mapping->end > image->end ? mapping->end : image->end;
 		offset = mapping->offset;
 	}
-	/* What follows the file's bytes (.bss) belongs to the image, too. */
-	if (span && image->start + span > image->end)
-		image->end = image->start + span;
 }
 
-/* No two images share addresses: where they would, the first one ends earlier. */
-static void separate(struct inspect_target *target)
+/* What follows the file's bytes (.bss) belongs to the image, too, but no two images share addresses. */
+void mappings_settle_images(struct inspect_target *target)
 {
+	for (size_t i = 0; i < target->image_count; i++) {
+		struct target_image *image = &target->images[i];
+		uint64_t end = image->start + (image->is_elf ? image_span(image) : 0);
+		if (end > image->end)
+			image->end = end;
+	}
 	for (size_t i = 0; i + 1 < target->image_count; i++)
 		if (target->images[i].end > target->images[i + 1].start)
 			target->images[i].end = target->images[i + 1].start;
@@ -147,7 +150,7 @@ struct inspect_error *mappings_make_images(struct inspect_target *target, struct
 		gather(mappings, i, (int32_t)target->image_count, image);
 		target->image_count++;
 	}
-	separate(target);
+	mappings_settle_images(target);
 	return NULL;
 }
 

@@ -39,6 +39,9 @@ void mappings_deinit(struct mappings *mappings);
 struct inspect_error *mappings_make_images(struct inspect_target *target, struct mappings *mappings)
 	__attribute__((warn_unused_result));
 
+/* Sets where the images end once more, by the headers that have become known since. */
+void mappings_settle_images(struct inspect_target *target);
+
 /* Fills the empty @mappings with what the program headers of the target's images say was mapped. */
 struct inspect_error *mappings_of_images(struct inspect_target *target, struct mappings *mappings)
 	__attribute__((warn_unused_result));

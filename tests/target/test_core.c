@@ -143,6 +143,33 @@ static void test_static(void **state)
 	check_variant("subject-static", "static");
 }
 
+/* A core without the first pages of the executables: their files have to say what was where. */
+static void test_no_headers(void **state)
+{
+	(void)state;
+	struct subject subject;
+	char path[64];
+	need_kernel_cores();
+	subject_start_own(&subject, "subject", NULL, NULL);
+	snprintf(path, sizeof(path), "/proc/%d/coredump_filter", (int)subject.pid);
+	FILE *filter = fopen(path, "we");
+	assert_non_null(filter);
+	assert_true(fputs("0x23", filter) >= 0);
+	assert_int_equal(fclose(filter), 0);
+	struct inspect_target *target = open_core(subject_dump(&subject, "no-headers"), NULL);
+	const struct target_image *image = &target->images[target->main_image];
+	assert_areas(target, &subject);
+	assert_symbols(target, &subject);
+	assert_int_equal(image->state, IMAGE_UNVERIFIED);
+	assert_true(image->alike);
+	inspect_target_close(target);
+
+	/* Other files contradict what is left of the dynamic section. */
+	struct inspect_target_options options = { .executable = own_program("subject-plain") };
+	assert_error(inspect_target_open(scratch("no-headers"), &options, &target), INSPECT_ERROR_FORMAT,
+		     "is not what ran in");
+}
+
 /* A section's address and size as readelf prints them. */
 static void readelf_section(const char *program, const char *name, uint64_t *address, uint64_t *size)
 {
@@ -850,6 +877,7 @@ int main(void)
 		cmocka_unit_test(test_gcore),
 		cmocka_unit_test(test_no_build_id),
 		cmocka_unit_test(test_static),
+		cmocka_unit_test(test_no_headers),
 		cmocka_unit_test(test_section),
 		cmocka_unit_test(test_linker_started),
 		cmocka_unit_test(test_missing_executable),
