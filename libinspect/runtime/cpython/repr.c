@@ -145,7 +145,8 @@ static size_t append_quoted(struct line *line, const struct quoted *quoted, char
 		size_t size;
 		unsigned int length;
 		uint32_t character = quoted->text[i];
-		if (character == '\\' || character == (uint8_t)quote) {
+		if (character == '\\' || character == (uint8_t)quote ||
+		    (character == '\'' && quoted->escape_single)) {
 			length = (unsigned int)sprintf(text, "\\%c", (char)character);
 			size = length;
 		} else {
@@ -280,13 +281,21 @@ static uint32_t divide(uint32_t *digits, size_t count, unsigned int bits, uint32
 	return (uint32_t)remainder;
 }
 
-static void append_decimal(struct line *line, uint32_t *digits, size_t count, unsigned int bits)
+/* Numbers of more bits have more decimal digits than a line has characters: 2^665 > 10^200. */
+enum { DECIMAL_BITS = 690 };
+
+/* Appends the number in decimal; false if that does not fit. */
+static bool append_decimal(struct line *line, const uint32_t *number, size_t count, unsigned int bits)
 {
 	enum { PART = 1000000000, PART_DIGITS = 9 };
-	char text[LINE_LIMIT + PART_DIGITS + 1];
+	uint32_t digits[DECIMAL_BITS];
+	char text[DECIMAL_BITS / 3 + PART_DIGITS + 1];
+	if (count * bits > DECIMAL_BITS)
+		return false;
+	memcpy(digits, number, count * sizeof(*digits));
 	size_t start = sizeof(text) - 1;
 	text[start] = '\0';
-	while (count && start >= PART_DIGITS) {
+	while (count) {
 		char part[PART_DIGITS + 1];
 		snprintf(part, sizeof(part), "%09u", divide(digits, count, bits, PART));
 		start -= PART_DIGITS;
@@ -296,7 +305,10 @@ static void append_decimal(struct line *line, uint32_t *digits, size_t count, un
 	}
 	while (text[start] == '0')
 		start++;
+	if (line->length + strlen(text + start) > LINE_LIMIT)
+		return false;
 	append_ascii(line, text[start] ? text + start : "0");
+	return true;
 }
 
 /* Four bits of the number, from bit @position on. */
@@ -311,17 +323,15 @@ static unsigned int nibble(const uint32_t *digits, size_t count, unsigned int bi
 	return value;
 }
 
-void line_integer(struct line *line, bool negative, uint32_t *digits, size_t count, unsigned int bits)
+void line_integer(struct line *line, bool negative, const uint32_t *digits, size_t count, unsigned int bits)
 {
-	enum { DECIMAL_BITS = 660 /* at most 199 decimal digits */, NIBBLES = 32 };
+	enum { NIBBLES = 32 };
 	while (count && digits[count - 1] == 0)
 		count--;
 	if (negative)
 		append_ascii(line, "-");
-	if (count * bits <= DECIMAL_BITS) {
-		append_decimal(line, digits, count, bits);
+	if (append_decimal(line, digits, count, bits))
 		return;
-	}
 	uint64_t length = (uint64_t)count * bits;
 	for (uint32_t top = digits[count - 1]; !(top >> (bits - 1) & 1); top <<= 1)
 		length--;

@@ -33,6 +33,7 @@ struct quoted {
 	const char *prefix, *suffix; /* what is around the quotes: "bytearray(b" and ")" */
 	const char *unit;            /* what its length is counted in: "bytes" */
 	bool bytes;                  /* escape as in bytes, not as in str */
+	bool escape_single;          /* escape ' in "…" too */
 	const uint32_t *text;        /* its beginning: all of it, or at least LINE_LIMIT characters */
 	size_t count;                /* of characters in @text */
 	uint64_t length;             /* of all of it */
@@ -48,7 +49,7 @@ void line_float(struct line *line, double value);
 void line_complex(struct line *line, double real, double imaginary);
 
 /* Appends the integer of @count digits of @bits bits each, least significant first: in decimal if that fits, else
- * the beginning of its hexadecimal digits and how many bits it has. Clobbers @digits. */
-void line_integer(struct line *line, bool negative, uint32_t *digits, size_t count, unsigned int bits);
+ * the beginning of its hexadecimal digits and how many bits it has. */
+void line_integer(struct line *line, bool negative, const uint32_t *digits, size_t count, unsigned int bits);
 
 #endif

@@ -231,8 +231,8 @@ static bool describe_str(struct subject *subject)
 	return true;
 }
 
-/* Bytes at @start, as many as the ob_size of the object says. */
-static bool describe_byte_string(struct subject *subject, uint64_t start, const char *prefix, const char *suffix)
+/* Bytes at @start, as many as the ob_size of the object says. @quoted says what is around them. */
+static bool describe_byte_string(struct subject *subject, uint64_t start, struct quoted *quoted)
 {
 	uint8_t bytes[LINE_LIMIT];
 	uint32_t text[LINE_LIMIT];
@@ -247,12 +247,13 @@ static bool describe_byte_string(struct subject *subject, uint64_t start, const 
 		return false;
 	for (size_t i = 0; i < count; i++)
 		text[i] = bytes[i];
-	struct quoted quoted = {
-		.prefix = prefix, .suffix = suffix, .unit = "bytes", .bytes = true,
-		.text = text, .count = count, .length = (uint64_t)length,
-	};
-	find_quotes(subject, start, 1, &quoted);
-	line_quoted(&subject->line, &quoted);
+	quoted->unit = "bytes";
+	quoted->bytes = true;
+	quoted->text = text;
+	quoted->count = count;
+	quoted->length = (uint64_t)length;
+	find_quotes(subject, start, 1, quoted);
+	line_quoted(&subject->line, quoted);
 	return true;
 }
 
@@ -260,14 +261,17 @@ static bool describe_bytes(struct subject *subject)
 {
 	if (subject->layout->bytes_data == LAYOUT_ABSENT)
 		return false;
-	return describe_byte_string(subject, subject->address + (uint64_t)subject->layout->bytes_data, "b", "");
+	struct quoted quoted = { .prefix = "b", .suffix = "" };
+	return describe_byte_string(subject, subject->address + (uint64_t)subject->layout->bytes_data, &quoted);
 }
 
 static bool describe_bytearray(struct subject *subject)
 {
+	struct quoted quoted = { .prefix = "bytearray(b", .suffix = ")" };
+	quoted.escape_single = !cpython_at_least(subject->cpython, 3, 15); /* Objects/bytearrayobject.c */
 	uint64_t start;
 	return read_pointer(subject->cpython, subject->address, subject->layout->bytearray_start, &start) &&
-	       describe_byte_string(subject, start, "bytearray(b", ")");
+	       describe_byte_string(subject, start, &quoted);
 }
 
 /* ---- containers ---- */
