@@ -33,13 +33,22 @@ static bool open_unready(struct cpython *cpython, uint64_t address, struct cpyth
 	       read_pointer(cpython, address, cpython->layout.str_wstr, &str->data) && str->length >= 0;
 }
 
+/* Anything may stand where a str usually does: a class's __module__ may be an int. */
+static bool is_str(struct cpython *cpython, uint64_t address)
+{
+	uint64_t type, flags;
+	return read_pointer(cpython, address, cpython->layout.object_type, &type) &&
+	       read_pointer(cpython, type, cpython->layout.type_flags, &flags) &&
+	       (flags & TPFLAGS_UNICODE_SUBCLASS);
+}
+
 bool cpython_str_open(struct cpython *cpython, uint64_t address, struct cpython_str *str)
 {
 	const struct layout *layout = &cpython->layout;
 	*str = (struct cpython_str){ 0 };
 
 	int32_t bits;
-	if (!read_int32(cpython, address, layout->str_state, &bits))
+	if (!is_str(cpython, address) || !read_int32(cpython, address, layout->str_state, &bits))
 		return false;
 	str->kind = (uint32_t)bits >> STATE_KIND_SHIFT & STATE_KIND_MASK;
 	str->compact = bits & STATE_COMPACT;
