@@ -21,14 +21,15 @@ enum { ESCAPE_MAX = sizeof("\\Uffffffff") };
 
 /* ---- what can be printed ---- */
 
-/* What the C library takes for printable and Python does not: format characters, spaces but ' ', private use. */
+/* What the C library takes for printable and Python does not: format characters, spaces but ' ', private
+ * use. */
 static const uint32_t unprintable[][2] = {
-	{ 0x7f, 0xa0 },       { 0xad, 0xad },       { 0x600, 0x605 },     { 0x61c, 0x61c },     { 0x6dd, 0x6dd },
-	{ 0x70f, 0x70f },     { 0x890, 0x891 },     { 0x8e2, 0x8e2 },     { 0x1680, 0x1680 },   { 0x180e, 0x180e },
-	{ 0x2000, 0x200f },   { 0x2028, 0x202f },   { 0x205f, 0x206f },   { 0x3000, 0x3000 },   { 0xd800, 0xf8ff },
-	{ 0xfeff, 0xfeff },   { 0xfff0, 0xfffb },   { 0x110bd, 0x110bd }, { 0x110cd, 0x110cd },
-	{ 0x13430, 0x1343f }, { 0x1bca0, 0x1bca3 }, { 0x1d173, 0x1d17a }, { 0xe0000, 0xe00ff },
-	{ 0xf0000, 0xffffffff },
+	{ 0x7f, 0xa0 }, { 0xad, 0xad }, { 0x600, 0x605 }, { 0x61c, 0x61c },
+	{ 0x6dd, 0x6dd }, { 0x70f, 0x70f }, { 0x890, 0x891 }, { 0x8e2, 0x8e2 },
+	{ 0x1680, 0x1680 }, { 0x180e, 0x180e }, { 0x2000, 0x200f }, { 0x2028, 0x202f },
+	{ 0x205f, 0x206f }, { 0x3000, 0x3000 }, { 0xd800, 0xf8ff }, { 0xfeff, 0xfeff },
+	{ 0xfff0, 0xfffb }, { 0x110bd, 0x110bd }, { 0x110cd, 0x110cd }, { 0x13430, 0x1343f },
+	{ 0x1bca0, 0x1bca3 }, { 0x1d173, 0x1d17a }, { 0xe0000, 0xe00ff }, { 0xf0000, 0xffffffff },
 };
 
 /* str.isprintable() of one character; false where the C library knows no Unicode. */
@@ -47,8 +48,8 @@ static bool is_printable(uint32_t character)
 	return unicode && iswprint_l((wint_t)character, unicode);
 }
 
-/* Writes @character to @text as repr() does in a str, or in bytes: itself or an escape, but for quotes. Returns how
- * many characters that are; *@size_ret is how many bytes. */
+/* Writes @character to @text as repr() does in a str, or in bytes: itself or an escape, but for quotes.
+ * Returns how many characters that are; *@size_ret is how many bytes. */
 static unsigned int escape(char *text, uint32_t character, bool bytes, size_t *size_ret)
 {
 	int length;
@@ -171,8 +172,8 @@ void line_quoted(struct line *line, const struct quoted *quoted)
 	}
 
 	char rest[96];
-	snprintf(rest, sizeof(rest), "…%c%s (%llu %s)", quote, quoted->suffix, (unsigned long long)quoted->length,
-		 quoted->unit);
+	snprintf(rest, sizeof(rest), "…%c%s (%llu %s)", quote, quoted->suffix,
+		 (unsigned long long)quoted->length, quoted->unit);
 	*line = (struct line){ 0 };
 	append_quoted(line, quoted, quote, LINE_LIMIT - (unsigned int)strlen(rest));
 	line_text(line, rest);
@@ -200,8 +201,8 @@ static bool is_value(const char *digits, int count, int exponent, double value)
 	return strtod(text, NULL) == value;
 }
 
-/* The fewest decimal digits that make the positive @value: @digits[0] . @digits[1]… × 10^*@exponent_ret. Below a power
- * of two the floats lie closer, so that the shortest may be above the nearest of its length. */
+/* The fewest decimal digits that make the positive @value: @digits[0] . @digits[1]… × 10^*@exponent_ret.
+ * Below a power of two the floats lie closer, so that the shortest may be above the nearest of its length. */
 static int shortest_digits(double value, char digits[18], int *exponent_ret)
 {
 	for (int count = 1;; count++) {
@@ -238,7 +239,8 @@ static void format_float(char text[48], double value, bool point)
 	while (count > 1 && digits[count - 1] == '0')
 		count--;
 	if (exponent < -4 || exponent >= 16)
-		sprintf(text, "%c%s%.*se%+03d", digits[0], count > 1 ? "." : "", count - 1, digits + 1, exponent);
+		sprintf(text, "%c%s%.*se%+03d", digits[0], count > 1 ? "." : "", count - 1, digits + 1,
+			exponent);
 	else if (exponent < 0)
 		sprintf(text, "0.%.*s%.*s", -exponent - 1, "0000", count, digits);
 	else if (count <= exponent + 1)

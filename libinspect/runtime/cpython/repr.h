@@ -11,7 +11,8 @@
 
 enum { LINE_LIMIT = 200 }; /* characters */
 
-/* A line of at most LINE_LIMIT characters of UTF-8, none of which is a control character. All zero is empty. */
+/* A line of at most LINE_LIMIT characters of UTF-8, none of which is a control character. All zero is
+ * empty. */
 struct line {
 	char text[LINE_LIMIT * 4 + 1];
 	size_t size;         /* bytes */
@@ -48,8 +49,8 @@ void line_float(struct line *line, double value);
 /* Appends repr(complex(@real, @imaginary)). */
 void line_complex(struct line *line, double real, double imaginary);
 
-/* Appends the integer of @count digits of @bits bits each, least significant first: in decimal if that fits, else
- * the beginning of its hexadecimal digits and how many bits it has. */
+/* Appends the integer of @count digits of @bits bits each, least significant first: in decimal if that
+ * fits, else the beginning of its hexadecimal digits and how many bits it has. */
 void line_integer(struct line *line, bool negative, const uint32_t *digits, size_t count, unsigned int bits);
 
 #endif

@@ -3,8 +3,9 @@
  * size.c - sys.getsizeof() from outside.
  *
  * sys.getsizeof(o) is type(o).__sizeof__(o) and what lies before the object in memory (_PySys_GetSizeOf() in
- * Python/sysmodule.c). Most types inherit object.__sizeof__; each __sizeof__ of CPython's own C types has its rule
- * here, named after that type. Offsets that this build of CPython is not known to have make a size a basic one.
+ * Python/sysmodule.c). Most types inherit object.__sizeof__; each __sizeof__ of CPython's own C types has
+ * its rule here, named after that type. Offsets that this build of CPython is not known to have make a size
+ * a basic one.
  */
 #include <stdlib.h>
 
@@ -23,8 +24,10 @@ struct sizing {
 
 enum { POINTER_SIZE = 8, SSIZE_SIZE = 8 };
 
-/* No object is larger: the addresses that a program can have on x86-64 and aarch64 without special requests. */
-static const uint64_t size_limit = UINT64_C(1) << 47;
+/* No object is larger: the addresses that a program can have on x86-64 and aarch64 without special
+ * requests. */
+enum { ADDRESS_BITS = 47 };
+static const uint64_t size_limit = UINT64_C(1) << ADDRESS_BITS;
 
 /* ---- reading ---- */
 
@@ -71,12 +74,12 @@ static bool read_var_size(struct sizing *sizing, uint64_t address, uint64_t *val
 /* strlen() + 1 of the C string at @address; 0 where there is no string. */
 static bool read_string_size(struct sizing *sizing, uint64_t address, uint64_t *size_ret)
 {
-	enum { CHUNK = 4096 };
+	enum { CHUNK = 4096, STRING_LIMIT = 1 << 26 };
 	char buffer[CHUNK];
 	*size_ret = 0;
 	if (!address)
 		return true;
-	for (uint64_t start = address;;) {
+	for (uint64_t start = address; start - address < STRING_LIMIT;) {
 		uint64_t size = CHUNK - start % CHUNK;
 		const char *bytes = target_map(sizing->cpython->target, start, size);
 		if (!bytes) {
@@ -93,6 +96,7 @@ static bool read_string_size(struct sizing *sizing, uint64_t address, uint64_t *
 		}
 		start += size;
 	}
+	return false;
 }
 
 /* ---- object, and types that only add one array ---- */
@@ -205,8 +209,8 @@ static bool set_size(struct sizing *sizing, uint64_t *size_ret)
 
 /* ---- int ---- */
 
-/* From 3.12 on lv_tag has the number of digits above three bits of sign and flags (cpython/longintrepr.h); before,
- * ob_size has it, negative for negative numbers, and up to 3.10 zero counts none. */
+/* From 3.12 on lv_tag has the number of digits above three bits of sign and flags (cpython/longintrepr.h);
+ * before, ob_size has it, negative for negative numbers, and up to 3.10 zero counts none. */
 static bool int_size(struct sizing *sizing, uint64_t *size_ret)
 {
 	const struct layout *layout = sizing->layout;
@@ -289,7 +293,7 @@ static bool read_keys_slots(struct sizing *sizing, uint64_t keys, uint64_t *slot
 	if (layout->dict_keys_log2_size == LAYOUT_ABSENT)
 		return read_word(sizing, keys, layout->dict_keys_size, slots_ret) && *slots_ret < size_limit;
 	uint64_t log2_size;
-	if (!read_byte(sizing, keys, layout->dict_keys_log2_size, &log2_size) || log2_size >= 47)
+	if (!read_byte(sizing, keys, layout->dict_keys_log2_size, &log2_size) || log2_size >= ADDRESS_BITS)
 		return false;
 	*slots_ret = UINT64_C(1) << log2_size;
 	return true;
@@ -310,7 +314,8 @@ static bool keys_size(struct sizing *sizing, uint64_t keys, uint64_t *size_ret)
 		uint64_t kind, log2_bytes;
 		if (!known(sizing, layout->size_of_dict_unicode_entry) ||
 		    !read_byte(sizing, keys, layout->dict_keys_kind, &kind) ||
-		    !read_byte(sizing, keys, layout->dict_keys_log2_index_bytes, &log2_bytes) || log2_bytes >= 47)
+		    !read_byte(sizing, keys, layout->dict_keys_log2_index_bytes, &log2_bytes) ||
+		    log2_bytes >= ADDRESS_BITS)
 			return false;
 		if (kind != 0) /* not DICT_KEYS_GENERAL */
 			entry_size = (uint64_t)layout->size_of_dict_unicode_entry;
@@ -501,6 +506,17 @@ static bool read_frame_code(struct sizing *sizing, uint64_t frame, uint64_t *cod
 	return true;
 }
 
+/* An object that has a _PyInterpreterFrame of @code at @offset, and ends with it. */
+static bool embedded_frame_size(struct sizing *sizing, int32_t offset, uint64_t code, uint64_t *size_ret)
+{
+	uint64_t slots;
+	int32_t locals = sizing->layout->interpreter_frame_localsplus;
+	if (!known(sizing, offset) || !known(sizing, locals) || !code_slots_size(sizing, code, &slots))
+		return false;
+	*size_ret = (uint64_t)offset + (uint64_t)locals + slots;
+	return true;
+}
+
 /* 3.6 … 3.10 */
 static bool old_frame_size(struct sizing *sizing, uint64_t *size_ret)
 {
@@ -520,31 +536,24 @@ static bool old_frame_size(struct sizing *sizing, uint64_t *size_ret)
 
 static bool frame_size(struct sizing *sizing, uint64_t *size_ret)
 {
-	const struct layout *layout = sizing->layout;
-	uint64_t frame, code, slots;
+	uint64_t frame, code;
 	if (!cpython_at_least(sizing->cpython, 3, 11))
 		return old_frame_size(sizing, size_ret);
-	if (!known(sizing, layout->frame_frame_data) || !known(sizing, layout->interpreter_frame_localsplus) ||
-	    !read_word(sizing, sizing->address, layout->frame_frame, &frame) ||
-	    !read_frame_code(sizing, frame, &code) || !code_slots_size(sizing, code, &slots))
-		return false;
-	*size_ret = (uint64_t)layout->frame_frame_data + (uint64_t)layout->interpreter_frame_localsplus + slots;
-	return true;
+	return read_word(sizing, sizing->address, sizing->layout->frame_frame, &frame) &&
+	       read_frame_code(sizing, frame, &code) &&
+	       embedded_frame_size(sizing, sizing->layout->frame_frame_data, code, size_ret);
 }
 
 static bool generator_size(struct sizing *sizing, uint64_t *size_ret)
 {
 	const struct layout *layout = sizing->layout;
-	uint64_t code, slots;
-	if (!known(sizing, layout->generator_frame) || !known(sizing, layout->interpreter_frame_localsplus))
+	uint64_t code, frame = sizing->address + (uint64_t)layout->generator_frame;
+	if (!known(sizing, layout->generator_frame))
 		return false;
 	bool readable = layout->generator_code != LAYOUT_ABSENT ?
 				read_word(sizing, sizing->address, layout->generator_code, &code) :
-				read_frame_code(sizing, sizing->address + (uint64_t)layout->generator_frame, &code);
-	if (!readable || !code_slots_size(sizing, code, &slots))
-		return false;
-	*size_ret = (uint64_t)layout->generator_frame + (uint64_t)layout->interpreter_frame_localsplus + slots;
-	return true;
+				read_frame_code(sizing, frame, &code);
+	return readable && embedded_frame_size(sizing, layout->generator_frame, code, size_ret);
 }
 
 /* ---- _io ---- */
@@ -608,12 +617,12 @@ static bool struct_size(struct sizing *sizing, uint64_t *size_ret)
 		return false;
 	if (limit > STRUCT_CODES_LIMIT)
 		limit = STRUCT_CODES_LIMIT;
-	uint64_t code_size = (uint64_t)layout->size_of_struct_code;
-	for (uint64_t count = 0; count <= limit; count++) {
-		if (!read_word(sizing, codes + count * code_size, layout->struct_code_definition, &definition))
+	uint64_t step = (uint64_t)layout->size_of_struct_code;
+	for (uint64_t i = 0; i <= limit; i++) {
+		if (!read_word(sizing, codes + i * step, layout->struct_code_definition, &definition))
 			return false;
 		if (!definition) {
-			*size_ret = (uint64_t)sizing->type->basicsize + (count + 1) * code_size;
+			*size_ret = (uint64_t)sizing->type->basicsize + (i + 1) * step;
 			return true;
 		}
 	}
@@ -624,7 +633,8 @@ static bool pickler_size(struct sizing *sizing, uint64_t *size_ret)
 {
 	const struct layout *layout = sizing->layout;
 	uint64_t memo, output, allocated, size;
-	if (!known(sizing, layout->size_of_pickler_memo) || !known(sizing, layout->size_of_pickler_memo_entry) ||
+	if (!known(sizing, layout->size_of_pickler_memo) ||
+	    !known(sizing, layout->size_of_pickler_memo_entry) ||
 	    !read_word(sizing, sizing->address, layout->pickler_memo, &memo) ||
 	    !read_word(sizing, sizing->address, layout->pickler_output_buffer, &output))
 		return false;
@@ -719,7 +729,8 @@ static bool element_size(struct sizing *sizing, uint64_t *size_ret)
 	return true;
 }
 
-/* Words count that neither are in the object itself nor belong to another: mpd_isdynamic_data() of libmpdec. */
+/* Words count that neither are in the object itself nor belong to another: mpd_isdynamic_data() of
+ * libmpdec. */
 static bool decimal_size(struct sizing *sizing, uint64_t *size_ret)
 {
 	enum { WORD_SIZE = 8, STATIC_DATA = 0x20, SHARED_DATA = 0x40, CONST_DATA = 0x80 };
@@ -777,8 +788,8 @@ static bool ctypes_type_size(struct sizing *sizing, uint64_t *size_ret)
 	return true;
 }
 
-/* The children of the parser's node at @node: sizeofchildren() of Parser/node.c. @budget bounds the nodes of one
- * tree. */
+/* The children of the parser's node at @node: sizeofchildren() of Parser/node.c. @budget bounds the nodes
+ * of one tree. */
 static bool node_children_size(struct sizing *sizing, uint64_t node, unsigned int depth, uint64_t *budget,
 			       uint64_t *size_ret)
 {
@@ -801,17 +812,18 @@ static bool node_children_size(struct sizing *sizing, uint64_t node, unsigned in
 	else if (count > 1)
 		allocated = (count + 3) & ~UINT64_C(3);
 	*size_ret += allocated * (uint64_t)layout->size_of_node;
-	for (uint64_t i = 0; i < count; i++)
-		if (!node_children_size(sizing, children + i * (uint64_t)layout->size_of_node, depth + 1, budget,
-					size_ret))
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t child = children + i * (uint64_t)layout->size_of_node;
+		if (!node_children_size(sizing, child, depth + 1, budget, size_ret))
 			return false;
+	}
 	return true;
 }
 
 /* parser.st of 3.6 … 3.9 */
 static bool st_size(struct sizing *sizing, uint64_t *size_ret)
 {
-	uint64_t node, budget = UINT64_C(1) << 24;
+	uint64_t node, budget = UINT64_C(1) << 22;
 	if (!known(sizing, sizing->layout->size_of_node) ||
 	    !read_word(sizing, sizing->address, sizing->layout->st_node, &node))
 		return false;
@@ -824,9 +836,9 @@ static bool st_size(struct sizing *sizing, uint64_t *size_ret)
 
 /* ---- which rule ---- */
 
-/* The types of CPython that have a __sizeof__, by tp_name: 3.6 … 3.15. Where the layout knows the size of the type's
- * struct, the type's tp_basicsize must be it, or else the layout is that of another release: so many bytes larger as
- * `difference` says. */
+/* The types of CPython that have a __sizeof__, by tp_name: 3.6 … 3.15. Where the layout knows the size of
+ * the type's struct, the type's tp_basicsize must be it, or else the layout is that of another release: so
+ * many bytes larger as `difference` says. */
 struct rule {
 	const char *provider;
 	bool (*size)(struct sizing *sizing, uint64_t *size_ret);
@@ -907,8 +919,8 @@ static char *read_type_name(struct cpython *cpython, uint64_t type)
 	return name;
 }
 
-/* The rule for the method @method, called __sizeof__. Methods of C types are method_descriptor objects, which say
- * whose they are; anything else is Python code. */
+/* The rule for the method @method, called __sizeof__. Methods of C types are method_descriptor objects,
+ * which say whose they are; anything else is Python code. */
 static uint8_t rule_of_method(struct cpython *cpython, uint64_t method)
 {
 	uint64_t method_type, provider;
@@ -979,8 +991,8 @@ uint32_t cpython_preheader(struct cpython *cpython, uint64_t flags)
 	return size;
 }
 
-/* Types that are not on the heap have nothing before them. 3.11 and 3.12 count it all the same, and since 3.13 only
- * those of the type `type` are looked at. */
+/* Types that are not on the heap have nothing before them. 3.11 and 3.12 count it all the same, and since
+ * 3.13 only those of the type `type` are looked at. */
 static bool read_preheader(struct sizing *sizing, uint64_t *size_ret)
 {
 	struct cpython *cpython = sizing->cpython;
@@ -999,8 +1011,8 @@ static bool read_preheader(struct sizing *sizing, uint64_t *size_ret)
 	return true;
 }
 
-bool cpython_size(struct cpython *cpython, const struct cpython_type *type, uint64_t address, uint64_t *size_ret,
-		  bool *basic_ret)
+bool cpython_size(struct cpython *cpython, const struct cpython_type *type, uint64_t address,
+		  uint64_t *size_ret, bool *basic_ret)
 {
 	struct sizing sizing = { cpython, &cpython->layout, type, address, false };
 	uint64_t size, preheader;

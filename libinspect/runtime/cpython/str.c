@@ -5,7 +5,8 @@
  * A str is one of (Include/cpython/unicodeobject.h, 3.6 … 3.15):
  *   compact ASCII   PyASCIIObject, then the bytes
  *   compact         PyCompactUnicodeObject, then code points of 1, 2 or 4 bytes
- *   legacy          PyUnicodeObject with a pointer to the code points: subclasses of str, and before 3.12 what
+ *   legacy          PyUnicodeObject with a pointer to the code points: subclasses of str, and before 3.12
+ *                   what
  *                   old C interfaces made; the latter, while not `ready`, has only a wchar_t string
  */
 #include "runtime/cpython/str.h"

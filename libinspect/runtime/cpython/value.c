@@ -2,8 +2,8 @@
 /*
  * value.c - a short description of an object: its value where that is short, else what it is called.
  *
- * How an object is described depends on the first class in its MRO that is in the table at the end, so that instances
- * of subclasses are described like those of the built-in type.
+ * How an object is described depends on the first class in its MRO that is in the table at the end, so that
+ * instances of subclasses are described like those of the built-in type.
  */
 #include <stdlib.h>
 
@@ -105,7 +105,8 @@ enum {
 	DIGITS_LIMIT = 1 << 24,
 };
 
-/* How many digits the int has, and its sign: ob_size says both until lv_tag (cpython/longintrepr.h, 3.12) does. */
+/* How many digits the int has, and its sign: ob_size says both until lv_tag (cpython/longintrepr.h, 3.12)
+ * does. */
 static bool read_int_header(struct subject *subject, uint64_t *count_ret, bool *negative_ret)
 {
 	int64_t size;
@@ -262,7 +263,8 @@ static bool describe_bytes(struct subject *subject)
 	if (subject->layout->bytes_data == LAYOUT_ABSENT)
 		return false;
 	struct quoted quoted = { .prefix = "b", .suffix = "" };
-	return describe_byte_string(subject, subject->address + (uint64_t)subject->layout->bytes_data, &quoted);
+	uint64_t start = subject->address + (uint64_t)subject->layout->bytes_data;
+	return describe_byte_string(subject, start, &quoted);
 }
 
 static bool describe_bytearray(struct subject *subject)
@@ -346,16 +348,17 @@ static bool describe_method(struct subject *subject)
 
 static bool describe_builtin(struct subject *subject)
 {
+	const struct layout *layout = subject->layout;
 	uint64_t definition, name, self;
 	char *text AUTO_FREE = NULL;
-	if (!read_pointer(subject->cpython, subject->address, subject->layout->builtin_method_def, &definition) ||
-	    !read_pointer(subject->cpython, definition, subject->layout->method_def_name, &name))
+	if (!read_pointer(subject->cpython, subject->address, layout->builtin_method_def, &definition) ||
+	    !read_pointer(subject->cpython, definition, layout->method_def_name, &name))
 		return false;
 	struct inspect_error *error INSPECT_ERROR_AUTO =
 		target_read_string(subject->cpython->target, name, NAME_LIMIT, &text);
 	if (error)
 		return false;
-	bool is_method = read_pointer(subject->cpython, subject->address, subject->layout->builtin_self, &self) &&
+	bool is_method = read_pointer(subject->cpython, subject->address, layout->builtin_self, &self) &&
 			 self && !is_type_called(subject, self, "module");
 	line_format(&subject->line, "<built-in %s %s", is_method ? "method" : "function", text);
 	if (is_method) {
@@ -374,7 +377,8 @@ static bool append_descriptor(struct subject *subject, const char *kind)
 		return false;
 	line_format(&subject->line, "<%s '", kind);
 	append_str_at(subject, subject->address, subject->layout->descriptor_name, "?");
-	line_format(&subject->line, "' of '%s' objects>", type_name(subject, cpython_type(subject->cpython, owner)));
+	line_format(&subject->line, "' of '%s' objects>",
+		    type_name(subject, cpython_type(subject->cpython, owner)));
 	return true;
 }
 
@@ -413,16 +417,20 @@ static bool describe_code(struct subject *subject)
 	return true;
 }
 
-/* Up to 3.10 a frame object is the frame; then it leads to one. The low bits of its code are tags since 3.14. */
+/* Up to 3.10 a frame object is the frame; then it leads to one. The low bits of its code are tags since
+ * 3.14. */
 static bool describe_frame(struct subject *subject)
 {
 	const struct layout *layout = subject->layout;
-	uint64_t frame, code;
-	bool readable = layout->frame_frame == LAYOUT_ABSENT ?
-				read_pointer(subject->cpython, subject->address, layout->frame_code, &code) :
-				read_pointer(subject->cpython, subject->address, layout->frame_frame, &frame) &&
-					read_pointer(subject->cpython, frame, layout->interpreter_frame_code, &code);
-	if (!readable)
+	struct cpython *cpython = subject->cpython;
+	uint64_t frame = subject->address, code;
+	int32_t offset = layout->frame_code;
+	if (layout->frame_frame != LAYOUT_ABSENT) {
+		offset = layout->interpreter_frame_code;
+		if (!read_pointer(cpython, subject->address, layout->frame_frame, &frame))
+			return false;
+	}
+	if (!read_pointer(cpython, frame, offset, &code))
 		return false;
 	append_code(subject, "frame", code & ~UINT64_C(3));
 	return true;
