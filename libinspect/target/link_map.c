@@ -3,8 +3,8 @@
  * link_map.c - the images of a target as its dynamic linker lists them.
  *
  * The executable's DT_DEBUG entry, or the dynamic linker's symbol _r_debug, leads to a struct r_debug, and
- * that to a list of struct link_map (System V ABI; glibc 2.36, elf/link.h; musl's are the same). The words
- * that are read here are at the same places in all 64-bit ones.
+ * that to a list of struct link_map (System V ABI; glibc 2.36, elf/link.h; musl 1.2.3, include/link.h). The
+ * words that are read here are at the same places in all 64-bit ones.
  */
 #include "target/link_map.h"
 
@@ -58,7 +58,10 @@ static uint64_t find_debug(struct inspect_target *target, struct target_image *i
 	if (dynamic.known && dynamic.debug)
 		return dynamic.debug;
 	struct inspect_error *error INSPECT_ERROR_AUTO = image_symbol(target, image, "_r_debug", &address, NULL);
-	return error ? 0 : address;
+	if (error || address)
+		return error ? 0 : address;
+	error = image_symbol(target, image, "_dl_debug_addr", &address, NULL); /* musl's: a pointer to it */
+	return !error && address && try_read(target, address, &address, sizeof(address)) ? address : 0;
 }
 
 /* ---- making images ------------------------------------------------------------------------------- */

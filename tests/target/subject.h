@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -157,6 +158,7 @@ static inline void subject_start(struct subject *subject, const char *folder, co
 	assert_true(subject->pid >= 0);
 	if (!subject->pid) {
 		struct rlimit limit;
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* it does not outlive a test that failed */
 		getrlimit(RLIMIT_CORE, &limit);
 		limit.rlim_cur = limit.rlim_max < largest_file ? limit.rlim_max : largest_file;
 		setrlimit(RLIMIT_CORE, &limit);

@@ -4,7 +4,6 @@
  */
 #include "subject.h"
 
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <time.h>
 
@@ -326,7 +325,7 @@ static void test_signals(void **state)
 		/* It must not outlive the test: the pid may be another process's then. */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (int i = 0; i < COUNT; i++) {
-			while (sigqueue(subject.pid, SIGRTMIN, (union sigval){ 0 }) != 0) {
+			while (sigqueue(subject.pid, 40, (union sigval){ 0 }) != 0) {
 				if (errno != EAGAIN)
 					_exit(1);
 				pause_for(100);
