@@ -37,15 +37,19 @@ def environment(**more):
 class Batch:
     """`gdb -batch` that has run: .output is what it printed, .answers what each command printed."""
 
-    def __init__(self, commands, *arguments, timeout=300, env=None, **more):
+    def __init__(self, commands, *arguments, timeout=240, env=None, **more):
         command = GDB + ["-batch"] + OPTIONS
         for number, line in enumerate(commands):
             command += ["-ex", "echo \\n%s\\n" % (MARK % number), "-ex", line]
         command += ["-ex", "echo \\n%s\\n" % (MARK % "end")]
-        run = subprocess.run(command + list(arguments), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             stderr=subprocess.STDOUT, timeout=timeout, env=env or environment(), check=False, **more)
-        self.output = run.stdout.decode("utf-8", "backslashreplace")
-        self.status = run.returncode
+        gdb = subprocess.Popen(command + list(arguments), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, env=env or environment(), **more)
+        timer = threading.Timer(timeout, gdb.kill)
+        timer.start()
+        with gdb.stdout:
+            self.output = gdb.stdout.read().decode("utf-8", "backslashreplace")
+        self.status = gdb.wait()
+        timer.cancel()
         self.answers = re.split("\n?" + re.escape(MARK).replace("%s", r"\w+") + "\n", self.output)[1:-1]
         self.complete = MARK % "end" in self.output  # gdb has lived to the last command
 

@@ -301,7 +301,7 @@ class Targets(Case):
     def test_extended_remote(self):
         program = self.heap()
         result = self.batch(["target extended-remote | %s --multi -" % " ".join(GDBSERVER), "attach %d" % program.pid,
-                             OBJECTS, "detach", "py-inspect heap"])
+                             OBJECTS, "detach", "py-inspect heap", "monitor exit"])
         self.check_objects(program.record, result.rows(2))
         self.assertIn("nothing to inspect", result.answers[4])
 
