@@ -101,14 +101,15 @@ struct inspect_error *process_refusal(pid_t pid, int number)
 			scope[0] = '\0';
 		fclose(yama);
 	}
-	bool restricted = scope[0] > '0';
-	return inspect_error_create(INSPECT_ERROR_SYSTEM,
-				    "not permitted to read process %d (of user %ld): run this as root%s%s", (int)pid, user,
-				    user == (long)geteuid() && !restricted ?
-					    "; the process may be protected (see PR_SET_DUMPABLE in prctl(2)), or this "
-					    "is a container without CAP_SYS_PTRACE" : " or as that user",
-				    restricted ? "; /proc/sys/kernel/yama/ptrace_scope forbids it to all but parents "
-						 "and root" : "");
+	const char *advice = "run this as root or as that user";
+	if (geteuid() == 0)
+		advice = "even root may not where a container lacks CAP_SYS_PTRACE or a security module forbids it";
+	else if (scope[0] > '0')
+		advice = "run this as root; /proc/sys/kernel/yama/ptrace_scope forbids it to everybody else";
+	else if (user == (long)geteuid())
+		advice = "run this as root; the process is protected (see PR_SET_DUMPABLE in prctl(2))";
+	return inspect_error_create(INSPECT_ERROR_SYSTEM, "not permitted to read process %d (of user %ld): %s",
+				    (int)pid, user, advice);
 }
 
 bool process_for_each_thread(pid_t pid, bool (*visit)(pid_t tid, void *context), void *context)

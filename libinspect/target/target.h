@@ -4,7 +4,8 @@
  *
  * All kinds of target (core, process, debugger) fill the same structure; only opening differs. The layers
  * above read memory with target_read() and target_map() and look up symbols in images. Everything read
- * from here is hostile: any byte may be wrong.
+ * from here is hostile: any byte may be wrong. Several threads may read a core or a process at once, by
+ * target_map(), target_read(), target_has() and target_read_string(); a debugger only the one that opened it.
  */
 #ifndef INSPECT_TARGET_TARGET_H
 #define INSPECT_TARGET_TARGET_H

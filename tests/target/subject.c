@@ -2,7 +2,7 @@
 /*
  * subject.c - a program that says what is in its own memory, for tests that read it from outside.
  *
- *     subject [threads=N] [spin] [file=PATH] [large=MIB] [reserve=GIB] [churn]
+ *     subject [threads=N] [spin] [file=PATH] [large=MIB] [reserve=GIB] [share=MIB] [churn]
  *
  * It prints
  *     area NAME ADDRESS SIZE HASH    bytes as it sees them itself (FNV-1a of 64 bits)
@@ -11,7 +11,8 @@
  *     build-id HEX                   its own, if it has one
  *     thread TID
  *     ready
- * and then obeys the lines of its input: "abort", "exit", "end-main" (only other threads remain), "signals"
+ * and then obeys the lines of its input: "abort", "exit", "end-main" (only other threads remain), "vfork"
+ * (waits in the kernel for three seconds, where it cannot be stopped, then says "back"), "signals"
  * (prints how many of signal 40 it has got).
  */
 #include <dlfcn.h>
@@ -25,6 +26,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { PAGE = 4096, AREA = 1 << 20 };
@@ -88,12 +91,12 @@ __attribute__((noinline)) static int hidden_function(int value)
 	return value + hidden_variable;
 }
 
-static volatile sig_atomic_t signals;
+static int signals; /* any thread may get one */
 
 static void count_signal(int number)
 {
 	(void)number;
-	signals++;
+	__atomic_fetch_add(&signals, 1, __ATOMIC_RELAXED);
 }
 
 /* Two counters on different pages that are never more than one apart. */
@@ -191,7 +194,7 @@ static void say_libraries(void)
 	}
 }
 
-static void say_memory(size_t large, size_t gigabytes)
+static void say_memory(size_t large, size_t gigabytes, size_t much_shared)
 {
 	uint8_t *anonymous = map(AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
 	scribble(anonymous, AREA, 1);
@@ -219,6 +222,9 @@ static void say_memory(size_t large, size_t gigabytes)
 	uint8_t *shared = map(AREA, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS);
 	scribble(shared, AREA, 4);
 	say_area("shared", shared, AREA);
+
+	if (much_shared)
+		say_lost("much-shared", map(much_shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS), much_shared);
 
 	uint8_t *heap = malloc(50000);
 	scribble(heap, 50000, 5);
@@ -266,6 +272,18 @@ static void start_threads(int count)
 	pthread_barrier_wait(&barrier);
 }
 
+static void wait_in_kernel(void)
+{
+	pid_t pid = vfork();
+	if (!pid) {
+		struct timespec seconds = { .tv_sec = 3 };
+		nanosleep(&seconds, NULL);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	printf("back\n");
+}
+
 static void obey(void)
 {
 	char line[64];
@@ -274,10 +292,12 @@ static void obey(void)
 			abort();
 		if (strcmp(line, "exit\n") == 0)
 			break;
+		if (strcmp(line, "vfork\n") == 0)
+			wait_in_kernel();
 		if (strcmp(line, "end-main\n") == 0)
 			pthread_exit(NULL);
 		if (strcmp(line, "signals\n") == 0)
-			printf("signals %d\n", (int)signals);
+			printf("signals %d\n", __atomic_load_n(&signals, __ATOMIC_RELAXED));
 	}
 }
 
@@ -285,14 +305,15 @@ int main(int count, char **arguments)
 {
 	uint64_t on_stack[64];
 	int threads = 0;
-	size_t large = 0, reserve = 0;
+	size_t large = 0, reserve = 0, share = 0;
 	const char *file = NULL;
 	int spins = 0, churns = 0;
 	pthread_t thread;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (int i = 1; i < count; i++) {
 		if (sscanf(arguments[i], "threads=%d", &threads) == 1 || sscanf(arguments[i], "large=%zu", &large) == 1 ||
-		    sscanf(arguments[i], "reserve=%zu", &reserve) == 1)
+		    sscanf(arguments[i], "reserve=%zu", &reserve) == 1 ||
+		    sscanf(arguments[i], "share=%zu", &share) == 1)
 			continue;
 		if (strncmp(arguments[i], "file=", 5) == 0)
 			file = arguments[i] + 5;
@@ -305,7 +326,7 @@ int main(int count, char **arguments)
 	say_area("stack", on_stack, sizeof(on_stack));
 	say_program();
 	say_libraries();
-	say_memory(large << 20, reserve);
+	say_memory(large << 20, reserve, share << 20);
 	if (file)
 		say_file(file);
 	printf("thread %ld\n", (long)syscall(SYS_gettid));

@@ -47,7 +47,7 @@ static bool note_tracer(pid_t tid, void *context)
 static void assert_untraced(pid_t pid)
 {
 	int tracer = 0;
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 1000; i++) {
 		tracer = 0;
 		assert_true(process_for_each_thread(pid, note_tracer, &tracer));
 		if (!tracer)
@@ -60,7 +60,7 @@ static void assert_untraced(pid_t pid)
 /* Waits until the process is in the state. */
 static void assert_becomes(pid_t pid, char state)
 {
-	for (int i = 0; i < 500 && process_state(pid) != state; i++)
+	for (int i = 0; i < 2000 && process_state(pid) != state; i++)
 		pause_for(10000);
 	assert_int_equal(process_state(pid), state);
 }
@@ -190,6 +190,19 @@ static void test_reservation(void **state)
 	inspect_target_close(target);
 	subject_stop(&subject);
 	assert_true(after.tv_sec - before.tv_sec < 10);
+}
+
+/* Shared memory is copied only as long as it is not much. */
+static void test_shared(void **state)
+{
+	(void)state;
+	struct subject subject;
+	subject_start_own(&subject, "subject", "share=65", NULL);
+	check(&subject, NULL);
+	struct inspect_target *target = open_process(subject.pid, NULL);
+	assert_lost(target, &subject, "much-shared", "is in shared memory");
+	inspect_target_close(target);
+	subject_stop(&subject);
 }
 
 /* ---- files --------------------------------------------------------------------------------------- */
@@ -427,6 +440,27 @@ static void test_main_thread_ended(void **state)
 	assert_int_equal(target->thread_count, 3);
 	assert_symbols(target, &subject);
 	inspect_target_close(target);
+	subject_stop(&subject);
+}
+
+/* A thread that waits for its vfork()ed child cannot be stopped; it must not stay behind traced. */
+static void test_unstoppable(void **state)
+{
+	(void)state;
+	struct subject subject;
+	char answer[64];
+	subject_start_own(&subject, "subject", "threads=3", NULL);
+	subject_tell(&subject, "vfork");
+	assert_becomes(subject.pid, 'D');
+	struct inspect_target *target = open_process(subject.pid, NULL);
+	assert_areas(target, &subject);
+	const struct note *note = find_note(target, "could not be stopped");
+	assert_true(note && !note->incomplete);
+	inspect_target_close(target);
+	assert_untraced(subject.pid);
+	assert_non_null(fgets(answer, sizeof(answer), subject.out));
+	assert_string_equal(answer, "back\n");
+	check(&subject, NULL);
 	subject_stop(&subject);
 }
 
@@ -698,6 +732,7 @@ int main(void)
 		cmocka_unit_test(test_static),
 		cmocka_unit_test(test_linker_started),
 		cmocka_unit_test(test_reservation),
+		cmocka_unit_test(test_shared),
 		cmocka_unit_test(test_deleted_executable),
 		cmocka_unit_test(test_executable_option),
 		cmocka_unit_test(test_chroot),
@@ -707,6 +742,7 @@ int main(void)
 		cmocka_unit_test(test_no_stop),
 		cmocka_unit_test(test_churn),
 		cmocka_unit_test(test_main_thread_ended),
+		cmocka_unit_test(test_unstoppable),
 		cmocka_unit_test(test_ends_meanwhile),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_kernel_thread),
