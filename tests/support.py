@@ -163,7 +163,7 @@ class Program:
         written = [name for name in set(glob.glob(os.path.join(where, "*"))) - before if os.path.getsize(name) > 0]
         if len(written) != 1:
             raise Failure("the kernel wrote %s in %s instead of one core" % (written, where))
-        os.rename(written[0], path)
+        shutil.move(written[0], path)
         return path
 
 
