@@ -25,6 +25,7 @@ from runner import Failure, Results, Skip, check
 TOP = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.abspath(os.environ.get("BUILD") or os.path.join(TOP, "build"))
 DUMP = os.path.join(BUILD, "layout-dump")
+SANITIZED = bool(os.environ.get("LIBINSPECT_SANITIZED"))
 COMPILER = os.environ.get("CC", "cc").split()
 GDB = os.environ.get("GDB", "gdb").split()
 
@@ -259,6 +260,8 @@ def main():
     usable, skipped = interpreters.find_all()
     damaged = False
     for interpreter in usable:
+        if damaged and SANITIZED and not full:
+            break  # one reads as much of our code as all do; their answers are checked by the other build
         if not interpreter.dwarf:
             results.skip("%s: layout" % interpreter.name, "has no debug information")
             continue
