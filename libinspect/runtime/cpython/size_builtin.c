@@ -62,11 +62,12 @@ bool set_size(struct sizing *sizing, uint64_t *size_ret)
 /* ---- int ---- */
 
 /* From 3.12 on lv_tag has the number of digits above three bits of sign and flags (cpython/longintrepr.h);
- * before, ob_size has it, negative for negative numbers, and up to 3.10 zero counts none. */
+ * before, ob_size has it, negative for negative numbers. Zero counts a digit since 3.11.2 (gh-100637), and what
+ * subclasses add counts since 3.12 (gh-101266). */
 bool int_size(struct sizing *sizing, uint64_t *size_ret)
 {
 	const struct layout *layout = sizing->layout;
-	enum { DIGIT_SIZE = 4, NON_SIZE_BITS = 3 };
+	enum { DIGIT_SIZE = 4, NON_SIZE_BITS = 3, ZERO_HAS_A_DIGIT = 0x030b02f0 };
 	uint64_t digits;
 	if (layout->int_tag != LAYOUT_ABSENT) {
 		if (!read_word(sizing, sizing->address, layout->int_tag, &digits))
@@ -78,13 +79,13 @@ bool int_size(struct sizing *sizing, uint64_t *size_ret)
 		if ((int64_t)digits < 0)
 			digits = -digits;
 	}
-	if (!digits && cpython_at_least(sizing->cpython, 3, 11))
+	if (!digits && sizing->cpython->version >= ZERO_HAS_A_DIGIT)
 		digits = 1;
 	if (!known(sizing, layout->int_digits))
 		return false;
-	/* what subclasses add counts since 3.13 */
-	uint64_t basic = cpython_at_least(sizing->cpython, 3, 13) ? (uint64_t)sizing->type->basicsize :
-								      (uint64_t)layout->int_digits;
+	uint64_t basic = (uint64_t)layout->int_digits;
+	if (cpython_at_least(sizing->cpython, 3, 12))
+		basic = (uint64_t)sizing->type->basicsize;
 	*size_ret = basic + digits * DIGIT_SIZE;
 	return true;
 }
