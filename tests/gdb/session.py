@@ -117,7 +117,8 @@ class Mi:
     def __init__(self, test, *arguments):
         command = GDB + OPTIONS[:2] + ["-i", "mi3"] + OPTIONS[2:] + list(arguments)
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, text=True, env=environment())
+                                        stderr=subprocess.DEVNULL, text=True, errors="replace",
+                                        env=environment())
         test.addCleanup(self.end)
 
     def command(self, line):

@@ -741,13 +741,13 @@ class Screen(Case):
         gdb = Terminal(self, "-p", str(program.pid))
         gdb.command("set style enabled off")
         widest = []
-        for width in (200, 120):
+        for width in (220, 160):
             gdb.command("set width %d" % width)
             lines = gdb.command("py-inspect objects --values --type=function --limit=500").splitlines()
             self.assertGreater(len(lines), 500)
             widest.append(max(len(re.sub("\x1b\\[[?0-9]*[a-zA-Z]", "", line).rstrip()) for line in lines))
-        self.assertGreater(widest[0], 120)
-        self.assertLessEqual(widest[1], 120)
+        self.assertGreater(widest[0], 160)
+        self.assertLessEqual(widest[1], 160)
 
     def test_text_that_the_character_set_lacks(self):
         program = self.heap()
