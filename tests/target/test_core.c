@@ -143,19 +143,43 @@ static void test_static(void **state)
 	check_variant("subject-static", "static");
 }
 
+/* Sets what goes into the subject's core; see core(5). */
+static void set_filter(const struct subject *subject, const char *value)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/coredump_filter", (int)subject->pid);
+	FILE *filter = fopen(path, "we");
+	assert_non_null(filter);
+	assert_true(fputs(value, filter) >= 0);
+	assert_int_equal(fclose(filter), 0);
+}
+
+/* A core without the memory that the process wrote to: what its files had there must not pass for that. */
+static void test_no_writable_memory(void **state)
+{
+	(void)state;
+	struct subject subject;
+	need_kernel_cores();
+	subject_start_own(&subject, "subject", NULL, NULL);
+	set_filter(&subject, "0x10");
+	struct inspect_target *target = open_core(subject_dump(&subject, "no-writable-memory"), NULL);
+	assert_true(find_note(target, "holds no writable memory")->incomplete);
+	assert_lost(target, &subject, "initialised", "left out of the core");
+	assert_lost(target, &subject, "zeroed", "left out of the core");
+	assert_lost(target, &subject, "anonymous", "left out of the core");
+	assert_area(target, subject_area(&subject, "constants"));
+	assert_area(target, subject_area(&subject, "text"));
+	inspect_target_close(target);
+}
+
 /* A core without the first pages of the executables: their files have to say what was where. */
 static void test_no_headers(void **state)
 {
 	(void)state;
 	struct subject subject;
-	char path[64];
 	need_kernel_cores();
 	subject_start_own(&subject, "subject", NULL, NULL);
-	snprintf(path, sizeof(path), "/proc/%d/coredump_filter", (int)subject.pid);
-	FILE *filter = fopen(path, "we");
-	assert_non_null(filter);
-	assert_true(fputs("0x23", filter) >= 0);
-	assert_int_equal(fclose(filter), 0);
+	set_filter(&subject, "0x23");
 	struct inspect_target *target = open_core(subject_dump(&subject, "no-headers"), NULL);
 	const struct target_image *image = &target->images[target->main_image];
 	assert_areas(target, &subject);
@@ -357,6 +381,21 @@ static void test_executable_errors(void **state)
 	assert_error(inspect_target_open(dumped_core, &options, &target), INSPECT_ERROR_SYSTEM, "Is a directory");
 }
 
+/* Puts @after in the place of @before in the file, of which it has that once. */
+static void overwrite(const char *path, const void *before, const void *after, size_t size)
+{
+	struct stat status;
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(fstat(fd, &status), 0);
+	uint8_t *bytes = malloc((size_t)status.st_size);
+	assert_int_equal(pread(fd, bytes, (size_t)status.st_size, 0), status.st_size);
+	const uint8_t *found = memmem(bytes, (size_t)status.st_size, before, size);
+	assert_non_null(found);
+	assert_int_equal(pwrite(fd, after, size, found - bytes), size);
+	free(bytes);
+	close(fd);
+}
+
 /* A stripped program with its debug file beside it. */
 static void test_debug_link(void **state)
 {
@@ -390,6 +429,26 @@ static void test_debug_link(void **state)
 	assert_no_error(image_symbol(target, image, "hidden_function", &address, NULL));
 	assert_int_equal(address, 0);
 	assert_null(image_debug_elf(target, image));
+	assert_no_error(image_symbol(target, image, "subject_variable", &address, NULL));
+	assert_int_equal(address, subject_symbol(&subject, "subject_variable"));
+
+	/* The same where the dynamic linker is one that leaves the dynamic section as it is in the file. */
+	Elf64_Dyn dynamic[64], before[64];
+	uint64_t size;
+	assert_no_error(image_section(target, image, ".dynamic", &address, &size));
+	assert_true(size <= sizeof(dynamic));
+	assert_no_error(target_read(target, address, dynamic, size));
+	memcpy(before, dynamic, size);
+	for (size_t i = 0; i < size / sizeof(*dynamic); i++)
+		if (dynamic[i].d_tag == DT_GNU_HASH || dynamic[i].d_tag == DT_SYMTAB || dynamic[i].d_tag == DT_STRTAB)
+			dynamic[i].d_un.d_ptr -= image->bias;
+	assert_true(memcmp(before, dynamic, size) != 0);
+	inspect_target_close(target);
+	overwrite(scratch("stripped-core"), before, dynamic, size);
+	target = open_core(scratch("stripped-core"), NULL);
+	image = &target->images[target->main_image];
+	assert_no_error(image_symbol(target, image, "subject_variable", &address, NULL));
+	assert_int_equal(address, subject_symbol(&subject, "subject_variable"));
 	inspect_target_close(target);
 }
 
@@ -877,6 +936,7 @@ int main(void)
 		cmocka_unit_test(test_gcore),
 		cmocka_unit_test(test_no_build_id),
 		cmocka_unit_test(test_static),
+		cmocka_unit_test(test_no_writable_memory),
 		cmocka_unit_test(test_no_headers),
 		cmocka_unit_test(test_section),
 		cmocka_unit_test(test_linker_started),

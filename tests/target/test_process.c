@@ -556,7 +556,7 @@ static void test_traced(void **state)
 		skip();
 	}
 	close(ready[0]);
-	snprintf(words, sizeof(words), "is being traced by process %d (test_process)", (int)tracer);
+	snprintf(words, sizeof(words), "is being traced by process %d (", (int)tracer);
 	assert_error(inspect_target_open_process(subject.pid, NULL, &target), INSPECT_ERROR_SYSTEM, words);
 
 	/* Its tracer holds it, so reading without stopping is exact. */
