@@ -111,6 +111,29 @@ class Terminal:
         os.close(self._master)
 
 
+class Server:
+    """A gdbserver that listens on .port. (On a pipe, gdb asks for errors after each byte: ten times slower.)"""
+
+    def __init__(self, test, options, *program, **more):
+        command = GDBSERVER + options + ["localhost:0"] + list(program)
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.PIPE, text=True, **more)
+        test.addCleanup(self.end)
+        said = ""
+        for line in self.process.stderr:
+            said += line
+            match = re.match(r"Listening on port (\d+)", line)
+            if match:
+                self.port = match.group(1)
+                return
+        raise AssertionError("gdbserver does not listen: " + said)
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stderr.close()
+
+
 class Mi:
     """`gdb -i mi3`."""
 
