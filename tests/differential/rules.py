@@ -280,40 +280,31 @@ RULES = [
     """, ["alive.2=1-2", "returned=1 during.callbacks=4 alive.1=4 alive.2=1-2",
           "returned=1 during.freed=1 during.callbacks=2 alive.2=2,4"]),
 
-    ("also a weak reference of an older generation", "everywhere", """
+    ("a weak reference that calls comes back from an older generation", "everywhere", """
         make instance a
         weakref w a callback
-        untrack w
-        make list l
+        weakref silent a
+        finalizer a resurrect back
         collect 2
         drop a
-        make instance b
-        link b b a0
-        root keep w
-        weakref w2 b callback
-        collect 1
-        drop b
+        link back back a0
+        drop back
         report
-        collect 2
-    """, ["skipped=3 alive.2=1-3", "before.callbacks=2 before.freed=1", "alive.2=2-5",
-          "returned=1 during.callbacks=5"]),
-
-    ("a frozen weak reference thaws when it calls", "everywhere", """
-        make instance a
-        link a a a0
-        weakref w a callback
-        freeze
-        unfreeze
-        drop a
-        freeze
-        collect 2
-        unfreeze
-        make instance b
-        link b b a0
-        weakref v b callback
-        drop b
         collect 0
-    """, ["alive.permanent=1-2", "alive.1=4 alive.2=1-2"]),
+    """, ["alive.2=1-3", "alive.0=1 alive.2=2-3", "returned=1 during.callbacks=2 alive.1=2 alive.2=3"]),
+
+    ("even from the permanent one", "everywhere", """
+        make instance a
+        weakref w a callback
+        weakref silent a
+        finalizer a resurrect back
+        freeze
+        drop a
+        link back back a0
+        drop back
+        report
+        collect 0
+    """, ["alive.0=1 alive.permanent=2-3", "returned=1 during.callbacks=2 alive.1=2 alive.permanent=3"]),
 
     ("a weak reference that is garbage itself does not call", "everywhere", """
         make instance a

@@ -12,6 +12,7 @@
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import types
@@ -120,16 +121,23 @@ def broken_model(old, new):
     return module
 
 
+def too_late(number, frame):
+    raise TimeoutError("it does not end")
+
+
 def found_out(old, new, most):
     """Breaks the model's rule @old, and runs programs until it says something else than it should."""
     broken = broken_model(old, new)
     for index in range(most):
         program = next(parse(generate.program(SEED, index).splitlines()))
         expected = list(model.reports(program))
+        signal.alarm(5)
         try:
             got = list(broken.reports(program))
-        except Exception as error:
+        except Exception as error:  # a broken model may well fail, or not end
             return "program %d: %r" % (index, error)
+        finally:
+            signal.alarm(0)
         what = differential.difference(program, expected, got, "", ())
         if what:
             return "program %d: %s" % (index, what)
@@ -222,6 +230,7 @@ def main():
     if options.rules:
         results.finish()
 
+    signal.signal(signal.SIGALRM, too_late)
     results.run("the generator", same_programs)
     results.run("sets of serial numbers", same_ranges)
     for text in ("jump", "make list", "make thing a", "make tuple t", "collect 3", "collect x", "make int i x",
