@@ -66,7 +66,8 @@ static struct inspect_error *map_core(struct inspect_target *target)
 	else if (!S_ISREG(status.st_mode))
 		error = format_error(target, "is not a core file: it is not even a regular file");
 	else if (!status.st_size)
-		error = format_error(target, "is empty; was there no space for the core, or does ulimit -c forbid it?");
+		error = format_error(target, "is empty; was there no space for the core, or does ulimit -c "
+					     "forbid it?");
 	else if ((bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0)) == MAP_FAILED)
 		error = inspect_error_from_errno(errno, "cannot map %s", target->name);
 	close(fd);
@@ -94,7 +95,9 @@ static struct inspect_error *not_elf(const struct inspect_target *target, const 
 	} kinds[] = {
 		{ "\x28\xb5\x2f\xfd", 4, "is compressed; unpack it first: zstd -d" },
 		{ "\x04\x22\x4d\x18", 4, "is compressed; unpack it first: lz4 -d" },
-		{ "\xfd" "7zXZ", 5, "is compressed; unpack it first: xz -dk" },
+		{ "\xfd"
+		  "7zXZ",
+		  5, "is compressed; unpack it first: xz -dk" },
 		{ "\x1f\x8b", 2, "is compressed; unpack it first: gzip -dk" },
 		{ "BZh", 3, "is compressed; unpack it first: bzip2 -dk" },
 		{ "MDMP", 4, "is a minidump, which does not hold the heap; a full core file is needed" },
@@ -112,7 +115,8 @@ static struct inspect_error *check_header(struct inspect_target *target, struct 
 	if (core->size >= EI_NIDENT && core->bytes[EI_CLASS] == ELFCLASS32)
 		return format_error(target, "is of a 32-bit process; only 64-bit ones can be read");
 	if (core->size >= EI_NIDENT && core->bytes[EI_DATA] == ELFDATA2MSB)
-		return format_error(target, "is of a big-endian machine; only little-endian ones can be read");
+		return format_error(target, "is of a big-endian machine; only little-endian ones can be "
+					    "read");
 	if (core->size < sizeof(core->header))
 		return format_error(target, "is cut off inside its ELF header; take a new core");
 	memcpy(&core->header, core->bytes, sizeof(core->header));
@@ -124,20 +128,26 @@ static struct inspect_error *check_header(struct inspect_target *target, struct 
 		break;
 	case ET_EXEC:
 	case ET_DYN:
-		return format_error(target, "is an executable or a shared library, not a core; give the core that "
-				    "it left or the number of its process (and this file with --executable)");
+		return format_error(target, "is an executable or a shared library, not a core; give the core "
+					    "that "
+					    "it left or the number of its process (and this file with "
+					    "--executable)");
 	case ET_REL:
-		return format_error(target, "is an object file, not a core; give a core file or the number of a "
-				    "process");
+		return format_error(target, "is an object file, not a core; give a core file or the number "
+					    "of a "
+					    "process");
 	default:
 		return format_error(target, "is not a core, or its ELF header is damaged");
 	}
 	if (header->e_machine != EM_X86_64 && header->e_machine != EM_AARCH64)
 		return inspect_error_create(INSPECT_ERROR_FORMAT,
-					    "%s is of a machine that is not supported (ELF machine number %u); "
-					    "x86-64 and aarch64 are", target->name, header->e_machine);
+					    "%s is of a machine that is not supported (ELF machine number "
+					    "%u); "
+					    "x86-64 and aarch64 are",
+					    target->name, header->e_machine);
 	if (header->e_phentsize != sizeof(Elf64_Phdr))
-		return format_error(target, "has a damaged ELF header: its program headers have a wrong size");
+		return format_error(target, "has a damaged ELF header: its program headers have a wrong "
+					    "size");
 	target->machine = header->e_machine;
 	return NULL;
 }
@@ -151,7 +161,8 @@ static uint64_t count_headers(const struct core *core)
 	if (header->e_phnum != PN_XNUM)
 		return header->e_phnum;
 	Elf64_Shdr section;
-	if (header->e_shoff && header->e_shoff <= core->size && core->size - header->e_shoff >= sizeof(section)) {
+	if (header->e_shoff && header->e_shoff <= core->size &&
+	    core->size - header->e_shoff >= sizeof(section)) {
 		memcpy(&section, core->bytes + header->e_shoff, sizeof(section));
 		return section.sh_info;
 	}
@@ -171,9 +182,10 @@ static struct inspect_error *read_headers(struct inspect_target *target, struct 
 		return format_error(target, "has a damaged ELF header: it has no program headers");
 	if (start > core->size || count > (core->size - start) / sizeof(*core->headers))
 		return inspect_error_create(INSPECT_ERROR_FORMAT,
-					    "%s is cut off inside its program headers, or they are damaged: %" PRIu64
-					    " bytes do not hold %" PRIu64 " of them; take a new core", target->name,
-					    core->size, count);
+					    "%s is cut off inside its program headers, or they are damaged: "
+					    "%" PRIu64 " bytes do not hold %" PRIu64 " of them; take a new "
+					    "core",
+					    target->name, core->size, count);
 	core->headers = calloc(count, sizeof(*core->headers));
 	if (!core->headers)
 		return &inspect_error_no_memory;
@@ -200,7 +212,8 @@ static void core_memory_deinit(struct core_memory *memory)
 	segments_deinit(&memory->absent);
 }
 
-static struct inspect_error *add_load(struct core_memory *memory, const struct core *core, const Elf64_Phdr *header)
+static struct inspect_error *add_load(struct core_memory *memory, const struct core *core,
+				      const Elf64_Phdr *header)
 {
 	uint64_t start = header->p_vaddr, end = start + header->p_memsz;
 	if (end < start) {
@@ -259,14 +272,18 @@ static struct inspect_error *read_loads(struct inspect_target *target, const str
 		return format_error(target, "is a core without any memory in it; take a new core");
 	struct inspect_error *error = NULL;
 	if (memory->damaged)
-		error = notes_add(&target->notes, true, "%s is damaged: %zu of its %zu program headers overlap others "
-				  "or make no sense", target->name, memory->damaged, core->header_count);
+		error = notes_add(&target->notes, true,
+				  "%s is damaged: %zu of its %zu program headers overlap others "
+				  "or make no sense",
+				  target->name, memory->damaged, core->header_count);
 	if (!error && memory->cut)
-		error = notes_add(&target->notes, true, "%s is cut off: %.1f MiB of the process's memory are missing, "
-				  "the first at 0x%" PRIx64 "; see ulimit -c and the space on the disk", target->name,
-				  (double)memory->cut / (1 << 20), memory->first_cut);
+		error = notes_add(&target->notes, true,
+				  "%s is cut off: %.1f MiB of the process's memory are missing, "
+				  "the first at 0x%" PRIx64 "; see ulimit -c and the space on the disk",
+				  target->name, (double)memory->cut / (1 << 20), memory->first_cut);
 	if (!error && !memory->writable)
-		error = notes_add(&target->notes, true, "%s holds no writable memory; see coredump_filter in core(5)",
+		error = notes_add(&target->notes, true,
+				  "%s holds no writable memory; see coredump_filter in core(5)",
 				  target->name);
 	return error;
 }
@@ -280,7 +297,7 @@ enum {
 	PRSTATUS_PID = 32,
 	PRSTATUS_REGISTERS = 112,
 	PRPSINFO_PID = 24,
-	PRPSINFO_NAME = 40, /* 16 bytes */
+	PRPSINFO_NAME = 40,      /* 16 bytes */
 	PRPSINFO_ARGUMENTS = 56, /* 80 bytes */
 	PRPSINFO_SIZE = 136,
 };
@@ -366,7 +383,9 @@ static struct inspect_error *read_files(const struct elf_note *note, struct mapp
 		memcpy(values, entry, sizeof(values));
 		if (length == (size_t)(end - path))
 			break;
-		struct mapping mapping = { .start = values[0], .end = values[1], .readable = true, .image = -1 };
+		struct mapping mapping = {
+			.start = values[0], .end = values[1], .readable = true, .image = -1
+		};
 		const char *name = path;
 		path += length + 1;
 		if (mapping.start >= mapping.end || __builtin_mul_overflow(values[2], unit, &mapping.offset))
@@ -413,7 +432,8 @@ static struct inspect_error *read_notes(struct inspect_target *target, const str
 			break;
 		left -= size;
 		struct elf_note note;
-		for (size_t at = 0; elf_note_next(core->bytes + header->p_offset, size, header->p_align, &at, &note);) {
+		for (size_t at = 0;
+		     elf_note_next(core->bytes + header->p_offset, size, header->p_align, &at, &note);) {
 			struct inspect_error *error = read_note(target, &note, mappings, &thread_capacity);
 			if (error)
 				return error;
@@ -474,8 +494,8 @@ static struct inspect_error *note_lost_files(struct inspect_target *target)
 	char others[64] = "";
 	if (lost > 1)
 		snprintf(others, sizeof(others), " (and %zu more files are missing or different)", lost - 1);
-	return notes_add(&target->notes, false, "the core leaves out what is in %s, %s%s", first->path, first->problem,
-			 others);
+	return notes_add(&target->notes, false, "the core leaves out what is in %s, %s%s", first->path,
+			 first->problem, others);
 }
 
 /* Gives the mappings the permissions of the segments that they are in. */

@@ -3,8 +3,8 @@
  * debugger.c - whatever a debugger can read, through its read function.
  *
  * A debugger may be slow (a serial line, a network), so what it says is kept, in blocks, until the target is
- * closed; also what it cannot read. Pointers into the blocks stay valid. Unlike the other kinds of target, this
- * one reads while it is asked: only from the thread that the debugger wants its reads from.
+ * closed; also what it cannot read. Pointers into the blocks stay valid. Unlike the other kinds of target,
+ * this one reads while it is asked: only from the thread that the debugger wants its reads from.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -192,10 +192,11 @@ struct inspect_error *inspect_target_open_debugger(const struct inspect_debugger
 	if (error)
 		return error;
 	if (target->main_image < 0)
-		return inspect_error_create(INSPECT_ERROR_UNREADABLE,
-					    "the debugger does not show where the program of %s is: %s", target->name,
-					    target->auxv_size ? "the memory that its auxiliary vector names cannot be read" :
-								"it has no auxiliary vector; is the program running?");
+		return inspect_error_create(
+			INSPECT_ERROR_UNREADABLE, "the debugger does not show where the program of %s is: %s",
+			target->name,
+			target->auxv_size ? "the memory that its auxiliary vector names cannot be read" :
+					    "it has no auxiliary vector; is the program running?");
 	target->machine = target->images[target->main_image].private->machine;
 	error = find_files(target);
 	if (error)

@@ -43,8 +43,9 @@ static size_t read_build_id(Elf *elf, uint8_t *id)
 	return (size_t)size;
 }
 
-/* Opens the regular file at @path for reading; -1 and errno if there is none. The path may come from a hostile
- * core: what is no regular file is not even opened, for that can rewind a tape or wait for the end of a pipe. */
+/* Opens the regular file at @path for reading; -1 and errno if there is none. The path may come from a
+ * hostile core: what is no regular file is not even opened, for that can rewind a tape or wait for the end of
+ * a pipe. */
 static int open_regular(const char *path, struct stat *status)
 {
 	if (stat(path, status) != 0)
@@ -244,8 +245,8 @@ static void places_deinit(struct places *places)
 		free(places->paths[i]);
 }
 
-static struct inspect_error *add_place(struct places *places, bool exact, const char *root, const char *middle,
-				       const char *path)
+static struct inspect_error *add_place(struct places *places, bool exact, const char *root,
+				       const char *middle, const char *path)
 {
 	char *place;
 	if (places->count == PLACE_LIMIT)
@@ -269,7 +270,8 @@ static struct inspect_error *add_under(struct places *places, bool exact, const 
 	struct inspect_error *error = add_place(places, exact, root, "", path);
 	if (error)
 		return error;
-	if (starts_with(path, "/usr/lib") || starts_with(path, "/usr/bin/") || starts_with(path, "/usr/sbin/"))
+	if (starts_with(path, "/usr/lib") || starts_with(path, "/usr/bin/") ||
+	    starts_with(path, "/usr/sbin/"))
 		return add_place(places, exact, root, "", path + strlen("/usr"));
 	if (starts_with(path, "/lib") || starts_with(path, "/bin/") || starts_with(path, "/sbin/"))
 		return add_place(places, exact, root, "/usr", path);
@@ -327,8 +329,10 @@ static struct inspect_error *refuse(struct target_image *image, const struct map
 				  *found ? " (" : "", found, *found ? ")" : "",
 				  *wanted ? " instead of " : " than the one that ran", wanted, advice);
 	} else {
-		length = asprintf(&problem, "which is missing on this machine; %s or, for the main executable, "
-				  "--executable FILE", advice);
+		length = asprintf(&problem,
+				  "which is missing on this machine; %s or, for the main executable, "
+				  "--executable FILE",
+				  advice);
 	}
 	if (length < 0)
 		return &inspect_error_no_memory;
@@ -355,7 +359,8 @@ static struct inspect_error *accept_file(struct target_image *image, struct mapp
 	image->alike = comparison.fingerprint;
 	const char *doubt = "has nothing to compare it with in memory";
 	if (image->alike)
-		doubt = file->build_id_size ? "has a build-id, which is not in memory; its headers equal those there" :
+		doubt = file->build_id_size ? "has a build-id, which is not in memory; its headers equal "
+					      "those there" :
 					      "has no build-id; its headers equal those in memory";
 	return set_text(&image->problem, strdup(doubt));
 }
@@ -450,7 +455,8 @@ struct inspect_error *files_use_executable(struct inspect_target *target)
 	if (!file)
 		return inspect_error_from_errno(reason, "cannot use the executable %s", path);
 	if (!file->elf)
-		return inspect_error_create(INSPECT_ERROR_FORMAT, "the executable %s is not an ELF file", path);
+		return inspect_error_create(INSPECT_ERROR_FORMAT, "the executable %s is not an ELF file",
+					    path);
 	struct comparison comparison = { IMAGE_MISSING, false, "" };
 	struct target_image *image = owner_of(target, file, &comparison);
 	if (image) {
@@ -462,14 +468,17 @@ struct inspect_error *files_use_executable(struct inspect_target *target)
 	char wanted[129] = "", found[129];
 	build_id_text(file->build_id, file->build_id_size, found);
 	if (target->main_image < 0)
-		return inspect_error_create(INSPECT_ERROR_FORMAT, "nothing in %s tells which executable ran, so "
-					    "%s cannot be used", target->name, path);
+		return inspect_error_create(INSPECT_ERROR_FORMAT,
+					    "nothing in %s tells which executable ran, so "
+					    "%s cannot be used",
+					    target->name, path);
 	image = &target->images[target->main_image];
 	image_build_id_text(image, wanted);
 	return inspect_error_create(INSPECT_ERROR_FORMAT,
 				    "%s is not what ran in %s: its build-id is %s, that of %s there %s; "
-				    "give the executable of the very same build", path, target->name,
-				    *found ? found : "missing", image->path, *wanted ? wanted : "is missing");
+				    "give the executable of the very same build",
+				    path, target->name, *found ? found : "missing", image->path,
+				    *wanted ? wanted : "is missing");
 }
 
 /* ---- debug files --------------------------------------------------------------------------------- */

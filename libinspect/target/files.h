@@ -49,8 +49,8 @@ void opened_elf_close(struct opened_elf *file);
 struct inspect_error *files_find(struct inspect_target *target, struct target_image *image)
 	__attribute__((warn_unused_result));
 
-/* What is unverified after all files were looked for, but is one more mapping of a file that is verified elsewhere,
- * is verified too: libffi, for one, maps pages of itself once more. */
+/* What is unverified after all files were looked for, but is one more mapping of a file that is verified
+ * elsewhere, is verified too: libffi, for one, maps pages of itself once more. */
 void files_settle(struct inspect_target *target);
 
 /* Gives options.executable to the image that it belongs to. An error if it cannot be read, is no ELF file or

@@ -22,9 +22,9 @@ static const uint64_t page_size = 4096;
 
 /* More than any real file has; what is above is damage, and must not cost time or memory. */
 enum {
-	HEADER_LIMIT = 64,            /* program headers */
-	SYMBOL_LIMIT = 16 << 20,      /* dynamic symbols */
-	CHAIN_LIMIT = 65536,          /* symbols in one chain of a hash table */
+	HEADER_LIMIT = 64,       /* program headers */
+	SYMBOL_LIMIT = 16 << 20, /* dynamic symbols */
+	CHAIN_LIMIT = 65536,     /* symbols in one chain of a hash table */
 };
 
 /* ---- making and freeing -------------------------------------------------------------------------- */
@@ -79,8 +79,10 @@ void image_use_file(struct target_image *image, struct mapped_file *file)
 static bool is_image_header(const Elf64_Ehdr *header)
 {
 	return memcmp(header->e_ident, ELFMAG, SELFMAG) == 0 && header->e_ident[EI_CLASS] == ELFCLASS64 &&
-	       header->e_ident[EI_DATA] == ELFDATA2LSB && (header->e_type == ET_EXEC || header->e_type == ET_DYN) &&
-	       header->e_phentsize == sizeof(Elf64_Phdr) && header->e_phnum && header->e_phnum <= HEADER_LIMIT;
+	       header->e_ident[EI_DATA] == ELFDATA2LSB &&
+	       (header->e_type == ET_EXEC || header->e_type == ET_DYN) &&
+	       header->e_phentsize == sizeof(Elf64_Phdr) && header->e_phnum &&
+	       header->e_phnum <= HEADER_LIMIT;
 }
 
 /* Takes the headers over if they make sense: at least one loadable segment, none around the end of the
@@ -181,7 +183,8 @@ void image_set_bias(struct target_image *image)
 {
 	const Elf64_Phdr *load = first_load(image);
 	if (load)
-		image->bias = image->start - page_down(load->p_vaddr - load->p_offset + image->private->first_offset);
+		image->bias = image->start -
+			      page_down(load->p_vaddr - load->p_offset + image->private->first_offset);
 }
 
 uint64_t image_span(const struct target_image *image)
@@ -261,7 +264,8 @@ static void read_dynamic(struct inspect_target *target, struct target_image *ima
 	uint64_t count = header->p_memsz / sizeof(Elf64_Dyn);
 	for (uint64_t i = 0; i < count && i < 4096; i++) {
 		Elf64_Dyn entry;
-		if (!try_read(target, image->bias + header->p_vaddr + i * sizeof(entry), &entry, sizeof(entry)))
+		if (!try_read(target, image->bias + header->p_vaddr + i * sizeof(entry), &entry,
+			      sizeof(entry)))
 			return;
 		uint64_t value = entry.d_un.d_val;
 		switch (entry.d_tag) {
@@ -319,16 +323,16 @@ static uint64_t symbol_limit(const struct target_image *image)
 
 /* Is dynamic symbol number @index a definition of @name? */
 static struct inspect_error *match_symbol(struct inspect_target *target, const struct target_image *image,
-					  const struct image_dynamic *dynamic, uint64_t index, const char *name,
-					  Elf64_Sym *symbol_ret, bool *match_ret)
+					  const struct image_dynamic *dynamic, uint64_t index,
+					  const char *name, Elf64_Sym *symbol_ret, bool *match_ret)
 {
 	size_t size = strlen(name) + 1;
 	char found[256];
 	*match_ret = false;
 	if (size > sizeof(found) || index >= symbol_limit(image))
 		return NULL;
-	struct inspect_error *error =
-		target_read(target, dynamic->symbols + index * sizeof(*symbol_ret), symbol_ret, sizeof(*symbol_ret));
+	struct inspect_error *error = target_read(target, dynamic->symbols + index * sizeof(*symbol_ret),
+						  symbol_ret, sizeof(*symbol_ret));
 	if (error)
 		return error;
 	if (!is_definition(symbol_ret) || (uint64_t)symbol_ret->st_name + size > dynamic->strings_size)
@@ -673,7 +677,8 @@ static Elf_Scn *section_called(Elf *elf, const char *name, GElf_Shdr *header)
 	if (elf_getshdrstrndx(elf, &names) != 0)
 		return NULL;
 	for (Elf_Scn *section = elf_nextscn(elf, NULL); section; section = elf_nextscn(elf, section)) {
-		const char *found = gelf_getshdr(section, header) ? elf_strptr(elf, names, header->sh_name) : NULL;
+		const char *found =
+			gelf_getshdr(section, header) ? elf_strptr(elf, names, header->sh_name) : NULL;
 		if (found && strcmp(found, name) == 0)
 			return section;
 	}
@@ -698,7 +703,8 @@ struct inspect_error *image_section(struct inspect_target *target, struct target
 static bool has_dwarf(Elf *elf)
 {
 	GElf_Shdr header;
-	return (section_called(elf, ".debug_info", &header) || section_called(elf, ".zdebug_info", &header)) &&
+	return (section_called(elf, ".debug_info", &header) ||
+		section_called(elf, ".zdebug_info", &header)) &&
 	       header.sh_type != SHT_NOBITS;
 }
 
@@ -710,7 +716,8 @@ Elf *image_debug_elf(struct inspect_target *target, struct target_image *image)
 		return elf;
 	if (!private->debug_looked_for) {
 		private->debug_looked_for = true;
-		struct inspect_error *error INSPECT_ERROR_AUTO = files_find_debug(target, image, &private->debug);
+		struct inspect_error *error INSPECT_ERROR_AUTO =
+			files_find_debug(target, image, &private->debug);
 		if (error)
 			return NULL;
 	}

@@ -45,7 +45,8 @@ static bool try_read(struct inspect_target *target, uint64_t address, void *buff
 static char *read_name(struct inspect_target *target, uint64_t address)
 {
 	char *name = NULL;
-	struct inspect_error *error INSPECT_ERROR_AUTO = target_read_string(target, address, NAME_LIMIT, &name);
+	struct inspect_error *error INSPECT_ERROR_AUTO =
+		target_read_string(target, address, NAME_LIMIT, &name);
 	return error ? strdup("") : name;
 }
 
@@ -57,7 +58,8 @@ static uint64_t find_debug(struct inspect_target *target, struct target_image *i
 	image_dynamic(target, image, &dynamic);
 	if (dynamic.known && dynamic.debug)
 		return dynamic.debug;
-	struct inspect_error *error INSPECT_ERROR_AUTO = image_symbol(target, image, "_r_debug", &address, NULL);
+	struct inspect_error *error INSPECT_ERROR_AUTO =
+		image_symbol(target, image, "_r_debug", &address, NULL);
 	if (error || address)
 		return error ? 0 : address;
 	error = image_symbol(target, image, "_dl_debug_addr", &address, NULL); /* musl's: a pointer to it */
@@ -88,8 +90,8 @@ static bool has_dynamic_at(const struct target_image *image, uint64_t address)
 
 /* Finds where the image begins that has its dynamic section at @words->dynamic: a library at what the linker
  * added to its addresses; else in one of the pages before the section. */
-static bool locate_image(struct inspect_target *target, struct target_image *image, const struct link_words *words,
-			 size_t *searched)
+static bool locate_image(struct inspect_target *target, struct target_image *image,
+			 const struct link_words *words, size_t *searched)
 {
 	enum { STEP = 4096 };
 	if (words->bias && read_image(target, image, words->bias) && has_dynamic_at(image, words->dynamic))
@@ -158,7 +160,8 @@ static bool has_image(const struct inspect_target *target, uint64_t start)
 static char *argument_name(struct inspect_target *target, struct target_image *linker)
 {
 	uint64_t symbol, array, text;
-	struct inspect_error *error INSPECT_ERROR_AUTO = image_symbol(target, linker, "_dl_argv", &symbol, NULL);
+	struct inspect_error *error INSPECT_ERROR_AUTO =
+		image_symbol(target, linker, "_dl_argv", &symbol, NULL);
 	if (error || !symbol || !try_read(target, symbol, &array, sizeof(array)) ||
 	    !try_read(target, array, &text, sizeof(text)))
 		return strdup("");
@@ -166,7 +169,8 @@ static char *argument_name(struct inspect_target *target, struct target_image *l
 }
 
 /* Adds the image of one entry of the list. @first: the entry is the main executable's. */
-static struct inspect_error *make_listed_image(struct image_list *list, const struct link_words *words, bool first)
+static struct inspect_error *make_listed_image(struct image_list *list, const struct link_words *words,
+					       bool first)
 {
 	struct inspect_target *target = list->target;
 	struct target_image image;

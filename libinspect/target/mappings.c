@@ -75,8 +75,8 @@ static bool is_loaded(const struct mappings *mappings, const struct target_image
 }
 
 /* Reads what is known of the image whose first mapping is @first from the target's memory. */
-static void look_at(struct inspect_target *target, const struct mappings *mappings, const struct mapping *first,
-		    struct target_image *image)
+static void look_at(struct inspect_target *target, const struct mappings *mappings,
+		    const struct mapping *first, struct target_image *image)
 {
 	image->private->first_offset = first->offset;
 	if (first->offset || !image_read_headers(target, image))
@@ -133,9 +133,10 @@ struct inspect_error *mappings_make_images(struct inspect_target *target, struct
 		if (first->image >= 0 || first->path[0] != '/')
 			continue;
 		if (target->image_count == IMAGE_LIMIT) {
-			struct inspect_error *error = notes_add(&target->notes, true, "%s maps more than %d files; "
-								"only the first are looked at", target->name,
-								IMAGE_LIMIT);
+			struct inspect_error *error = notes_add(&target->notes, true,
+								"%s maps more than %d files; "
+								"only the first are looked at",
+								target->name, IMAGE_LIMIT);
 			if (error)
 				return error;
 			break;

@@ -55,6 +55,7 @@ struct inspect_error *mappings_file_segments(struct inspect_target *target, cons
 					     struct segments *segments) __attribute__((warn_unused_result));
 
 /* Sets the image of every segment that begins in a mapping of an image or in its .bss. */
-void mappings_label(struct inspect_target *target, const struct mappings *mappings, struct segments *segments);
+void mappings_label(struct inspect_target *target, const struct mappings *mappings,
+		    struct segments *segments);
 
 #endif

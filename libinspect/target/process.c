@@ -46,9 +46,9 @@ enum source {
 /* What is done with one mapping. */
 struct region {
 	enum source source;
-	enum segment_loss loss;   /* of what has no bytes */
-	bool whole;               /* copy all pages, not just own ones */
-	size_t first, count;      /* its page ranges */
+	enum segment_loss loss; /* of what has no bytes */
+	bool whole;             /* copy all pages, not just own ones */
+	size_t first, count;    /* its page ranges */
 	uint8_t *copy;
 	const struct mapped_file *file;
 };
@@ -174,7 +174,8 @@ static bool parse_mapping(char *line, struct mapping *mapping)
 	int path = 0;
 	*mapping = (struct mapping){ .image = -1 };
 	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 " %n", &mapping->start,
-		   &mapping->end, permissions, &mapping->offset, &major, &minor, &mapping->inode, &path) < 7 ||
+		   &mapping->end, permissions, &mapping->offset, &major, &minor, &mapping->inode,
+		   &path) < 7 ||
 	    !path)
 		return false;
 	mapping->readable = permissions[0] == 'r';
@@ -273,7 +274,8 @@ static bool same_bytes(struct process *process, const struct mapping *mapping, c
 	uint8_t page[4096];
 	if (mapping->offset >= file->size)
 		return false;
-	size_t size = file->size - mapping->offset < sizeof(page) ? file->size - mapping->offset : sizeof(page);
+	size_t size =
+		file->size - mapping->offset < sizeof(page) ? file->size - mapping->offset : sizeof(page);
 	return process_read(&process->reader, mapping->start, page, size) &&
 	       memcmp(page, file->bytes + mapping->offset, size) == 0;
 }
@@ -294,8 +296,8 @@ static struct inspect_error *open_mapped(struct process *process, const struct m
 		else if (attempt == 0)
 			length = asprintf(&path, "/proc/%d/root%s", pid, mapping->path);
 		else if (attempt == 1)
-			length = asprintf(&path, "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, pid, mapping->start,
-					  mapping->end);
+			length = asprintf(&path, "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, pid,
+					  mapping->start, mapping->end);
 		else
 			length = asprintf(&path, "/proc/%d/exe", pid);
 		if (length < 0) {
@@ -340,7 +342,8 @@ static struct inspect_error *open_files(struct process *process)
 /* ---- what to copy -------------------------------------------------------------------------------- */
 
 /* Decides where the bytes of the mapping come from. @shared is how much shared memory is copied already. */
-static struct region plan_region(const struct process *process, const struct mapping *mapping, uint64_t *shared)
+static struct region plan_region(const struct process *process, const struct mapping *mapping,
+				 uint64_t *shared)
 {
 	uint64_t size = mapping->end - mapping->start;
 	struct region region = { .source = SOURCE_NONE, .loss = SEGMENT_UNREADABLE };
@@ -388,7 +391,8 @@ static struct inspect_error *find_pages(struct process *process, struct plan *pl
 		region->first = plan->ranges.count;
 		struct inspect_error *error =
 			region->whole ? page_ranges_add(&plan->ranges, mapping->start, mapping->end) :
-					process_own_pages(&process->reader, mapping->start, mapping->end, &plan->ranges);
+					process_own_pages(&process->reader, mapping->start, mapping->end,
+							  &plan->ranges);
 		if (error)
 			return error;
 		region->count = plan->ranges.count - region->first;
@@ -432,12 +436,13 @@ static uint8_t *rehearsed_buffer(const struct plan *rehearsal, const struct mapp
 	if (!rehearsal->regions || low == rehearsal->mappings.count)
 		return NULL;
 	const struct mapping *found = &rehearsal->mappings.items[low];
-	return found->start == mapping->start && found->end >= mapping->end ? rehearsal->regions[low].copy : NULL;
+	return found->start == mapping->start && found->end >= mapping->end ? rehearsal->regions[low].copy :
+									      NULL;
 }
 
-/* Finds a place for every region that is copied: the rehearsal's, else in newly reserved addresses, which have
- * the regions one after the other: what hangs together there hangs together here. What is never written to takes
- * no memory and reads as zeros. */
+/* Finds a place for every region that is copied: the rehearsal's, else in newly reserved addresses, which
+ * have the regions one after the other: what hangs together there hangs together here. What is never written
+ * to takes no memory and reads as zeros. */
 static struct inspect_error *reserve(struct process *process, struct plan *plan)
 {
 	uint64_t size = 0;
@@ -457,11 +462,14 @@ static struct inspect_error *reserve(struct process *process, struct plan *plan)
 		return process_refusal(process->pid, ESRCH);
 	if (!size)
 		return NULL;
-	uint8_t *copy = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *copy =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (copy == MAP_FAILED)
 		return inspect_error_create(INSPECT_ERROR_NO_MEMORY,
-					    "cannot reserve the %.1f GiB of addresses that process %d has; take a core "
-					    "with gcore and read that", (double)size / (1 << 30), (int)process->pid);
+					    "cannot reserve the %.1f GiB of addresses that process %d has; "
+					    "take a core "
+					    "with gcore and read that",
+					    (double)size / (1 << 30), (int)process->pid);
 	plan->copy = copy;
 	plan->copy_size = size;
 	for (size_t i = 0; i < plan->mappings.count; i++) {
@@ -504,8 +512,8 @@ static struct inspect_error *make_plan(struct process *process, struct plan *pla
 	return error ? error : list_runs(process, plan);
 }
 
-/* Plans the copy while the process still runs, and has the memory for it ready: what takes the kernel longest is
- * to find and clear that. */
+/* Plans the copy while the process still runs, and has the memory for it ready: what takes the kernel longest
+ * is to find and clear that. */
 static struct inspect_error *rehearse(struct process *process)
 {
 	struct plan *plan = &process->rehearsal;
@@ -515,9 +523,11 @@ static struct inspect_error *rehearse(struct process *process)
 	uint64_t available = available_memory();
 	if (plan->runs.total > available)
 		return inspect_error_create(INSPECT_ERROR_NO_MEMORY,
-					    "the memory of process %d (%.1f GiB) does not fit into what this machine "
-					    "has left (%.1f GiB); take a core with gcore and read that", (int)process->pid,
-					    (double)plan->runs.total / (1 << 30), (double)available / (1 << 30));
+					    "the memory of process %d (%.1f GiB) does not fit into what this "
+					    "machine "
+					    "has left (%.1f GiB); take a core with gcore and read that",
+					    (int)process->pid, (double)plan->runs.total / (1 << 30),
+					    (double)available / (1 << 30));
 	return process_make_room(&process->reader, &plan->runs);
 }
 
@@ -578,8 +588,10 @@ static struct inspect_error *stop_and_copy(struct process *process)
 	process_resume(&process->stopped);
 	close_memory(process);
 	if (!error && running)
-		error = notes_add(&target->notes, false, "%zu threads of process %d waited inside the kernel and could not "
-				  "be stopped", running, (int)process->pid);
+		error = notes_add(&target->notes, false,
+				  "%zu threads of process %d waited inside the kernel and could not "
+				  "be stopped",
+				  running, (int)process->pid);
 	return error;
 }
 
@@ -746,14 +758,15 @@ static struct inspect_error *give_files(struct process *process)
 	return NULL;
 }
 
-/* Pages that could not be read are no reason to doubt anything: guard pages inside a stack (glibc 2.42 and later)
- * are such, and whoever needs a byte of one is told. */
+/* Pages that could not be read are no reason to doubt anything: guard pages inside a stack (glibc 2.42 and
+ * later) are such, and whoever needs a byte of one is told. */
 static struct inspect_error *note_doubts(struct process *process)
 {
 	if (!process->target->options.no_stop || process->held)
 		return NULL;
 	return notes_add(&process->target->notes, true,
-			 "process %d was read while it ran: what was read may contradict itself", (int)process->pid);
+			 "process %d was read while it ran: what was read may contradict itself",
+			 (int)process->pid);
 }
 
 static struct inspect_error *make_target(struct process *process)
@@ -807,7 +820,8 @@ static struct inspect_error *look_up(struct process *process)
 {
 	process->thread = 0;
 	if (!process_state(process->pid))
-		return inspect_error_create(INSPECT_ERROR_SYSTEM, "there is no process %d", (int)process->pid);
+		return inspect_error_create(INSPECT_ERROR_SYSTEM, "there is no process %d",
+					    (int)process->pid);
 	pid_t leader = process_leader(process->pid);
 	if (leader > 0)
 		process->pid = leader;
@@ -817,8 +831,10 @@ static struct inspect_error *look_up(struct process *process)
 		return process_refusal(process->pid, ESRCH);
 	if (process->pid == getpid() && !process->target->options.no_stop)
 		return inspect_error_create(INSPECT_ERROR_USAGE,
-					    "process %d is the one that runs this; it can be read only without stopping "
-					    "it: --no-stop", (int)process->pid);
+					    "process %d is the one that runs this; it can be read only "
+					    "without stopping "
+					    "it: --no-stop",
+					    (int)process->pid);
 	return NULL;
 }
 
@@ -829,7 +845,8 @@ static struct inspect_error *check_program(struct process *process)
 	int fd = open_proc(process, "exe");
 	if (fd < 0 && errno == ENOENT && process_is_kernel_thread(process->pid))
 		return inspect_error_create(INSPECT_ERROR_SYSTEM,
-					    "process %d is a thread of the kernel, which has no memory of its own",
+					    "process %d is a thread of the kernel, which has no memory of "
+					    "its own",
 					    (int)process->pid);
 	if (fd < 0)
 		return errno == EACCES || errno == EPERM ? process_refusal(process->pid, errno) : NULL;

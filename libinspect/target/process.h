@@ -86,12 +86,12 @@ struct inspect_error *page_ranges_add(struct page_ranges *ranges, uint64_t start
 /* Reads one process. */
 struct process_reader {
 	pid_t pid;
-	int memory;  /* /proc/PID/mem */
-	int pagemap; /* /proc/PID/pagemap, or -1 */
-	bool no_vm_read;   /* process_vm_readv() does not work here */
-	bool no_scan;      /* the PAGEMAP_SCAN of Linux 6.7 does not work here */
-	uint64_t done;     /* bytes copied so far; for another thread to look at */
-	bool cancelled;    /* another thread sets it */
+	int memory;      /* /proc/PID/mem */
+	int pagemap;     /* /proc/PID/pagemap, or -1 */
+	bool no_vm_read; /* process_vm_readv() does not work here */
+	bool no_scan;    /* the PAGEMAP_SCAN of Linux 6.7 does not work here */
+	uint64_t done;   /* bytes copied so far; for another thread to look at */
+	bool cancelled;  /* another thread sets it */
 };
 
 /* Finds the pages in [@start, @end) that belong to this process alone (anonymous ones and copies of a file's

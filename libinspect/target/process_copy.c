@@ -84,7 +84,8 @@ static struct inspect_error *scan_pages(const struct process_reader *reader, uin
 			return NULL;
 		}
 		for (int i = 0; i < count; i++) {
-			struct inspect_error *error = add_range(ranges, first, regions[i].start, regions[i].end);
+			struct inspect_error *error =
+				add_range(ranges, first, regions[i].start, regions[i].end);
 			if (error)
 				return error;
 		}
@@ -97,15 +98,17 @@ static struct inspect_error *scan_pages(const struct process_reader *reader, uin
 static struct inspect_error *read_pagemap(const struct process_reader *reader, uint64_t start, uint64_t end,
 					  struct page_ranges *ranges, bool *known_ret)
 {
-	static const uint64_t present = UINT64_C(1) << 63, swapped = UINT64_C(1) << 62, file = UINT64_C(1) << 61;
+	static const uint64_t present = UINT64_C(1) << 63, swapped = UINT64_C(1) << 62,
+			      file = UINT64_C(1) << 61;
 	const uint64_t page = page_size();
 	const size_t first = ranges->count;
 	*known_ret = true;
 	while (start < end) {
 		uint64_t entries[4096];
 		uint64_t pages = (end - start) / page, most = sizeof(entries) / sizeof(*entries);
-		ssize_t size = pread(reader->pagemap, entries, (pages < most ? pages : most) * sizeof(*entries),
-				     (off_t)(start / page * sizeof(*entries)));
+		ssize_t size =
+			pread(reader->pagemap, entries, (pages < most ? pages : most) * sizeof(*entries),
+			      (off_t)(start / page * sizeof(*entries)));
 		if (size < (ssize_t)sizeof(*entries)) {
 			*known_ret = false;
 			return NULL;
@@ -223,7 +226,8 @@ struct inspect_error *process_make_room(const struct process_reader *reader, con
 }
 
 /* Copies one run; what cannot be read is left out page by page. */
-static struct inspect_error *copy_run(struct process_reader *reader, struct copy_run run, struct segments *failed)
+static struct inspect_error *copy_run(struct process_reader *reader, struct copy_run run,
+				      struct segments *failed)
 {
 	enum { PIECE = 64 << 20 };
 	while (run.size) {
@@ -264,10 +268,12 @@ static size_t copy_many(struct process_reader *reader, const struct copy_runs *r
 	enum { PIECE = 16 << 20, MOST = IOV_MAX };
 	struct iovec local[MOST], remote[MOST];
 	size_t count = 0, size = 0;
-	while (first + count < runs->count && count < MOST && size + runs->items[first + count].size <= PIECE) {
+	while (first + count < runs->count && count < MOST &&
+	       size + runs->items[first + count].size <= PIECE) {
 		const struct copy_run *run = &runs->items[first + count];
 		local[count] = (struct iovec){ .iov_base = run->to, .iov_len = run->size };
-		remote[count] = (struct iovec){ .iov_base = (void *)(uintptr_t)run->address, .iov_len = run->size };
+		remote[count] =
+			(struct iovec){ .iov_base = (void *)(uintptr_t)run->address, .iov_len = run->size };
 		size += run->size;
 		count++;
 	}

@@ -63,7 +63,8 @@ pid_t process_leader(pid_t tid)
 
 bool process_is_kernel_thread(pid_t pid)
 {
-	static const unsigned long kernel_thread = 0x00200000; /* PF_KTHREAD (Linux 6.1, include/linux/sched.h) */
+	static const unsigned long kernel_thread =
+		0x00200000; /* PF_KTHREAD (Linux 6.1, include/linux/sched.h) */
 	char text[512];
 	unsigned long flags = 0;
 	if (read_proc(pid, "stat", text, sizeof(text)) <= 0)
@@ -77,8 +78,10 @@ struct inspect_error *process_refusal(pid_t pid, int number)
 	char state = process_state(pid);
 	if (state == 'Z' || state == 'X')
 		return inspect_error_create(INSPECT_ERROR_SYSTEM,
-					    "process %d has ended and only waits for its parent to notice (a zombie); "
-					    "it has no memory any more", (int)pid);
+					    "process %d has ended and only waits for its parent to notice (a "
+					    "zombie); "
+					    "it has no memory any more",
+					    (int)pid);
 	if (!state || number == ESRCH)
 		return inspect_error_create(INSPECT_ERROR_SYSTEM, "process %d has ended", (int)pid);
 	long tracer = status_number(pid, "\nTracerPid:");
@@ -87,9 +90,10 @@ struct inspect_error *process_refusal(pid_t pid, int number)
 		read_proc((pid_t)tracer, "comm", name, sizeof(name));
 		name[strcspn(name, "\n")] = '\0';
 		return inspect_error_create(INSPECT_ERROR_SYSTEM,
-					    "process %d is being traced by process %ld (%s); run py-inspect inside that "
-					    "debugger, or read the process without stopping it: --no-stop", (int)pid,
-					    tracer, name);
+					    "process %d is being traced by process %ld (%s); run py-inspect "
+					    "inside that "
+					    "debugger, or read the process without stopping it: --no-stop",
+					    (int)pid, tracer, name);
 	}
 	if (number != EPERM && number != EACCES)
 		return inspect_error_from_errno(number, "cannot read process %d", (int)pid);
@@ -103,13 +107,15 @@ struct inspect_error *process_refusal(pid_t pid, int number)
 	}
 	const char *advice = "run this as root or as that user";
 	if (geteuid() == 0)
-		advice = "even root may not where a container lacks CAP_SYS_PTRACE or a security module forbids it";
+		advice = "even root may not where a container lacks CAP_SYS_PTRACE or a security module "
+			 "forbids it";
 	else if (scope[0] > '0')
 		advice = "run this as root; /proc/sys/kernel/yama/ptrace_scope forbids it to everybody else";
 	else if (user == (long)geteuid())
 		advice = "run this as root; the process is protected (see PR_SET_DUMPABLE in prctl(2))";
-	return inspect_error_create(INSPECT_ERROR_SYSTEM, "not permitted to read process %d (of user %ld): %s",
-				    (int)pid, user, advice);
+	return inspect_error_create(INSPECT_ERROR_SYSTEM,
+				    "not permitted to read process %d (of user %ld): %s", (int)pid, user,
+				    advice);
 }
 
 bool process_for_each_thread(pid_t pid, bool (*visit)(pid_t tid, void *context), void *context)
@@ -146,7 +152,7 @@ bool process_is_held(pid_t pid)
 
 struct seizing {
 	struct stopped *stopped;
-	size_t known; /* the first so many threads are sorted */
+	size_t known;  /* the first so many threads are sorted */
 	size_t seized; /* in this round */
 	struct inspect_error *error;
 	pid_t pid;
@@ -164,8 +170,7 @@ static bool seize(pid_t tid, void *context)
 	struct seizing *seizing = context;
 	struct stopped *stopped = seizing->stopped;
 	struct stopped_thread thread = { .tid = tid };
-	if (seizing->known &&
-	    bsearch(&thread, stopped->items, seizing->known, sizeof(thread), compare_tids))
+	if (seizing->known && bsearch(&thread, stopped->items, seizing->known, sizeof(thread), compare_tids))
 		return true;
 	if (!array_reserve(stopped->items, stopped->count, stopped->capacity)) {
 		seizing->error = &inspect_error_no_memory;
@@ -274,7 +279,8 @@ struct inspect_error *process_take_threads(struct inspect_target *target, const 
 		if (from->gone)
 			continue;
 		struct target_thread *thread = &target->threads[target->thread_count++];
-		struct iovec registers = { .iov_base = thread->registers, .iov_len = sizeof(thread->registers) };
+		struct iovec registers = { .iov_base = thread->registers,
+					   .iov_len = sizeof(thread->registers) };
 		thread->tid = from->tid;
 		if (from->stopped && ptrace(PTRACE_GETREGSET, from->tid, NT_PRSTATUS, &registers) == 0) {
 			thread->has_registers = true;

@@ -35,7 +35,8 @@ struct inspect_error *target_create(enum target_kind kind, const char *name,
 	char *sysroot = NULL, *executable = NULL;
 	bool copied = copy_text(name, &target->name);
 	if (options) {
-		copied &= copy_text(options->sysroot, &sysroot) && copy_text(options->executable, &executable);
+		copied &=
+			copy_text(options->sysroot, &sysroot) && copy_text(options->executable, &executable);
 		target->options = *options;
 	}
 	target->options.sysroot = sysroot;
@@ -68,7 +69,8 @@ struct inspect_error *inspect_target_open(const char *specification,
 	unsigned long number = strtoul(specification, NULL, 10);
 	if (errno || number == 0 || number > INT32_MAX)
 		return inspect_error_create(INSPECT_ERROR_USAGE,
-					    "%s is not a process number; for a core file of that name, write ./%s",
+					    "%s is not a process number; for a core file of that name, write "
+					    "./%s",
 					    specification, specification);
 	return inspect_target_open_process((pid_t)number, options, target_ret);
 }
@@ -145,18 +147,19 @@ static struct inspect_error *unreadable(struct inspect_target *target, uint64_t 
 		return inspect_error_create(INSPECT_ERROR_UNREADABLE,
 					    "the debugger cannot read the memory at 0x%" PRIx64, address);
 	if (!segment)
-		return inspect_error_create(INSPECT_ERROR_UNREADABLE, "nothing is mapped at 0x%" PRIx64 " in %s%s",
-					    address, target->name,
-					    target->kind == TARGET_CORE ? ", or it was left out of the core" : "");
+		return inspect_error_create(
+			INSPECT_ERROR_UNREADABLE, "nothing is mapped at 0x%" PRIx64 " in %s%s", address,
+			target->name, target->kind == TARGET_CORE ? ", or it was left out of the core" : "");
 	const struct target_image *image = segment->image >= 0 ? &target->images[segment->image] : NULL;
 	switch ((enum segment_loss)segment->loss) {
 	case SEGMENT_CUT_OFF:
 		return inspect_error_create(INSPECT_ERROR_UNREADABLE,
-					    "the core file is cut off before the memory at 0x%" PRIx64, address);
+					    "the core file is cut off before the memory at 0x%" PRIx64,
+					    address);
 	case SEGMENT_SHARED:
 		return inspect_error_create(INSPECT_ERROR_UNREADABLE,
-					    "0x%" PRIx64 " is in shared memory%s%s, which was not copied", address,
-					    image ? " of " : "", image ? image->path : "");
+					    "0x%" PRIx64 " is in shared memory%s%s, which was not copied",
+					    address, image ? " of " : "", image ? image->path : "");
 	case SEGMENT_UNREADABLE:
 		return inspect_error_create(INSPECT_ERROR_UNREADABLE,
 					    "the process has memory at 0x%" PRIx64 ", but it cannot be read",
@@ -168,16 +171,18 @@ static struct inspect_error *unreadable(struct inspect_target *target, uint64_t 
 			return inspect_error_create(INSPECT_ERROR_UNREADABLE, "0x%" PRIx64 " is in %s, %s",
 						    address, image->path, image->problem);
 		return inspect_error_create(INSPECT_ERROR_UNREADABLE,
-					    "0x%" PRIx64 " is in the mapped file %s, whose bytes are not in %s",
+					    "0x%" PRIx64 " is in the mapped file %s, whose bytes are not in "
+					    "%s",
 					    address, image->path, target->name);
 	case SEGMENT_WHOLE:
 	case SEGMENT_LEFT_OUT:
 		break;
 	}
 	return inspect_error_create(INSPECT_ERROR_UNREADABLE,
-				    "the memory at 0x%" PRIx64 " was left out of the core%s%s; see coredump_filter "
-				    "in core(5)", address, image ? "; it belongs to " : "",
-				    image ? image->path : "");
+				    "the memory at 0x%" PRIx64 " was left out of the core%s%s; see "
+				    "coredump_filter "
+				    "in core(5)",
+				    address, image ? "; it belongs to " : "", image ? image->path : "");
 }
 
 struct inspect_error *target_read(struct inspect_target *target, uint64_t address, void *buffer, size_t size)
@@ -185,8 +190,8 @@ struct inspect_error *target_read(struct inspect_target *target, uint64_t addres
 	uint8_t *to = buffer;
 	if (size && address + (size - 1) < address)
 		return inspect_error_create(INSPECT_ERROR_UNREADABLE,
-					    "%zu bytes at 0x%" PRIx64 " are more than the address space has", size,
-					    address);
+					    "%zu bytes at 0x%" PRIx64 " are more than the address space has",
+					    size, address);
 	while (size) {
 		const struct target_segment *segment = target_segment_at(target, address);
 		if (!segment) {

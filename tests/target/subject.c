@@ -42,7 +42,8 @@ static uint64_t hash_of(const void *bytes, size_t size)
 
 static void say_area(const char *name, const void *bytes, size_t size)
 {
-	printf("area %s 0x%" PRIxPTR " %zu 0x%" PRIx64 "\n", name, (uintptr_t)bytes, size, hash_of(bytes, size));
+	printf("area %s 0x%" PRIxPTR " %zu 0x%" PRIx64 "\n", name, (uintptr_t)bytes, size,
+	       hash_of(bytes, size));
 }
 
 static void say_lost(const char *name, const void *bytes, size_t size)
@@ -224,7 +225,8 @@ static void say_memory(size_t large, size_t gigabytes, size_t much_shared)
 	say_area("shared", shared, AREA);
 
 	if (much_shared)
-		say_lost("much-shared", map(much_shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS), much_shared);
+		say_lost("much-shared", map(much_shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS),
+			 much_shared);
 
 	uint8_t *heap = malloc(50000);
 	scribble(heap, 50000, 5);
@@ -311,7 +313,8 @@ int main(int count, char **arguments)
 	pthread_t thread;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (int i = 1; i < count; i++) {
-		if (sscanf(arguments[i], "threads=%d", &threads) == 1 || sscanf(arguments[i], "large=%zu", &large) == 1 ||
+		if (sscanf(arguments[i], "threads=%d", &threads) == 1 ||
+		    sscanf(arguments[i], "large=%zu", &large) == 1 ||
 		    sscanf(arguments[i], "reserve=%zu", &reserve) == 1 ||
 		    sscanf(arguments[i], "share=%zu", &share) == 1)
 			continue;

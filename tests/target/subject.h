@@ -103,7 +103,8 @@ static inline const char *scratch(const char *name)
 static inline void copy_file(const char *from, const char *to)
 {
 	char buffer[65536];
-	int source = open(from, O_RDONLY | O_CLOEXEC), sink = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+	int source = open(from, O_RDONLY | O_CLOEXEC),
+	    sink = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
 	assert_true(source >= 0);
 	assert_true(sink >= 0);
 	for (ssize_t size; (size = read(source, buffer, sizeof(buffer))) > 0;)
@@ -120,8 +121,8 @@ static inline void subject_hear(struct subject *subject)
 		struct subject_symbol *symbol = &subject->symbols[subject->symbol_count];
 		int tid;
 		assert_true(subject->area_count < 63 && subject->symbol_count < 63);
-		if (sscanf(line, "area %31s %" SCNx64 " %" SCNu64 " %" SCNx64, area->name, &area->address, &area->size,
-			   &area->hash) == 4) {
+		if (sscanf(line, "area %31s %" SCNx64 " %" SCNu64 " %" SCNx64, area->name, &area->address,
+			   &area->size, &area->hash) == 4) {
 			subject->area_count++;
 		} else if (sscanf(line, "lost %31s %" SCNx64 " %" SCNu64, area->name, &area->address,
 				  &area->size) == 3) {
@@ -178,7 +179,8 @@ static inline void subject_start(struct subject *subject, const char *folder, co
 }
 
 /* Starts the variant @name of the subject from this program's folder. */
-static inline void subject_start_own(struct subject *subject, const char *name, const char *first, const char *second)
+static inline void subject_start_own(struct subject *subject, const char *name, const char *first,
+				     const char *second)
 {
 	subject_start(subject, scratch(""), NULL, (const char *[]){ own_program(name), first, second, NULL });
 }
@@ -232,7 +234,8 @@ static inline const char *subject_linker(void)
 {
 	static char linker[PATH_MAX];
 	char command[PATH_MAX + 128];
-	snprintf(command, sizeof(command), "readelf -lW '%s' 2>/dev/null | sed -n 's/.*interpreter: \\(.*\\)\\]/\\1/p'",
+	snprintf(command, sizeof(command),
+		 "readelf -lW '%s' 2>/dev/null | sed -n 's/.*interpreter: \\(.*\\)\\]/\\1/p'",
 		 own_program("subject"));
 	FILE *pipe = popen(command, "re");
 	if (!pipe || !fgets(linker, sizeof(linker), pipe))
@@ -250,7 +253,8 @@ static inline void subject_start_by_linker(struct subject *subject)
 		print_message("there is no readelf here\n");
 		skip();
 	}
-	subject_start(subject, scratch(""), NULL, (const char *[]){ subject_linker(), own_program("subject"), NULL });
+	subject_start(subject, scratch(""), NULL,
+		      (const char *[]){ subject_linker(), own_program("subject"), NULL });
 	subject->build_id[0] = '\0'; /* what it took for its own is that of the first image, the linker */
 }
 
@@ -268,9 +272,10 @@ static inline void need_kernel_cores(void)
 	pattern[strcspn(pattern, "\n")] = '\0';
 	struct rlimit limit;
 	getrlimit(RLIMIT_CORE, &limit);
-	if (strchr(pattern, '|') || strchr(pattern, '/') || strncmp(pattern, "core", 4) != 0 || !limit.rlim_max) {
-		print_message("the kernel writes no cores here: core_pattern is \"%s\", ulimit -Hc is %ju\n", pattern,
-			      (uintmax_t)limit.rlim_max);
+	if (strchr(pattern, '|') || strchr(pattern, '/') || strncmp(pattern, "core", 4) != 0 ||
+	    !limit.rlim_max) {
+		print_message("the kernel writes no cores here: core_pattern is \"%s\", ulimit -Hc is %ju\n",
+			      pattern, (uintmax_t)limit.rlim_max);
 		skip();
 	}
 }
@@ -301,7 +306,8 @@ static inline const char *subject_gcore(struct subject *subject, const char *nam
 		print_message("there is no gcore here\n");
 		skip();
 	}
-	snprintf(command, sizeof(command), "ulimit -f %ju && cd '%s' && gcore -o gdb %d >gcore.log 2>&1 && mv gdb.%d '%s'",
+	snprintf(command, sizeof(command),
+		 "ulimit -f %ju && cd '%s' && gcore -o gdb %d >gcore.log 2>&1 && mv gdb.%d '%s'",
 		 (uintmax_t)largest_file / 512, scratch(""), (int)subject->pid, (int)subject->pid, name);
 	if (system(command) != 0) {
 		subject_stop(subject);
@@ -345,7 +351,8 @@ static inline void assert_area(struct inspect_target *target, const struct subje
 	if (error)
 		fail_msg("%s: %s", area->name, inspect_error_message(error));
 	if (hash_of(bytes, area->size) != area->hash)
-		fail_msg("the bytes of %s at 0x%" PRIx64 " are not those of the subject", area->name, area->address);
+		fail_msg("the bytes of %s at 0x%" PRIx64 " are not those of the subject", area->name,
+			 area->address);
 	assert_true(target_has(target, area->address, area->size));
 	const void *mapped = target_map(target, area->address, area->size);
 	if (mapped)
@@ -374,7 +381,8 @@ static inline void assert_symbols(struct inspect_target *target, const struct su
 			continue; /* members of a variable */
 		assert_no_error(image_symbol(target, image, symbol->name, &address, &size));
 		if (address != symbol->address)
-			fail_msg("%s is at 0x%" PRIx64 ", not at 0x%" PRIx64, symbol->name, symbol->address, address);
+			fail_msg("%s is at 0x%" PRIx64 ", not at 0x%" PRIx64, symbol->name, symbol->address,
+				 address);
 		assert_true(size > 0);
 		const char *found = image_symbol_at(target, image, symbol->address + 1, &offset);
 		if (!found)

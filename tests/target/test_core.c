@@ -84,7 +84,8 @@ static void test_registers(void **state)
 	for (size_t i = 0; i < target->thread_count; i++) {
 		uint64_t pointer; /* rsp is the 20th word on x86-64, sp the 32nd on aarch64 */
 		assert_true(target->threads[i].has_registers);
-		memcpy(&pointer, target->threads[i].registers + 8 * (target->machine == EM_X86_64 ? 19 : 31), 8);
+		memcpy(&pointer, target->threads[i].registers + 8 * (target->machine == EM_X86_64 ? 19 : 31),
+		       8);
 		assert_true(target_has(target, pointer, 8));
 		if (target->threads[i].tid == target->pid)
 			found = pointer < stack->address && pointer >= segment->start;
@@ -325,12 +326,12 @@ static void test_sysroot(void **state)
 	(void)state;
 	need_moved("subject");
 	char command[4 * PATH_MAX];
-	snprintf(command, sizeof(command), "mkdir -p '%s%s' && cp '%s' '%s%s'", scratch("root"), scratch("bin"),
-		 moved.program, scratch("root"), moved_program);
+	snprintf(command, sizeof(command), "mkdir -p '%s%s' && cp '%s' '%s%s'", scratch("root"),
+		 scratch("bin"), moved.program, scratch("root"), moved_program);
 	assert_int_equal(system(command), 0);
 	check_found(&(struct inspect_target_options){ .sysroot = scratch("root") });
-	snprintf(command, sizeof(command), "mkdir -p '%s' && cp '%s' '%s/service'", scratch("flat"), moved.program,
-		 scratch("flat"));
+	snprintf(command, sizeof(command), "mkdir -p '%s' && cp '%s' '%s/service'", scratch("flat"),
+		 moved.program, scratch("flat"));
 	assert_int_equal(system(command), 0);
 	check_found(&(struct inspect_target_options){ .sysroot = scratch("flat") });
 }
@@ -351,7 +352,8 @@ static void check_different(const char *other, const char *words)
 	unlink(moved_program);
 
 	struct inspect_target_options options = { .executable = path };
-	assert_error(inspect_target_open(moved_core, &options, &target), INSPECT_ERROR_FORMAT, "is not what ran in");
+	assert_error(inspect_target_open(moved_core, &options, &target), INSPECT_ERROR_FORMAT,
+		     "is not what ran in");
 	assert_null(target);
 }
 
@@ -376,9 +378,11 @@ static void test_executable_errors(void **state)
 		     "cannot use the executable /nowhere/python: No such file");
 	options.executable = scratch("data");
 	make_data_file();
-	assert_error(inspect_target_open(dumped_core, &options, &target), INSPECT_ERROR_FORMAT, "is not an ELF file");
+	assert_error(inspect_target_open(dumped_core, &options, &target), INSPECT_ERROR_FORMAT,
+		     "is not an ELF file");
 	options.executable = "/";
-	assert_error(inspect_target_open(dumped_core, &options, &target), INSPECT_ERROR_SYSTEM, "Is a directory");
+	assert_error(inspect_target_open(dumped_core, &options, &target), INSPECT_ERROR_SYSTEM,
+		     "Is a directory");
 }
 
 /* Puts @after in the place of @before in the file, of which it has that once. */
@@ -440,7 +444,8 @@ static void test_debug_link(void **state)
 	assert_no_error(target_read(target, address, dynamic, size));
 	memcpy(before, dynamic, size);
 	for (size_t i = 0; i < size / sizeof(*dynamic); i++)
-		if (dynamic[i].d_tag == DT_GNU_HASH || dynamic[i].d_tag == DT_SYMTAB || dynamic[i].d_tag == DT_STRTAB)
+		if (dynamic[i].d_tag == DT_GNU_HASH || dynamic[i].d_tag == DT_SYMTAB ||
+		    dynamic[i].d_tag == DT_STRTAB)
 			dynamic[i].d_un.d_ptr -= image->bias;
 	assert_true(memcmp(before, dynamic, size) != 0);
 	inspect_target_close(target);
@@ -475,8 +480,10 @@ static void test_refused(void **state)
 {
 	(void)state;
 	struct inspect_target *target;
-	assert_error(inspect_target_open("/nowhere/core", NULL, &target), INSPECT_ERROR_SYSTEM, "No such file");
-	assert_error(inspect_target_open(scratch(""), NULL, &target), INSPECT_ERROR_FORMAT, "not even a regular file");
+	assert_error(inspect_target_open("/nowhere/core", NULL, &target), INSPECT_ERROR_SYSTEM,
+		     "No such file");
+	assert_error(inspect_target_open(scratch(""), NULL, &target), INSPECT_ERROR_FORMAT,
+		     "not even a regular file");
 	assert_error(inspect_target_open("/proc/self/exe", NULL, &target), INSPECT_ERROR_FORMAT,
 		     "is an executable or a shared library, not a core");
 	assert_error(inspect_target_open("99999999999999999999", NULL, &target), INSPECT_ERROR_USAGE,
@@ -484,10 +491,14 @@ static void test_refused(void **state)
 	assert_error(inspect_target_open("0", NULL, &target), INSPECT_ERROR_USAGE, "is not a process number");
 	check_refused("", 0, "is empty");
 	check_refused("Hello, world", 12, "is not an ELF file");
-	check_refused("\x7f" "EL", 3, "is not an ELF file");
+	check_refused("\x7f"
+		      "EL",
+		      3, "is not an ELF file");
 	check_refused("\x28\xb5\x2f\xfd 12345678", 13, "zstd -d");
 	check_refused("\x1f\x8b\x08 12345678", 12, "gzip -dk");
-	check_refused("\x7f" "ELF\x02\x01\x01", 7, "is cut off inside its ELF header");
+	check_refused("\x7f"
+		      "ELF\x02\x01\x01",
+		      7, "is cut off inside its ELF header");
 
 	Elf64_Ehdr header = {
 		.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
@@ -577,8 +588,8 @@ static void check_many(uint32_t count, uint64_t cut)
 		/* The header claims a page; of that the core has eight bytes. */
 		assert_error(target_read_u64(target, ((i + 1) << 16) + 4, &value), INSPECT_ERROR_UNREADABLE,
 			     "left out of the core");
-		assert_error(target_read_u64(target, ((i + 1) << 16) + 4096, &value), INSPECT_ERROR_UNREADABLE,
-			     "nothing is mapped");
+		assert_error(target_read_u64(target, ((i + 1) << 16) + 4096, &value),
+			     INSPECT_ERROR_UNREADABLE, "nothing is mapped");
 	}
 	assert_int_equal(target->segment_count, 2 * count);
 	inspect_target_close(target);
@@ -664,7 +675,8 @@ static void test_odd_segments(void **state)
 	assert_int_equal(byte_at(target, 0x30000), 3);
 	assert_int_equal(byte_at(target, 0x307ff), 4); /* more bytes in the file than usual is no damage */
 	assert_error(target_read(target, 0x40000, &byte, 1), INSPECT_ERROR_UNREADABLE, "cut off");
-	assert_error(target_read(target, UINT64_MAX, &byte, 1), INSPECT_ERROR_UNREADABLE, "nothing is mapped");
+	assert_error(target_read(target, UINT64_MAX, &byte, 1), INSPECT_ERROR_UNREADABLE,
+		     "nothing is mapped");
 	assert_error(target_read(target, UINT64_MAX, &byte, 2), INSPECT_ERROR_UNREADABLE, "address space");
 	inspect_target_close(target);
 
@@ -689,7 +701,8 @@ static void test_strings(void **state)
 	const char *path = scratch("strings");
 	struct made_up core = made_up_core();
 	char *text;
-	memcpy(core.data + 1000, "to the very end of the bytes", 24); /* and the next segment begins with NUL */
+	memcpy(core.data + 1000, "to the very end of the bytes",
+	       24); /* and the next segment begins with NUL */
 	core.segments[1].p_vaddr = 0x10400;
 	core.segments[0].p_memsz = 0x400;
 	core.data[1024] = 0;
@@ -702,7 +715,8 @@ static void test_strings(void **state)
 	free(text);
 	assert_error(target_read_string(target, 0x10000 + 1000, 23, &text), INSPECT_ERROR_CORRUPT,
 		     "does not end within 23 bytes");
-	assert_error(target_read_string(target, 0x30000, 100000, &text), INSPECT_ERROR_UNREADABLE, "left out");
+	assert_error(target_read_string(target, 0x30000, 100000, &text), INSPECT_ERROR_UNREADABLE,
+		     "left out");
 	assert_null(text);
 	inspect_target_close(target);
 }
@@ -719,7 +733,8 @@ static void use(struct inspect_target *target)
 		assert_true(!i || target->segments[i - 1].end <= segment->start);
 		assert_true(segment->image < (int64_t)target->image_count);
 		if (segment->data)
-			sum = (uint8_t)(sum + segment->data[0] + segment->data[segment->end - segment->start - 1]);
+			sum = (uint8_t)(sum + segment->data[0] +
+					segment->data[segment->end - segment->start - 1]);
 		char *text;
 		struct inspect_error *error = target_read_string(target, segment->start + 8, 100, &text);
 		inspect_error_destroy(error);
@@ -822,13 +837,14 @@ static void test_cut_off(void **state)
 	uint8_t byte;
 	assert_true(target_has(target, anonymous->address, anonymous->size / 2));
 	assert_false(target_has(target, anonymous->address, anonymous->size / 2 + 1));
-	assert_error(target_read(target, anonymous->address + anonymous->size / 2, &byte, 1), INSPECT_ERROR_UNREADABLE,
-		     "the core file is cut off before");
+	assert_error(target_read(target, anonymous->address + anonymous->size / 2, &byte, 1),
+		     INSPECT_ERROR_UNREADABLE, "the core file is cut off before");
 	assert_true(find_note(target, "is cut off")->incomplete);
 	inspect_target_close(target);
 }
 
-/* Flips bytes in the first @span bytes of a copy of @original, opens @core (or the copy) and puts them right. */
+/* Flips bytes in the first @span bytes of a copy of @original, opens @core (or the copy) and puts them right.
+ */
 static void flip(const char *original, const char *copy, const char *core,
 		 const struct inspect_target_options *options, uint64_t span, size_t rounds)
 {
@@ -908,7 +924,8 @@ static void test_no_file_note(void **state)
 {
 	(void)state;
 	need_dumped();
-	static const uint8_t name[] = "\x45\x4c\x49\x46" "CORE"; /* NT_FILE, then the owner of the note */
+	static const uint8_t name[] = "\x45\x4c\x49\x46"
+				      "CORE"; /* NT_FILE, then the owner of the note */
 	const char *path = scratch("no-file-note");
 	uint8_t head[65536];
 	copy_file(dumped_core, path);

@@ -25,7 +25,8 @@ static bool fake_read(void *context, uint64_t address, void *buffer, size_t size
 	if (process_vm_readv(fake->pid, &local, 1, &remote, 1, 0) != (ssize_t)size)
 		return false;
 	for (size_t i = 0; fake->lies && i < size; i++) {
-		fake->random_state = fake->random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+		fake->random_state =
+			fake->random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
 		if ((fake->random_state >> 33) % fake->lies == 0)
 			((uint8_t *)buffer)[i] = (uint8_t)(fake->random_state >> 40);
 	}
@@ -148,7 +149,8 @@ static void test_borders(void **state)
 		if (permissions[0] != 'r' || strstr(line, "[v") || end - start > 64 << 20)
 			continue;
 		uint8_t ours[2], theirs[2];
-		assert_true(fake_read(&fake, start, &theirs[0], 1) && fake_read(&fake, end - 1, &theirs[1], 1));
+		assert_true(fake_read(&fake, start, &theirs[0], 1) &&
+			    fake_read(&fake, end - 1, &theirs[1], 1));
 		assert_no_error(target_read(target, start, &ours[0], 1));
 		assert_no_error(target_read(target, end - 1, &ours[1], 1));
 		assert_memory_equal(ours, theirs, 2);
@@ -210,8 +212,10 @@ static void test_lies(void **state)
 		opened++;
 		for (size_t i = 0; i < target->image_count; i++) {
 			uint64_t address, offset;
-			inspect_error_destroy(image_symbol(target, &target->images[i], "malloc", &address, NULL));
-			image_symbol_at(target, &target->images[i], target->images[i].start + 0x2000, &offset);
+			inspect_error_destroy(
+				image_symbol(target, &target->images[i], "malloc", &address, NULL));
+			image_symbol_at(target, &target->images[i], target->images[i].start + 0x2000,
+					&offset);
 		}
 		inspect_target_close(target);
 	}
@@ -222,12 +226,9 @@ static void test_lies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_debugger),
-		cmocka_unit_test(test_no_build_id),
-		cmocka_unit_test(test_static),
-		cmocka_unit_test(test_linker_started),
-		cmocka_unit_test(test_borders),
-		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_debugger), cmocka_unit_test(test_no_build_id),
+		cmocka_unit_test(test_static),   cmocka_unit_test(test_linker_started),
+		cmocka_unit_test(test_borders),  cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_lies),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

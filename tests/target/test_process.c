@@ -69,8 +69,8 @@ static void assert_lost(struct inspect_target *target, const struct subject *sub
 			const char *words)
 {
 	uint8_t byte;
-	assert_error(target_read(target, subject_area(subject, name)->address, &byte, 1), INSPECT_ERROR_UNREADABLE,
-		     words);
+	assert_error(target_read(target, subject_area(subject, name)->address, &byte, 1),
+		     INSPECT_ERROR_UNREADABLE, words);
 }
 
 static const char *make_data_file(void)
@@ -117,7 +117,8 @@ static void test_process(void **state)
 	for (size_t i = 0; i < target->thread_count; i++) {
 		uint64_t pointer; /* rsp is the 20th word on x86-64, sp the 32nd on aarch64 */
 		assert_true(target->threads[i].has_registers);
-		memcpy(&pointer, target->threads[i].registers + 8 * (target->machine == EM_X86_64 ? 19 : 31), 8);
+		memcpy(&pointer, target->threads[i].registers + 8 * (target->machine == EM_X86_64 ? 19 : 31),
+		       8);
 		assert_true(target_has(target, pointer, 8));
 	}
 	inspect_target_close(target);
@@ -141,7 +142,8 @@ static void check_variant(const char *name)
 	check(&subject, NULL);
 	struct inspect_target *target = open_process(subject.pid, NULL);
 	assert_main_image(target, &subject);
-	assert_int_equal(target->images[target->main_image].state, IMAGE_VERIFIED); /* its very file is open */
+	assert_int_equal(target->images[target->main_image].state,
+			 IMAGE_VERIFIED); /* its very file is open */
 	inspect_target_close(target);
 	subject_stop(&subject);
 }
@@ -303,7 +305,8 @@ static void test_one_moment(void **state)
 	(void)state;
 	struct subject subject;
 	subject_start_own(&subject, "subject", "spin", "threads=3");
-	uint64_t first_address = subject_symbol(&subject, "first"), second_address = subject_symbol(&subject, "second");
+	uint64_t first_address = subject_symbol(&subject, "first"),
+		 second_address = subject_symbol(&subject, "second");
 	uint64_t last = 0, start = peek(subject.pid, first_address);
 	for (int i = 0; i < 30; i++) {
 		struct inspect_target *target = open_process(subject.pid, NULL);
@@ -511,7 +514,8 @@ static void test_errors(void **state)
 	assert_becomes(pid, 'Z');
 	assert_error(inspect_target_open_process(pid, NULL, &target), INSPECT_ERROR_SYSTEM, "(a zombie)");
 	waitpid(pid, NULL, 0);
-	assert_error(inspect_target_open_process(pid, NULL, &target), INSPECT_ERROR_SYSTEM, "there is no process");
+	assert_error(inspect_target_open_process(pid, NULL, &target), INSPECT_ERROR_SYSTEM,
+		     "there is no process");
 	assert_null(target);
 }
 
@@ -542,7 +546,8 @@ static void test_traced(void **state)
 	pid_t tracer = fork();
 	if (!tracer) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (ptrace(PTRACE_SEIZE, subject.pid, 0, 0) != 0 || ptrace(PTRACE_INTERRUPT, subject.pid, 0, 0) != 0 ||
+		if (ptrace(PTRACE_SEIZE, subject.pid, 0, 0) != 0 ||
+		    ptrace(PTRACE_INTERRUPT, subject.pid, 0, 0) != 0 ||
 		    waitpid(subject.pid, NULL, __WALL) < 0 || write(ready[1], "", 1) != 1)
 			_exit(1);
 		for (;;)
@@ -589,7 +594,8 @@ static void test_not_permitted(void **state)
 			struct inspect_target_options options = { .no_stop = no_stop };
 			if (setgid(65534) != 0 || setuid(65534) != 0)
 				_exit(2);
-			struct inspect_error *error = inspect_target_open_process(subject.pid, &options, &target);
+			struct inspect_error *error =
+				inspect_target_open_process(subject.pid, &options, &target);
 			const char *message = error ? inspect_error_message(error) : "it worked";
 			if (write(said[1], message, strlen(message)) < 0)
 				_exit(3);
@@ -600,7 +606,8 @@ static void test_not_permitted(void **state)
 		ssize_t size = read(said[0], text, sizeof(text) - 1);
 		assert_true(size > 0);
 		text[size] = '\0';
-		if (!strstr(text, "not permitted to read process") || !strstr(text, "(of user 0): run this as root"))
+		if (!strstr(text, "not permitted to read process") || !strstr(text, "(of user 0): run this "
+										    "as root"))
 			fail_msg("the error is \"%s\"", text);
 	}
 	close(said[0]);
@@ -625,7 +632,8 @@ static void test_cancel(void **state)
 	int calls = 0;
 	struct inspect_target_options options = { .progress = refuse, .progress_context = &calls };
 	subject_start_own(&subject, "subject", "large=64", NULL);
-	assert_error(inspect_target_open_process(subject.pid, &options, &target), INSPECT_ERROR_CANCELLED, "cancelled");
+	assert_error(inspect_target_open_process(subject.pid, &options, &target), INSPECT_ERROR_CANCELLED,
+		     "cancelled");
 	assert_null(target);
 	assert_true(calls > 0);
 	assert_untraced(subject.pid);
@@ -635,7 +643,8 @@ static void test_cancel(void **state)
 /* ---- older kernels ------------------------------------------------------------------------------- */
 
 /* The own pages of an area by one way of asking. */
-static void own_pages(struct process_reader *reader, const struct subject_area *area, struct page_ranges *ranges)
+static void own_pages(struct process_reader *reader, const struct subject_area *area,
+		      struct page_ranges *ranges)
 {
 	*ranges = (struct page_ranges){ 0 };
 	assert_no_error(process_own_pages(reader, area->address, area->address + area->size, ranges));
@@ -689,7 +698,8 @@ static void test_older_kernels(void **state)
 	free(ranges.items);
 
 	/* One run that is readable, one that is in part, one that is not: by either way of reading. */
-	const struct subject_area *area = subject_area(&subject, "anonymous"), *guard = subject_area(&subject, "guard");
+	const struct subject_area *area = subject_area(&subject, "anonymous"),
+				  *guard = subject_area(&subject, "guard");
 	uint8_t *copy = malloc(area->size + 4096);
 	for (int old = 0; old < 2; old++) {
 		struct copy_runs runs = { 0 };

@@ -23,7 +23,9 @@ static void add_random(struct segments *segments, const uint8_t *bytes)
 {
 	for (size_t i = random_below(6); i-- > 0;) {
 		uint64_t start = random_below(SPACE), end = start + random_below(SPACE - start + 1);
-		struct target_segment segment = { .start = start, .end = end, .data = bytes + start, .image = -1 };
+		struct target_segment segment = {
+			.start = start, .end = end, .data = bytes + start, .image = -1
+		};
 		assert_no_error(segments_add(segments, &segment));
 	}
 }
@@ -49,7 +51,8 @@ static void test_sort_and_overlay(void **state)
 {
 	(void)state;
 	for (int round = 0; round < 20000; round++) {
-		struct segments top SEGMENTS_AUTO = { 0 }, below SEGMENTS_AUTO = { 0 }, both SEGMENTS_AUTO = { 0 };
+		struct segments top SEGMENTS_AUTO = { 0 }, below SEGMENTS_AUTO = { 0 },
+				    both SEGMENTS_AUTO = { 0 };
 		bool had[SPACE];
 		add_random(&top, top_bytes);
 		add_random(&below, below_bytes);
@@ -67,7 +70,8 @@ static void test_sort_and_overlay(void **state)
 				assert_true(had[at] == (in_top == top_bytes + at));
 				const uint8_t *expected = in_top ? in_top : look_up(&below, at);
 				assert_ptr_equal(look_up(&both, at), expected);
-				const struct target_segment *found = segments_find(both.items, both.count, at);
+				const struct target_segment *found =
+					segments_find(both.items, both.count, at);
 				assert_true(!found == !expected);
 				assert_true(!found || found->data + (at - found->start) == expected);
 			}
@@ -76,7 +80,8 @@ static void test_sort_and_overlay(void **state)
 		}
 		for (size_t i = 1; i < both.count; i++)
 			assert_false(both.items[i - 1].end == both.items[i].start &&
-				     both.items[i - 1].data + (both.items[i].start - both.items[i - 1].start) ==
+				     both.items[i - 1].data +
+						     (both.items[i].start - both.items[i - 1].start) ==
 					     both.items[i].data);
 	}
 }
