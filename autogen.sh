@@ -10,7 +10,8 @@ set -eu
 
 # What a build needs, and what the tests and the demo need: packages of Debian and Ubuntu.
 build_packages="autoconf automake libtool pkg-config gcc libc6-dev make libelf-dev libdw-dev libsmartcols-dev"
-check_packages="libcmocka-dev gdb gdbserver python3 binutils man-db procps xz-utils ca-certificates"
+check_packages="libcmocka-dev gdb gdbserver python3 binutils man-db procps xz-utils ca-certificates gpgv
+	debian-archive-keyring g++ strace dwz libpython3-dev"
 
 cd "$(dirname "$0")"
 
@@ -59,7 +60,7 @@ install_packages() {
 		fi
 		say "this is not Debian or Ubuntu, so these are yours to install:$missing"
 		say "Debian's names of all that is needed to build: $build_packages"
-		say "and for check and demo: $check_packages"
+		say "and for check and demo:" $check_packages
 		say "Then run ./autogen.sh $* again."
 		exit 1
 	fi
