@@ -421,9 +421,10 @@ class Expressions(Case):
 
     def test_members_with_debug_information(self):
         usable, _ = interpreters.find_all()
-        interpreter = next((each for each in usable if each.dwarf and each.hexversion >= 0x03080000), None)
+        interpreter = next((each for each in usable if each.dwarf and not each.prefix and each.hexversion >= 0x03080000),
+                           None)
         if interpreter is None:
-            self.skipTest("no interpreter with debug information is here")
+            self.skipTest("no interpreter whose debug information gdb finds is here")
         program = self.heap(interpreter)
         address, _, _, type_name, *_ = program.record.samples[1]
         self.assertEqual(type_name, "__main__.Plain")
