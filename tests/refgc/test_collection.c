@@ -9,6 +9,10 @@ static void test_cycles_are_freed(void **state)
 	(void)state;
 	struct told told;
 	struct refgc_runtime *runtime = runtime_new(&told);
+	struct refgc_object *self_dict = refgc_dict_create(runtime), *self_key = refgc_str_create(runtime, "self");
+	assert_true(refgc_dict_set(runtime, self_dict, self_key, self_dict));
+	refgc_release(runtime, self_dict);
+	refgc_release(runtime, self_key);
 	self_list(runtime);
 	struct refgc_object *a = refgc_list_create(runtime), *cell = refgc_cell_create(runtime, a),
 			    *dict = refgc_dict_create(runtime), *key = refgc_str_create(runtime, "key"),
@@ -19,8 +23,8 @@ static void test_cycles_are_freed(void **state)
 	for (size_t i = 0; i < 5; i++)
 		refgc_release(runtime, all[i]);
 	assert_int_equal(told.freed, 0);
-	assert_int_equal(refgc_collect(runtime, 0), 5);
-	assert_int_equal(told.freed, 6); /* and the key */
+	assert_int_equal(refgc_collect(runtime, 0), 6);
+	assert_int_equal(told.freed, 8); /* and the keys */
 	assert_int_equal(refgc_collect(runtime, 2), 0);
 	runtime_end(runtime);
 }
@@ -114,6 +118,34 @@ static void test_older_holds(void **state)
 	assert_int_equal(refgc_collect(runtime, 0), 0);
 	assert_int_equal(generation_of(runtime, young), 1);
 	assert_int_equal(refgc_collect(runtime, 1), 2);
+	runtime_end(runtime);
+}
+
+/* Whatever the young refer to, a collection of them leaves the lists of the older alone. */
+static void test_young_refers_to_older(void **state)
+{
+	(void)state;
+	struct told told;
+	struct refgc_runtime *runtime = runtime_new(&told);
+	struct refgc_object *old[3], *young = refgc_list_create(runtime);
+	for (size_t i = 0; i < 3; i++)
+		old[i] = refgc_list_create(runtime);
+	append(runtime, young, young);
+	refgc_collect(runtime, 1);
+	for (int i = 0; i < 100; i++)
+		append(runtime, young, old[1]);
+	struct refgc_object *youngest = refgc_list_create(runtime);
+	append(runtime, youngest, old[1]);
+	append(runtime, youngest, youngest);
+	refgc_release(runtime, youngest);
+	assert_int_equal(refgc_collect(runtime, 0), 1);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(generation_of(runtime, old[i]), 2);
+	for (size_t i = 0; i < 3; i++)
+		refgc_release(runtime, old[i]); /* each leaves its list by both its links */
+	assert_int_equal(generation_size(runtime, 2), 2);
+	refgc_release(runtime, young);
+	assert_int_equal(refgc_collect(runtime, 2), 2);
 	runtime_end(runtime);
 }
 
@@ -291,6 +323,14 @@ static void test_long_lived_ratio(void **state)
 	refgc_enable(runtime, true);
 	make_lists(runtime, all, 2);
 	assert_int_equal(refgc_stats(runtime, 2).collections, 4);
+	refgc_enable(runtime, false);
+
+	/* Only those since then count. */
+	make_lists(runtime, all, 5);
+	refgc_collect(runtime, 1);
+	refgc_enable(runtime, true);
+	make_lists(runtime, all, 2);
+	assert_int_equal(refgc_stats(runtime, 2).collections, 4);
 	refgc_release(runtime, all);
 	runtime_end(runtime);
 }
@@ -389,6 +429,7 @@ int main(void)
 		cmocka_unit_test(test_counts_are_exact),
 		cmocka_unit_test(test_generations),
 		cmocka_unit_test(test_older_holds),
+		cmocka_unit_test(test_young_refers_to_older),
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_stats),
 		cmocka_unit_test(test_defaults),

@@ -237,8 +237,9 @@ static void test_references(void **state)
 			    *weakref = refgc_weakref_create(runtime, instance, function),
 			    *number_object = refgc_int_create(runtime, -5), *real = refgc_float_create(runtime, 1.5),
 			    *bytes = refgc_bytes_create(runtime, "\0\1\2", 3);
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 8; i++)
 		append(runtime, list, i % 2 ? key : tuple);
+	assert_true(refgc_list_delete(runtime, list, 7)); /* what was there may still be seen */
 	for (int i = 0; i < 20; i++) {
 		struct refgc_object *new_key = refgc_int_create(runtime, i);
 		assert_true(refgc_dict_set(runtime, dict, new_key, key));

@@ -147,6 +147,114 @@ static void test_finalizer_frees(void **state)
 	runtime_end(world.runtime);
 }
 
+/* A finalizer makes its object immortal: it leaves the collection for good, with nothing of it left behind. */
+static void immortalize(struct refgc_runtime *runtime, struct refgc_object *object)
+{
+	told_of(runtime)->finalized++;
+	refgc_immortalize(object);
+}
+
+static void test_finalizer_immortalizes(void **state)
+{
+	(void)state;
+	struct world world;
+	world_init(&world);
+	const struct refgc_type *type = refgc_class_create(world.runtime, "Immortal", immortalize, NULL);
+	struct refgc_object *instance = self_instance(&world, type);
+	assert_int_equal(refgc_collect(world.runtime, 0), 0);
+	assert_int_equal(generation_of(world.runtime, instance), REFGC_GENERATIONS);
+	struct refgc_object *list = refgc_list_create(world.runtime);
+	append(world.runtime, list, instance);
+	refgc_collect(world.runtime, 0);
+	refgc_untrack(instance);
+	assert_int_equal(refgc_freeze_count(world.runtime), 0);
+	refgc_release(world.runtime, list);
+	assert_true(refgc_runtime_destroy(world.runtime) > 0);
+}
+
+/* Called once, though the object has waited to be destroyed: far down in a chain. */
+static void test_finalized_is_remembered_deep(void **state)
+{
+	(void)state;
+	struct world world;
+	world_init(&world);
+	struct refgc_object *last = refgc_instance_create(world.runtime, world.finalized);
+	world.told.keep = refgc_list_create(world.runtime);
+	refgc_retain(last);
+	refgc_release(world.runtime, last);
+	refgc_release(world.runtime, last);
+	last = refgc_retain(refgc_list_item(world.told.keep, 0));
+	assert_int_equal(world.told.finalized, 1);
+	refgc_release(world.runtime, world.told.keep);
+	world.told.keep = NULL;
+	for (int i = 0; i < 200; i++) {
+		struct refgc_object *next = refgc_cell_create(world.runtime, last);
+		refgc_release(world.runtime, last);
+		last = next;
+	}
+	refgc_release(world.runtime, last);
+	assert_int_equal(world.told.finalized, 1);
+	assert_int_equal(world.told.freed, 1 + 1 + 200);
+	runtime_end(world.runtime);
+}
+
+/* ---- a type of the program's own ---- */
+
+struct own {
+	struct refgc_object object;
+	struct refgc_object *other;
+};
+
+static bool freed_while_clearing;
+
+static void own_traverse(struct refgc_object *object, refgc_visit visit, void *context)
+{
+	if (((struct own *)object)->other)
+		visit(((struct own *)object)->other, context);
+}
+
+static void own_clear(struct refgc_runtime *runtime, struct refgc_object *object)
+{
+	struct own *own = (struct own *)object;
+	struct refgc_object *other = own->other;
+	size_t freed = told_of(runtime)->freed;
+	own->other = NULL;
+	if (other)
+		refgc_release(runtime, other);
+	freed_while_clearing |= told_of(runtime)->freed != freed;
+}
+
+static void own_dealloc(struct refgc_runtime *runtime, struct refgc_object *object)
+{
+	if (((struct own *)object)->other)
+		refgc_release(runtime, ((struct own *)object)->other);
+	refgc_object_free(runtime, object, 0);
+}
+
+static const struct refgc_type own_type = {
+	.name = "own",
+	.basic_size = sizeof(struct own),
+	.flags = REFGC_CONTAINER,
+	.traverse = own_traverse,
+	.clear = own_clear,
+	.dealloc = own_dealloc,
+};
+
+/* An object that refers to itself is still there when its clear() returns. */
+static void test_own_type(void **state)
+{
+	(void)state;
+	struct world world;
+	world_init(&world);
+	struct refgc_object *object = refgc_object_allocate(world.runtime, &own_type, 0);
+	((struct own *)object)->other = object;
+	refgc_track(world.runtime, object);
+	assert_int_equal(refgc_collect(world.runtime, 0), 1);
+	assert_false(freed_while_clearing);
+	assert_int_equal(world.told.freed, 1);
+	runtime_end(world.runtime);
+}
+
 /* ---- legacy finalizers ---- */
 
 static void test_legacy_finalizers_are_uncollectable(void **state)
@@ -193,6 +301,13 @@ static void test_saveall(void **state)
 	assert_int_equal(generation_of(world.runtime, list), 1);
 	assert_int_equal(refgc_stats(world.runtime, 0).collected, 1);
 	refgc_debug_set(world.runtime, 0);
+	struct refgc_object *young = refgc_list_create(world.runtime); /* nothing of the collection is left in it: */
+	append(world.runtime, young, list);
+	refgc_collect(world.runtime, 0);
+	refgc_untrack(list);
+	assert_int_equal(generation_size(world.runtime, 1), 1);
+	refgc_track(world.runtime, list);
+	refgc_release(world.runtime, young);
 	refgc_list_type.clear(world.runtime, refgc_garbage(world.runtime));
 	assert_int_equal(refgc_collect(world.runtime, 1), 1);
 	runtime_end(world.runtime);
@@ -371,6 +486,9 @@ int main(void)
 		cmocka_unit_test(test_resurrection_in_cycles),
 		cmocka_unit_test(test_finalizers_come_before_clearing),
 		cmocka_unit_test(test_finalizer_frees),
+		cmocka_unit_test(test_finalizer_immortalizes),
+		cmocka_unit_test(test_finalized_is_remembered_deep),
+		cmocka_unit_test(test_own_type),
 		cmocka_unit_test(test_legacy_finalizers_are_uncollectable),
 		cmocka_unit_test(test_saveall),
 		cmocka_unit_test(test_debug_lines),

@@ -83,6 +83,13 @@ static void test_dicts(void **state)
 	assert_true(refgc_dict_delete(runtime, dict, key));
 	refgc_collect(runtime, 2);
 	assert_false(refgc_is_tracked(dict));
+	assert_true(refgc_dict_set(runtime, dict, key, list));
+	assert_true(refgc_dict_delete(runtime, dict, key));
+	struct refgc_object *cell = refgc_cell_create(runtime, NULL);
+	assert_true(refgc_dict_set(runtime, dict, cell, key));
+	refgc_release(runtime, cell);
+	refgc_collect(runtime, 2);
+	assert_true(refgc_is_tracked(dict)); /* for its key */
 	struct refgc_object *all[] = {dict, key, list, tuple_key};
 	for (size_t i = 0; i < 4; i++)
 		refgc_release(runtime, all[i]);
@@ -104,9 +111,49 @@ static void test_untracked_holds(void **state)
 	refgc_release(runtime, tuple);
 	assert_int_equal(refgc_collect(runtime, 2), 0);
 	refgc_track(runtime, tuple);
+	struct refgc_object *behind = refgc_list_create(runtime);
 	refgc_track(runtime, tuple);
+	assert_int_equal(generation_size(runtime, 0), 2);
+	refgc_release(runtime, behind);
 	assert_int_equal(generation_size(runtime, 0), 1);
 	assert_int_equal(refgc_collect(runtime, 2), 2);
+	runtime_end(runtime);
+}
+
+/* What is untracked has not survived: it does not count when the next full collection is due. */
+static void test_untracked_are_no_survivors(void **state)
+{
+	(void)state;
+	struct told told;
+	struct refgc_runtime *runtime = runtime_new(&told);
+	struct refgc_object *all = refgc_list_create(runtime), *atom = refgc_int_create(runtime, 1);
+	struct refgc_object *list = refgc_list_create(runtime);
+	for (int i = 0; i < 200; i++) { /* all of which will be untracked: tuples by any collection */
+		struct refgc_object *tuple = refgc_tuple_create(runtime, &atom, 1), *dict = refgc_dict_create(runtime);
+		assert_true(refgc_dict_set(runtime, dict, atom, list));
+		assert_true(refgc_dict_set(runtime, dict, atom, atom));
+		append(runtime, all, tuple);
+		append(runtime, all, dict);
+		refgc_release(runtime, tuple);
+		refgc_release(runtime, dict);
+	}
+	refgc_collect(runtime, 2);
+	assert_int_equal(generation_size(runtime, 2), 2);
+	/* Two live long: nothing new is needed for a full collection. */
+	refgc_threshold_set(runtime, 0, 1);
+	refgc_threshold_set(runtime, 2, 0);
+	refgc_collect(runtime, 1);
+	refgc_enable(runtime, true);
+	for (int i = 0; i < 2; i++) {
+		struct refgc_object *cell = refgc_cell_create(runtime, NULL);
+		append(runtime, all, cell);
+		refgc_release(runtime, cell);
+	}
+	assert_int_equal(refgc_stats(runtime, 2).collections, 2);
+	refgc_enable(runtime, false);
+	struct refgc_object *objects[] = {all, atom, list};
+	for (size_t i = 0; i < 3; i++)
+		refgc_release(runtime, objects[i]);
 	runtime_end(runtime);
 }
 
@@ -117,6 +164,7 @@ int main(void)
 		cmocka_unit_test(test_tuples),
 		cmocka_unit_test(test_dicts),
 		cmocka_unit_test(test_untracked_holds),
+		cmocka_unit_test(test_untracked_are_no_survivors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
