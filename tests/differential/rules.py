@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The rules of doc/refgc-programs.md, one by one: a program for each and what it must report, worked out by hand.
 
-A rule is a name, where it holds ("everywhere"; "later": not in CPython 3.8; "refgc": where allocations can be counted),
-a program, and for its reports in their order what they say. "during.freed=1-2" is a member of a member.
+A rule is a name, where it holds ("everywhere"; "later": not in CPython 3.8; "refgc": where allocations can be counted; "model": what only
+that knows), a program, and for its reports in their order what they say. "during.freed=1-2" is a member of a member.
 """
 
 RULES = [
@@ -567,4 +567,36 @@ RULES = [
         burst list l 20
         report
     """, ["stats=[[0,0,0],[0,0,0],[1,0,0]]", "stats=[[5,0,0],[4,0,0],[2,0,0]]"]),
+
+    ("what the rules leave open: tuples of atoms in a tuple", "model", """
+        make int i 1234
+        make tuple a i
+        make tuple b a
+        report
+        collect 0
+        report
+    """, ['ambiguous=[]', 'ambiguous=["all"]', 'ambiguous=["all"]']),
+
+    ("what the rules leave open: two finalizers for one name", "model", """
+        make instance a
+        make instance b
+        link a b a0
+        link b a a0
+        finalizer a resurrect back
+        finalizer b resurrect back
+        drop a b
+        report
+        collect 0
+    """, ['ambiguous=[]', 'ambiguous=["all"]']),
+
+    ("what the rules leave open: a weak reference that is freed with its object", "model", """
+        make instance a
+        weakref w a callback
+        make list l w a
+        drop w a
+        report
+        drop l
+        report
+        report
+    """, ['ambiguous=[]', 'ambiguous=["callbacks"]', 'ambiguous=[]']),
 ]
