@@ -1013,6 +1013,62 @@ def typings(n):
     return made
 
 
+class Sequence:
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        return index
+
+
+@maker(30)
+def odds_and_ends(n):
+    """What nothing else makes."""
+    api = ctypes.pythonapi
+    api.PyInstanceMethod_New.restype = ctypes.py_object
+    made = [reversed(Sequence()), iter(Sequence()), api.PyInstanceMethod_New(ctypes.py_object(ignore)), time.localtime(n),
+            time.struct_time(range(11)), sys.flags, sys.float_info, sys.hash_info, sys.int_info, sys.thread_info, sys.version_info]
+    made += attempt(lambda: os.sched_param(n), lambda: os.terminal_size((n, n)), lambda: os.times_result(range(5)),
+                    lambda: os.stat_result(range(19)), lambda: os.waitid_result(range(5)),
+                    lambda: __import__("signal").struct_siginfo(range(7)), lambda: __import__("pwd").struct_passwd(range(7)))
+    for name in ("_md5.md5", "_sha1.sha1", "_sha2.sha256", "_sha2.sha512", "_sha256.sha256", "_sha512.sha512", "_sha3.sha3_256",
+                 "_blake2.blake2b", "_hmac.new"):
+        module, _, function = name.partition(".")
+        try:
+            made.append([getattr(__import__(module), function)(b"x" * n)])
+        except Exception:
+            continue
+    codec = __import__("_codecs_jp").getcodec("shift_jis")
+    import encodings.shift_jis as shift_jis
+    made += [codec, shift_jis.IncrementalEncoder(), shift_jis.IncrementalDecoder(), shift_jis.StreamReader(io.BytesIO()),
+             shift_jis.StreamWriter(io.BytesIO())]
+    profiler = optional("_lsprof")
+    if profiler:
+        profile = profiler.Profiler()
+        profile.enable()
+        outer(n)
+        profile.disable()
+        made += [profile, profile.getstats()]
+    if sys.version_info >= (3, 8):
+        made += attempt(lambda: pickle.PickleBuffer(bytearray(n)), lambda: reversed({"a": n}), lambda: reversed({"a": n}.values()),
+                        lambda: reversed({"a": n}.items()), lambda: datetime.date.today().isocalendar())
+    if sys.version_info >= (3, 9):
+        made += attempt(lambda: iter(tuple[int]), lambda: list[T][int], lambda: re.compile("(a)").sub("\\1x", "a"))
+    if sys.version_info >= (3, 10):
+        made += attempt(lambda: anext(async_generator(1), n), lambda: aiter(async_generator(1)))
+    if sys.version_info >= (3, 11):
+        made += attempt(lambda: BaseExceptionGroup("g", [KeyboardInterrupt(n)]))
+    if sys.version_info >= (3, 13):
+        made += attempt(lambda: (lambda local: sys._getframe().f_locals)(n))
+    contextvars = optional("contextvars")
+    if contextvars:
+        context = contextvars.copy_context()
+        many = [contextvars.ContextVar("many%d" % i) for i in range(n * 20)]
+        context.run(lambda: [variable.set([n]) for variable in many])
+        made += [context, many, iter(context.items()), iter(context.values()), context.keys(), contextvars.copy_context()]
+    return made
+
+
 @maker(1)
 def frozen_dicts(n):
     kind = getattr(__import__("builtins"), "frozendict", None)
