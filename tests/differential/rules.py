@@ -577,6 +577,17 @@ RULES = [
         report
     """, ['ambiguous=[]', 'ambiguous=["all"]', 'ambiguous=["all"]']),
 
+    ("what CPython cannot see", "model", """
+        make dict d
+        make tuple t d
+        untrack t
+        link d t k
+        report
+        drop d t
+        report
+        end
+    """, ['ambiguous=[] alive.untracked=1-2', 'ambiguous=["unseen"] alive.untracked=1-2', 'left=2']),
+
     ("what the rules leave open: two finalizers for one name", "model", """
         make instance a
         make instance b
