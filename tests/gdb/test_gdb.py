@@ -338,14 +338,17 @@ class Targets(Case):
     def test_running_process(self):
         program = self.heap()
         commands = ["set non-stop on", "attach %d" % program.pid, "py-inspect heap", "continue &", "py-inspect heap",
-                    "set py-inspect no-stop on", "show py-inspect no-stop", OBJECTS, "set py-inspect no-stop off",
-                    "py-inspect heap"]
-        result = self.batch(commands)
-        self.assertRegex(result.answers[4], "^The process is running.")
-        self.assertIn("no-stop on", result.answers[4])
-        self.assertIn(": on.", result.answers[6])
-        self.check_objects(program.record, result.rows(7))
-        self.assertRegex(result.answers[9], "^The process is running.")
+                    "set py-inspect no-stop on", "show py-inspect no-stop", OBJECTS, OBJECTS, OPENED,
+                    "set py-inspect no-stop off", "py-inspect heap"]
+        result = self.batch(COUNT_OPENED + commands)
+        answers = result.answers[3:]
+        self.assertRegex(answers[4], "^The process is running.")
+        self.assertIn("no-stop on", answers[4])
+        self.assertIn(": on.", answers[6])
+        self.check_objects(program.record, result.rows(10))
+        self.check_objects(program.record, result.rows(11))
+        self.assertEqual(answers[9], "3\n")  # stopped, and each time while it ran
+        self.assertRegex(answers[11], "^The process is running.")
 
 
 class Expressions(Case):
@@ -675,6 +678,45 @@ class Interrupts(Case):
             printed = gdb.expect(gdb.PROMPT)
             self.assertIn("Quit", printed, "after %s s" % pause)
         self.counted(gdb, count)
+
+    def test_while_the_library_works(self):
+        count = 1000000
+        program = self.many(count)
+        gdb = Terminal(self, "-p", str(program.pid))
+        quits = 0
+        for pause in (0.03, 0.06, 0.1, 0.15, 0.2):
+            gdb.send("py-inspect heap\n")
+            gdb.expect("\n")
+            time.sleep(pause)
+            gdb.send("\x03")
+            printed = gdb.expect(gdb.PROMPT)
+            self.assertNotIn("Exception", printed)
+            quits += "Quit" in printed and "total of" not in printed
+            gdb.send("set var *(char *) $sp = *(char *) $sp\n")  # it reads anew
+            gdb.send("print 6000*7\n")
+            gdb.expect(" = 42000")
+            gdb.expect(gdb.PROMPT)
+        self.assertGreater(quits, 0)
+        self.counted(gdb, count)
+
+    def test_at_any_step(self):
+        """Ctrl-C at the first, the second ... read, as if somebody were that quick."""
+        program = self.heap()
+        server = Server(self, ["--once", "--attach"], str(program.pid))
+        commands = [
+            "target remote localhost:" + server.port,
+            "python import ctypes, types, py_inspect.sessions as s; reads = [0, 0]",
+            "python def memmove(*rest):\n reads[0] += 1\n if reads[0] == reads[1]: raise KeyboardInterrupt\n"
+            " ctypes.memmove(*rest)",
+            "python s.ctypes = types.SimpleNamespace(memmove=memmove, string_at=ctypes.string_at)",
+        ]
+        steps = (1, 2, 5, 20, 50, 100)
+        for step in steps:
+            commands += ["python reads = [0, %d]" % step, "py-inspect heap"]
+        result = self.batch(commands + ["python reads = [0, 0]", OBJECTS])
+        for number, step in enumerate(steps):
+            self.assertEqual(result.answers[len(commands) - 2 * len(steps) + 2 * number + 1], "Quit\n", step)
+        self.check_objects(program.record, result.rows(len(commands) + 1))
 
     def test_signal_of_another_process(self):
         count = 1000000
