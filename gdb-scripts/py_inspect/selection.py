@@ -21,7 +21,7 @@ class Selection(NamedTuple):
     core: str = ""
     sysroot: Optional[str] = None
     executable: Optional[str] = None
-    running: bool = False
+    running: bool = False  # then what is found out is not to be kept
 
 
 def selected() -> Selection:
@@ -39,18 +39,19 @@ def selected() -> Selection:
         core = _core_name(inferior, files)
         return Selection("core", *identity, core, _sysroot(), _local(_named(files, "Local exec file")))
     running = any(thread.is_running() for thread in inferior.threads())
-    if connection.type == "native":
-        if running and not parameters.no_stop.value:
+    if running and not _is_at_breakpoint():
+        if connection.type != "native":
+            raise gdb.GdbError("The process is running. Interrupt it first.")
+        if not parameters.no_stop.value:
             raise gdb.GdbError(
                 "The process is running. Interrupt it first, or read it as it runs after"
                 ' "set py-inspect no-stop on".'
             )
+    if connection.type == "native":
         return Selection("process", *identity, running=running)
-    if running:
-        raise gdb.GdbError("The process is running. Interrupt it first.")
     files = gdb.execute("info files", to_string=True)
     executable = _local(_named(files, "Local exec file"))
-    return Selection("debugger", *identity, "", _sysroot(), executable)
+    return Selection("debugger", *identity, "", _sysroot(), executable, running)
 
 
 def auxiliary_vector() -> bytes:
@@ -64,6 +65,16 @@ def auxiliary_vector() -> bytes:
         return b""
     entries = re.findall(r'^(\d+) .*?\s(0x[0-9a-f]+|\d+)(?: ".*")?$', text, re.MULTILINE)
     return b"".join(struct.pack("<QQ", int(key), int(value, 0)) for key, value in entries)
+
+
+def _is_at_breakpoint() -> bool:
+    """Whether gdb is asking for a breakpoint's condition: the thread counts as running, but stands still."""
+    try:
+        gdb.newest_frame()
+    except gdb.error:
+        return False
+    thread = gdb.selected_thread()
+    return thread is not None and bool(thread.is_running())
 
 
 def _core_name(inferior: gdb.Inferior, files: str) -> str:

@@ -33,7 +33,9 @@ HEAP = """
     if hasattr(gc, "unfreeze"):
         gc.unfreeze()  # 3.12 starts with objects that gc.get_objects() does not show
     namespace = {"oracle_path": sys.argv[1], "oracle_samples": oracle_samples}
-    exec(compile(open(sys.argv[2]).read(), sys.argv[2], "exec"), namespace)
+    with open(sys.argv[2], encoding="utf-8") as file:
+        text = file.read()
+    exec(compile(text, sys.argv[2], "exec"), namespace)
 """
 
 

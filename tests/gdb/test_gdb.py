@@ -401,6 +401,36 @@ class Expressions(Case):
         self.assertEqual(result.rows(1)[0]["size"], size)
         self.assertEqual(result.rows(1)[0]["type"], "list")
 
+    # Calls labs() with one object after the other, and with a list that has grown meanwhile.
+    GROWS = """
+        import ctypes, sys
+        labs = ctypes.CDLL(None).labs
+        grows = [1]
+        for thing in (grows, sys, {}, "text", grows):
+            labs(ctypes.py_object(thing))
+            grows.append("x" * 1000)
+            grows += range(1000)
+    """
+
+    def test_condition_of_a_breakpoint(self):
+        command = self.python.command("-I", "-c", source(self.GROWS))
+        show = "py-inspect object $rdi --format=jsonl"
+        conditions = ['$_streq($_py_type($rdi), "dict")', '$_streq($_py_type($rdi), "list") && $_py_size($rdi) > 20000']
+        for remote in (False, True):
+            commands = ["continue", show, "condition 1 " + conditions[1], "continue", show, "condition 1", "kill"]
+            if remote:
+                server = Server(self, ["--once"], *command)
+                start = ["target remote localhost:" + server.port]
+            else:
+                start = ["run"]
+                commands[0] = "echo"
+            result = self.batch(["set breakpoint pending on", "break labs if " + conditions[0]] + start + commands,
+                                *([] if remote else ["--args", *command]))
+            self.assertNotIn("Error in testing", result.output)
+            self.assertEqual(result.rows(4)[0]["type"], "dict")
+            self.assertEqual(result.rows(7)[0]["type"], "list")
+            self.assertGreater(result.rows(7)[0]["size"], 20000)
+
     def test_not_an_address(self):
         program = self.heap()
         result = self.batch(["py-inspect object nosuchsymbol", "py-inspect object 1.5", "py-inspect object 1 +",
