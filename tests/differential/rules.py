@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The rules of doc/refgc-programs.md, one by one: a program for each and what it must report, worked out by hand.
 
-A rule is a name, where it holds ("everywhere"; "later": not in CPython 3.8; "refgc": where allocations can be counted; "model": what only
-that knows), a program, and for its reports in their order what they say. "during.freed=1-2" is a member of a member.
+A rule is a name, where it holds ("everywhere"; "later": not in CPython 3.8; "refgc": where allocations can be counted;
+"model": what only that knows), a program, and for its reports in their order what they say. "during.freed=1-2" is a
+member of a member.
 """
 
 RULES = [

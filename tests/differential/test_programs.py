@@ -238,7 +238,8 @@ def main():
     results.run("the generator", same_programs)
     results.run("sets of serial numbers", same_ranges)
     for text in ("jump", "make list", "make thing a", "make tuple t", "collect 3", "collect x", "make int i x",
-                 "threshold", "finalizer a later", "weakref w", "burst tuple l 3", "chain set s 3", "link a", "make list 1"):
+                 "threshold", "finalizer a later", "weakref w", "burst tuple l 3", "chain set s 3", "link a",
+                 "make list 1"):
         results.run("malformed: %s" % text, malformed, text)
     for what, old, new in MUTATIONS if not SANITIZED else ():
         results.run("a model is found out: %s" % what, found_out, old, new, 3000)

@@ -77,7 +77,8 @@ def would_free(heap):
 def expectation(heap):
     """The same as summary(), of the model's heap."""
     return {
-        "objects": {node.serial: (node.type, TITLES[node.generation], node.generation is not None, node.finalized, node.count)
+        "objects": {node.serial: (node.type, TITLES[node.generation], node.generation is not None, node.finalized,
+                                  node.count)
                     for node in heap.nodes.values()},
         "references": sorted((node.serial,) + pair for node in heap.nodes.values() for pair in references(node)),
         "weak": sorted((node.serial, node.target.serial) for node in heap.nodes.values() if node.target),
@@ -99,7 +100,8 @@ def summary(record):
     serial = {each["address"]: each["serial"] for each in record["objects"]}
     known = lambda address: serial[address] is not None
     return {
-        "objects": {each["serial"]: (each["type"], each["generation"], each["tracked"], each["finalized"], each["refcount"])
+        "objects": {each["serial"]: (each["type"], each["generation"], each["tracked"], each["finalized"],
+                                     each["refcount"])
                     for each in record["objects"] if each["serial"] is not None},
         "references": sorted((serial[each["from"]], each["label"], serial[each["to"]])
                              for each in record["references"] if known(each["from"]) and known(each["to"])),
@@ -123,7 +125,8 @@ def compare(expected, got, where):
             keys = [key for key in {**value, **have} if value.get(key) != have.get(key)]
             value, have = {key: value.get(key) for key in keys[:5]}, {key: have.get(key) for key in keys[:5]}
         elif isinstance(value, list) and value != have:
-            value, have = [each for each in value if each not in have][:5], [each for each in have if each not in value][:5]
+            value, have = ([each for each in value if each not in have][:5],
+                           [each for each in have if each not in value][:5])
         check(value == have, "%s: %s: the record has %s, expected %s", where, member, have, value)
 
 
@@ -134,11 +137,10 @@ def agrees_with_itself(record, where):
     addresses = {each["address"] for each in record["objects"]}
     check(len(addresses) == len(record["objects"]), "%s: an object is there twice", where)
     for each in record["objects"]:
-        check(each["immortal"] or each["refcount"] == counts[each["address"]], "%s: %s has %d references, its count is %d", where,
-              each, counts[each["address"]], each["refcount"])
-    for one, other in [("from", "to")]:
-        check(all(each[one] in addresses and each[other] in addresses for each in record["references"] + record["weak"]),
-              "%s: a reference leads to no object", where)
+        check(each["immortal"] or each["refcount"] == counts[each["address"]],
+              "%s: %s has %d references, its count is %d", where, each, counts[each["address"]], each["refcount"])
+    ends = {each[end] for each in record["references"] + record["weak"] for end in ("from", "to")}
+    check(ends <= addresses, "%s: a reference leads to no object", where)
     spans = sorted((int(each["address"], 16), each["size"]) for each in record["objects"])
     check(all(a + size <= b for (a, size), (b, _) in zip(spans, spans[1:])), "%s: objects overlap", where)
     within = [(int(each["address"], 16), each["size"]) for each in record["arenas"] + record["large"]]
@@ -181,7 +183,8 @@ def random_programs(refgc, count):
                 file.write("".join(texts))
             run = subprocess.run([refgc, "--go", "--records", folder, path], stdout=subprocess.DEVNULL,
                                  stderr=subprocess.PIPE, check=False)
-            check(not run.returncode, "exit status %d: %s", run.returncode, run.stderr.decode("utf-8", "replace")[-1000:])
+            check(not run.returncode, "exit status %d: %s", run.returncode,
+                  run.stderr.decode("utf-8", "replace")[-1000:])
             compared += sum(compare_program(text, folder) for text in texts)
     check(compared > 2 * count, "only %d records were compared", compared)
     return "%d records" % compared
