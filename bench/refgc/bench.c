@@ -17,7 +17,8 @@ static double now(void)
 	return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-static void append_and_release(struct refgc_runtime *runtime, struct refgc_object *list, struct refgc_object *item)
+static void append_and_release(struct refgc_runtime *runtime, struct refgc_object *list,
+			       struct refgc_object *item)
 {
 	refgc_list_append(runtime, list, item);
 	refgc_release(runtime, item);

@@ -9,7 +9,8 @@ static void test_cycles_are_freed(void **state)
 	(void)state;
 	struct told told;
 	struct refgc_runtime *runtime = runtime_new(&told);
-	struct refgc_object *self_dict = refgc_dict_create(runtime), *self_key = refgc_str_create(runtime, "self");
+	struct refgc_object *self_dict = refgc_dict_create(runtime),
+			    *self_key = refgc_str_create(runtime, "self");
 	assert_true(refgc_dict_set(runtime, self_dict, self_key, self_dict));
 	refgc_release(runtime, self_dict);
 	refgc_release(runtime, self_key);

@@ -25,7 +25,8 @@ static int find_note(struct dl_phdr_info *info, size_t size, void *context)
 		const char *end = at + info->dlpi_phdr[i].p_memsz;
 		while (at + sizeof(ElfW(Nhdr)) <= end) {
 			const ElfW(Nhdr) *note = (const void *)at;
-			const char *name = (const char *)(note + 1), *contents = name + (note->n_namesz + 3) / 4 * 4;
+			const char *name = (const char *)(note + 1),
+				   *contents = name + (note->n_namesz + 3) / 4 * 4;
 			at = contents + (note->n_descsz + 3) / 4 * 4;
 			if (note->n_namesz == 9 && !strcmp(name, "heapdesc")) {
 				*(const char **)context = contents;
@@ -118,7 +119,8 @@ static void test_collector(void **state)
 	(void)state;
 	read_table();
 	struct told told;
-	struct refgc_runtime *other = runtime_new(&told), *runtime = runtime_new(&told), *last = runtime_new(&told);
+	struct refgc_runtime *other = runtime_new(&told), *runtime = runtime_new(&told),
+			     *last = runtime_new(&told);
 	uint64_t collector = collector_of(runtime);
 	struct refgc_object *lists[10];
 	for (size_t i = 0; i < 10; i++) {
@@ -131,10 +133,12 @@ static void test_collector(void **state)
 	refgc_threshold_set(runtime, 1, 17);
 	refgc_debug_set(runtime, REFGC_DEBUG_SAVEALL);
 	for (unsigned int i = 0; i < number("collector.generation_count"); i++) {
-		uint64_t generation = collector + number("collector.generations") + i * number("generation.size");
+		uint64_t generation =
+			collector + number("collector.generations") + i * number("generation.size");
 		assert_int_equal(field(generation, "generation.threshold"), refgc_threshold(runtime, i));
 		assert_int_equal(field(generation, "generation.count"), refgc_count(runtime, i));
-		assert_int_equal(field(generation, "generation.collections"), refgc_stats(runtime, i).collections);
+		assert_int_equal(field(generation, "generation.collections"),
+				 refgc_stats(runtime, i).collections);
 		uint64_t head = generation + number("generation.head");
 		struct list list = {.at = field(head, "gc.next")};
 		refgc_generation_visit(runtime, i, compare_next, &list);
@@ -226,16 +230,19 @@ static void test_references(void **state)
 	struct told told;
 	struct refgc_runtime *runtime = runtime_new(&told);
 	const struct refgc_type *class = refgc_class_create(runtime, "Class", NULL, NULL);
-	struct refgc_object *key = refgc_str_create(runtime, "key"), *other = refgc_str_create(runtime, "other"),
-			    *list = refgc_list_create(runtime), *dict = refgc_dict_create(runtime),
-			    *set = refgc_set_create(runtime), *instance = refgc_instance_create(runtime, class),
-			    *items[] = {key, other, key}, *tuple = refgc_tuple_create(runtime, items, 3),
-			    *cell = refgc_cell_create(runtime, key), *empty = refgc_cell_create(runtime, NULL),
+	struct refgc_object *key = refgc_str_create(runtime, "key"),
+			    *other = refgc_str_create(runtime, "other"), *list = refgc_list_create(runtime),
+			    *dict = refgc_dict_create(runtime), *set = refgc_set_create(runtime),
+			    *instance = refgc_instance_create(runtime, class), *items[] = {key, other, key},
+			    *tuple = refgc_tuple_create(runtime, items, 3),
+			    *cell = refgc_cell_create(runtime, key),
+			    *empty = refgc_cell_create(runtime, NULL),
 			    *cells = refgc_tuple_create(runtime, &cell, 1),
 			    *function = refgc_function_create(runtime, "f", call_and_tell, cells),
 			    *module = refgc_module_create(runtime, "m"),
 			    *weakref = refgc_weakref_create(runtime, instance, function),
-			    *number_object = refgc_int_create(runtime, -5), *real = refgc_float_create(runtime, 1.5),
+			    *number_object = refgc_int_create(runtime, -5),
+			    *real = refgc_float_create(runtime, 1.5),
 			    *bytes = refgc_bytes_create(runtime, "\0\1\2", 3);
 	for (int i = 0; i < 8; i++)
 		append(runtime, list, i % 2 ? key : tuple);
@@ -252,8 +259,8 @@ static void test_references(void **state)
 	}
 	assert_true(refgc_attribute_set(runtime, instance, "x", other));
 	assert_true(refgc_attribute_set(runtime, instance, "y", list));
-	struct refgc_object *all[] = {weakref, module, function, cells, empty, cell, tuple, instance, set, dict, list,
-				      other, key, number_object, real, bytes};
+	struct refgc_object *all[] = {weakref, module, function, cells, empty, cell, tuple, instance, set,
+				      dict, list, other, key, number_object, real, bytes};
 	size_t with_references = 0;
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
 		struct referents visited = {0}, read = read_referents((uint64_t)all[i]);
@@ -262,7 +269,8 @@ static void test_references(void **state)
 		qsort(read.items, read.count, sizeof(uint64_t), compare_words);
 		assert_int_equal(read.count, visited.count);
 		assert_memory_equal(read.items, visited.items, read.count * sizeof(uint64_t));
-		assert_string_equal((const char *)field(type_of((uint64_t)all[i]), "type.name"), all[i]->type->name);
+		assert_string_equal((const char *)field(type_of((uint64_t)all[i]), "type.name"),
+				    all[i]->type->name);
 		assert_int_equal(field((uint64_t)all[i], "object.refcount"), all[i]->refcount);
 		assert_int_equal(read_size((uint64_t)all[i]), refgc_object_size(all[i]));
 		with_references += read.count > 0;
@@ -289,7 +297,8 @@ static void test_values(void **state)
 	(void)state;
 	struct told told;
 	struct refgc_runtime *runtime = runtime_new(&told);
-	struct refgc_object *integer = refgc_int_create(runtime, -5), *real = refgc_float_create(runtime, 1.5),
+	struct refgc_object *integer = refgc_int_create(runtime, -5),
+			    *real = refgc_float_create(runtime, 1.5),
 			    *text = refgc_str_create(runtime, "text"), *set = refgc_set_create(runtime),
 			    *weakref = refgc_weakref_create(runtime, set, NULL);
 	const struct heapdesc_item *item = item_of(integer, HEAPDESC_INTEGER);

@@ -147,7 +147,7 @@ static void test_finalizer_frees(void **state)
 	runtime_end(world.runtime);
 }
 
-/* A finalizer makes its object immortal: it leaves the collection for good, with nothing of it left behind. */
+/* A finalizer makes its object immortal: it leaves the collection for good, with nothing of it left. */
 static void immortalize(struct refgc_runtime *runtime, struct refgc_object *object)
 {
 	told_of(runtime)->finalized++;
@@ -301,7 +301,8 @@ static void test_saveall(void **state)
 	assert_int_equal(generation_of(world.runtime, list), 1);
 	assert_int_equal(refgc_stats(world.runtime, 0).collected, 1);
 	refgc_debug_set(world.runtime, 0);
-	struct refgc_object *young = refgc_list_create(world.runtime); /* nothing of the collection is left in it: */
+	/* Nothing of the collection is left in it: the next one leaves it alone. */
+	struct refgc_object *young = refgc_list_create(world.runtime);
 	append(world.runtime, young, list);
 	refgc_collect(world.runtime, 0);
 	refgc_untrack(list);
@@ -342,7 +343,8 @@ static void test_debug_lines(void **state)
 
 static struct refgc_object *weakref_new(struct world *world, struct refgc_object *referent)
 {
-	struct refgc_object *callback = refgc_function_create(world->runtime, "callback", call_and_tell, NULL);
+	struct refgc_object *callback =
+		refgc_function_create(world->runtime, "callback", call_and_tell, NULL);
 	struct refgc_object *weakref = refgc_weakref_create(world->runtime, referent, callback);
 	assert_non_null(weakref);
 	refgc_release(world->runtime, callback);
@@ -461,7 +463,8 @@ static void test_callback_frees_weakrefs(void **state)
 			refgc_function_create(world.runtime, "free_others", free_others, NULL);
 		others = refgc_list_create(world.runtime);
 		for (int i = 0; i < 5; i++) {
-			struct refgc_object *weakref = refgc_weakref_create(world.runtime, instance, callback);
+			struct refgc_object *weakref =
+				refgc_weakref_create(world.runtime, instance, callback);
 			append(world.runtime, others, weakref);
 			refgc_release(world.runtime, weakref);
 		}
@@ -470,8 +473,9 @@ static void test_callback_frees_weakrefs(void **state)
 			assert_true(refgc_attribute_set(world.runtime, instance, "self", instance));
 		refgc_release(world.runtime, instance);
 		size_t found = refgc_collect(world.runtime, 2);
-		assert_int_equal(found, cycle ? 1 + 5 : 0); /* with the weak references that the callback freed */
-		assert_int_equal(world.told.called, cycle ? 5 : 1); /* in a collection all that are asked call */
+		/* With the weak references that the callback freed; in a collection all of them call. */
+		assert_int_equal(found, cycle ? 1 + 5 : 0);
+		assert_int_equal(world.told.called, cycle ? 5 : 1);
 		refgc_release(world.runtime, others);
 		runtime_end(world.runtime);
 	}

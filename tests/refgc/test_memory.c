@@ -159,13 +159,18 @@ static void test_limit(void **state)
 static bool build(struct refgc_runtime *runtime, struct refgc_object *list)
 {
 	const struct refgc_type *class = refgc_class_create(runtime, "Class", NULL, NULL);
-	struct refgc_object *key = refgc_str_create(runtime, "a key that is long enough for several size classes");
+	struct refgc_object *key =
+		refgc_str_create(runtime, "a key that is long enough for several size classes");
 	bool done = key != NULL;
 	for (int i = 0; done && i < 400; i++) {
 		struct refgc_object *made[] = {
-			refgc_dict_create(runtime), refgc_set_create(runtime), refgc_instance_create(runtime, class),
-			refgc_module_create(runtime, "module"), refgc_tuple_create(runtime, &key, 1),
-			refgc_cell_create(runtime, key), refgc_int_create(runtime, i),
+			refgc_dict_create(runtime),
+			refgc_set_create(runtime),
+			refgc_instance_create(runtime, class),
+			refgc_module_create(runtime, "module"),
+			refgc_tuple_create(runtime, &key, 1),
+			refgc_cell_create(runtime, key),
+			refgc_int_create(runtime, i),
 			refgc_weakref_create(runtime, list, NULL),
 		};
 		assert_null(made[7]); /* lists have none */
@@ -192,7 +197,8 @@ static void exhaust(size_t limit, bool *done)
 	refgc_heap_limit_set(runtime, refgc_heap_bytes(runtime) + limit);
 	*done = build(runtime, list);
 	if (!*done)
-		assert_true(refgc_error(runtime) == REFGC_NO_MEMORY || refgc_error(runtime) == REFGC_WRONG_TYPE);
+		assert_true(refgc_error(runtime) == REFGC_NO_MEMORY ||
+			    refgc_error(runtime) == REFGC_WRONG_TYPE);
 	refgc_list_type.clear(runtime, list);
 	refgc_collect(runtime, 2);
 	assert_int_equal(refgc_heap_blocks(runtime), blocks);

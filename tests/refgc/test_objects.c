@@ -31,10 +31,12 @@ static void test_containers_hold(void **state)
 	struct refgc_object *item = refgc_int_create(runtime, 1), *key = refgc_str_create(runtime, "key");
 	const struct refgc_type *class = refgc_class_create(runtime, "Class", NULL, NULL);
 	struct refgc_object *items[] = {item, item};
-	struct refgc_object *list = refgc_list_create(runtime), *tuple = refgc_tuple_create(runtime, items, 2),
+	struct refgc_object *list = refgc_list_create(runtime),
+			    *tuple = refgc_tuple_create(runtime, items, 2),
 			    *dict = refgc_dict_create(runtime), *set = refgc_set_create(runtime),
 			    *instance = refgc_instance_create(runtime, class),
-			    *cell = refgc_cell_create(runtime, item), *module = refgc_module_create(runtime, "m");
+			    *cell = refgc_cell_create(runtime, item),
+			    *module = refgc_module_create(runtime, "m");
 	append(runtime, list, item);
 	assert_true(refgc_dict_set(runtime, dict, key, item));
 	assert_true(refgc_set_add(runtime, set, item));
@@ -118,7 +120,8 @@ static void test_dict(void **state)
 	runtime_end(runtime);
 }
 
-static void add_and_release(struct refgc_runtime *runtime, struct refgc_object *set, struct refgc_object *item)
+static void add_and_release(struct refgc_runtime *runtime, struct refgc_object *set,
+			    struct refgc_object *item)
 {
 	assert_true(refgc_set_add(runtime, set, item));
 	refgc_release(runtime, item);
@@ -142,7 +145,8 @@ static void test_set_of_equals(void **state)
 		add_and_release(runtime, set, refgc_cell_create(runtime, NULL)); /* by identity */
 	}
 	assert_int_equal(refgc_set_count(set), 7);
-	struct refgc_object *list = refgc_list_create(runtime), *tuple = refgc_tuple_create(runtime, &list, 1);
+	struct refgc_object *list = refgc_list_create(runtime),
+			    *tuple = refgc_tuple_create(runtime, &list, 1);
 	assert_false(refgc_set_add(runtime, set, list));
 	assert_int_equal(refgc_error(runtime), REFGC_UNHASHABLE);
 	assert_false(refgc_set_add(runtime, set, tuple));
@@ -158,7 +162,8 @@ static void test_attributes(void **state)
 	struct told told;
 	struct refgc_runtime *runtime = runtime_new(&told);
 	const struct refgc_type *class = refgc_class_create(runtime, "Class", NULL, NULL);
-	struct refgc_object *instance = refgc_instance_create(runtime, class), *one = refgc_int_create(runtime, 1);
+	struct refgc_object *instance = refgc_instance_create(runtime, class),
+			    *one = refgc_int_create(runtime, 1);
 	assert_null(refgc_attribute_get(runtime, instance, "x"));
 	assert_true(refgc_attribute_set(runtime, instance, "x", one));
 	assert_ptr_equal(refgc_attribute_get(runtime, instance, "x"), one);

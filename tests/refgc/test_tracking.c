@@ -12,8 +12,12 @@ static void test_born_tracked(void **state)
 	const struct refgc_type *class = refgc_class_create(runtime, "Class", NULL, NULL);
 	struct refgc_object *instance = refgc_instance_create(runtime, class);
 	struct refgc_object *tracked[] = {
-		instance, refgc_list_create(runtime), refgc_set_create(runtime), refgc_cell_create(runtime, NULL),
-		refgc_tuple_create(runtime, NULL, 0), refgc_module_create(runtime, "module"),
+		instance,
+		refgc_list_create(runtime),
+		refgc_set_create(runtime),
+		refgc_cell_create(runtime, NULL),
+		refgc_tuple_create(runtime, NULL, 0),
+		refgc_module_create(runtime, "module"),
 		refgc_function_create(runtime, "function", call_and_tell, NULL),
 		refgc_weakref_create(runtime, instance, NULL),
 	};
@@ -129,7 +133,8 @@ static void test_untracked_are_no_survivors(void **state)
 	struct refgc_object *all = refgc_list_create(runtime), *atom = refgc_int_create(runtime, 1);
 	struct refgc_object *list = refgc_list_create(runtime);
 	for (int i = 0; i < 200; i++) { /* all of which will be untracked: tuples by any collection */
-		struct refgc_object *tuple = refgc_tuple_create(runtime, &atom, 1), *dict = refgc_dict_create(runtime);
+		struct refgc_object *tuple = refgc_tuple_create(runtime, &atom, 1),
+				    *dict = refgc_dict_create(runtime);
 		assert_true(refgc_dict_set(runtime, dict, atom, list));
 		assert_true(refgc_dict_set(runtime, dict, atom, atom));
 		append(runtime, all, tuple);
