@@ -189,12 +189,18 @@ def says_nothing(results):
     pass
 
 
-def malformed(text):
+def malformed(text, runtimes):
+    """A line that is no operation: the interpreters say which line it is."""
     try:
         list(parse(text.splitlines()))
+        raise Failure("the model accepts it")
     except Malformed:
-        return
-    raise Failure("accepted: %s" % text)
+        pass
+    for runtime in runtimes:
+        run = subprocess.run(runtime.command, input=("make list a\n" + text).encode(), stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, env=runtime.environment, timeout=60, check=False)
+        check(run.returncode == 2 and b"line 2:" in run.stderr, "%s: exit status %d: %s", runtime.name, run.returncode,
+              run.stderr.decode("utf-8", "replace"))
 
 
 def same_ranges():
@@ -240,7 +246,7 @@ def main():
     for text in ("jump", "make list", "make thing a", "make tuple t", "collect 3", "collect x", "make int i x",
                  "threshold", "finalizer a later", "weakref w", "burst tuple l 3", "chain set s 3", "link a",
                  "make list 1"):
-        results.run("malformed: %s" % text, malformed, text)
+        results.run("malformed: %s" % text, malformed, text, refgc + pythons[-1:])
     for what, old, new in MUTATIONS if not SANITIZED else ():
         results.run("a model is found out: %s" % what, found_out, old, new, 3000)
     results.run("a wrong number is told", told_and_minimised, add_count, "count is")
