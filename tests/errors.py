@@ -373,8 +373,9 @@ def pointers_of(data, segments, randomness):
     return found
 
 
-def damage(data, segments, randomness, target):
-    """Corrupts the open file @target somewhere in @segments; returns what to write back: (offset, bytes)."""
+def damage(data, segments, hot, randomness, target):
+    """Corrupts the open file @target somewhere in @segments, half of the time at one of the offsets @hot; returns what
+    to write back: (offset, bytes)."""
     undo = []
 
     def write(at, block):
@@ -387,11 +388,13 @@ def damage(data, segments, randomness, target):
     for _ in range(randomness.choice((1, 1, 3, 20, 200))):
         address, offset, size = randomness.choice(segments)
         at = offset + randomness.randrange(size) // 8 * 8
+        if randomness.randrange(2):
+            at = max(0, randomness.choice(hot) + randomness.randrange(-4, 16) * 8)
         if kind == 0:
             write(at, bytes(randomness.randrange(256) for _ in range(8)))
         elif kind == 1:  # a pointer to somewhere else in memory
             start, _offset, length = randomness.choice(segments)
-            for place in pointers_of(data, segments, randomness)[:3]:
+            for place in pointers_of(data, segments, randomness)[:3] + [at]:
                 write(place, struct.pack("<Q", start + randomness.randrange(length) // 8 * 8))
         elif kind == 2:
             write(at, b"\xff" * 8)
@@ -405,23 +408,30 @@ def damage(data, segments, randomness, target):
 
 
 def corrupt(context, interpreter, rounds):
-    """Corrupts heap pages of a core @rounds times."""
+    """Corrupts heap pages of a core @rounds times. Returns how often that made a difference to the exit status."""
+    noticed = 0
     randomness = random.Random(context.seed)
     source = context.core(interpreter)
     copy = context.copy(source)
     parsed = elf.Elf(source)
     segments = [segment for segment in parsed.segments(writable=True) if segment[1] + 8 < len(parsed.data)]
-    objects = [row["address"] for row in inspect("objects", source, "--format", "jsonl").lines()]
+    rows = inspect("objects", source, "--format", "jsonl").lines()
+    objects = [row["address"] for row in rows]
+    types = {row["type"]: int(row["address"], 16) for row in rows}
+    hot = [parsed.offset(int(address, 16)) for address in objects]  # the objects' heads
+    hot += [parsed.offset(address) for address in types.values()] * 5  # one of each type more often
+    hot = [offset for offset in hot if offset]
     with open(copy, "r+b", buffering=0) as file:
         for number in range(rounds):
-            undo = damage(parsed.data, segments, randomness, file)
+            undo = damage(parsed.data, segments, hot, randomness, file)
             verbs = VERBS + (["object"] + randomness.sample(objects, 20),)
             verb = verbs[number % len(verbs)]
             try:
                 if verb[0] == "object":
-                    inspect("object", copy, *verb[1:]).expect(0, 3, 4)
+                    answer = inspect("object", copy, *verb[1:]).expect(0, 3, 4)
                 else:
-                    run_verb(verb, copy, *(["--format", "jsonl"] if number % 2 else [])).expect(0, 3, 4)
+                    answer = run_verb(verb, copy, *(["--format", "jsonl"] if number % 2 else [])).expect(0, 3, 4)
+                noticed += answer.status != 0
             except Failure as failure:
                 keep = os.path.join(os.environ.get("TMPDIR", "/tmp"), "libinspect-corrupt-core")
                 shutil.copyfile(copy, keep)
@@ -430,6 +440,7 @@ def corrupt(context, interpreter, rounds):
             for at, block in reversed(undo):
                 file.seek(at)
                 file.write(block)
+    return noticed
 
 
 @test
@@ -441,8 +452,12 @@ def corrupted_heap(context):
             by_version.setdefault(interpreter.minor + (interpreter.debug,), interpreter)
     chosen = list(by_version.values())
     total = 1000 if context.full else 100
+    noticed = 0
     for interpreter in chosen:
-        corrupt(context, interpreter, max(5, total // len(chosen)) if interpreter is not context.interpreter else total)
+        rounds = max(5, total // len(chosen)) if interpreter is not context.interpreter else total
+        noticed += corrupt(context, interpreter, rounds)
+    check(noticed * 20 > total, "hardly any damage was noticed (%d times): the test is blunt", noticed)
+    return "damage was noticed %d times" % noticed
 
 
 @test
@@ -619,7 +634,7 @@ def main():
     options = parser.parse_args()
     random.seed(options.seed)
     print("seed %d" % options.seed)
-    results = Results()
+    results = Results(verbose=True)
     usable = [each for each in interpreters.find_all()[0] if not each.free_threaded]
     with Folder() as folder:
         try:
