@@ -19,6 +19,9 @@ class Tenant%(number)d:
         self.n = [n]
 kept = [Tenant%(number)d(i) for i in range(1000 * %(number)d)]
 gc.collect()
+if sys.version_info < (3, 8):  # no gc.get_objects(generation=2): all there is now is in generation 2
+    stage = gc.get_objects()  # kept, so that no address is used again
+    oracle_stages = dict.fromkeys(map(id, stage), 2)
 young = [{"a": [i]} for i in range(100 * %(number)d)]
 gc.set_threshold(70000 + %(number)d, %(number)d, 9)
 oracle_path = %(path)r
