@@ -22,7 +22,6 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import elf  # noqa: E402
 import interpreters  # noqa: E402
-import record as records  # noqa: E402
 import support  # noqa: E402
 from runner import Failure, Results, Skip, check  # noqa: E402
 from support import Folder, Program, inspect  # noqa: E402
@@ -218,12 +217,13 @@ def as_nobody(*arguments):
     """py-inspect run without any privilege."""
     setpriv = support.need("setpriv")
     keep = support.PY_INSPECT
-    reachable = subprocess.run([setpriv, "--reuid=65534", "--regid=65534", "--clear-groups", "test", "-x", keep], check=False)
-    if reachable.returncode:
+    become = [setpriv, "--reuid=65534", "--regid=65534", "--clear-groups"]
+    arguments = [str(each) for each in arguments]
+    if subprocess.run(become + ["test", "-x", keep], check=False).returncode:
         raise Skip("others may not run %s" % keep)
-    run = subprocess.run([setpriv, "--reuid=65534", "--regid=65534", "--clear-groups", keep] + [str(each) for each in arguments],
-                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
-    return support.Answer([str(each) for each in arguments], run.returncode, run.stdout.decode(), run.stderr.decode())
+    run = subprocess.run(become + [keep] + arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, timeout=60, check=False)
+    return support.Answer(arguments, run.returncode, run.stdout.decode(), run.stderr.decode())
 
 
 @test
@@ -246,7 +246,8 @@ def process_that_ends_meanwhile(context):
     for number in range(40 if context.full else 12):
         with context.program() as program:
             arguments = [support.PY_INSPECT, "objects", str(program.pid), "--format", "jsonl"]
-            command = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            command = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.PIPE)
             time.sleep(usual * 1.2 * number / 12 if number < 12 else random.random() * usual)
             program.process.kill()
             try:

@@ -310,10 +310,10 @@ def files_moved_away(context):
     for interpreter in context.unpacked(1):
         with Folder() as folder:
             first = os.path.join(folder, "first")
-            shutil.copytree(interpreter.root, os.path.join(first, "root"), symlinks=True)
-            moved = interpreters.Interpreter("copy", "other", interpreter.path.replace(interpreter.root, first + "/root"))
-            moved.prefix = [word.replace(interpreter.root, first + "/root") for word in interpreter.prefix]
-            moved.environment = {"PYTHONHOME": first + "/root/usr"}
+            shutil.copytree(interpreter.root, os.path.join(first, "tree"), symlinks=True)
+            moved = interpreters.Interpreter("copy", "other", interpreter.path.replace(interpreter.root, first + "/tree"))
+            moved.prefix = [word.replace(interpreter.root, first + "/tree") for word in interpreter.prefix]
+            moved.environment = {"PYTHONHOME": first + "/tree/usr"}
             with run_heap(moved, folder) as program:
                 core = program.abort(os.path.join(folder, "core"))
             os.makedirs(os.path.join(folder, "there" + folder))
