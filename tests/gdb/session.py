@@ -115,7 +115,7 @@ class Server:
     """A gdbserver that listens on .port. (On a pipe, gdb asks for errors after each byte: ten times slower.)"""
 
     def __init__(self, test, options, *program, **more):
-        command = GDBSERVER + options + ["localhost:0"] + list(program)
+        command = GDBSERVER + options + ["127.0.0.1:0"] + list(program)
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.PIPE, text=True, **more)
         test.addCleanup(self.end)

@@ -290,7 +290,7 @@ class Targets(Case):
     def test_remote(self):
         program = self.heap()
         server = Server(self, ["--once", "--attach"], str(program.pid))
-        result = self.batch(["target remote localhost:" + server.port, OBJECTS,
+        result = self.batch(["target remote 127.0.0.1:" + server.port, OBJECTS,
                              "py-inspect heap --format=csv", "py-inspect status --format=json",
                              "python print(gdb.selected_inferior().connection.type)"])
         self.check_objects(program.record, result.rows(1))
@@ -301,7 +301,7 @@ class Targets(Case):
     def test_extended_remote(self):
         program = self.heap()
         server = Server(self, ["--multi"])
-        result = self.batch(["target extended-remote localhost:" + server.port, "attach %d" % program.pid, OBJECTS,
+        result = self.batch(["target extended-remote 127.0.0.1:" + server.port, "attach %d" % program.pid, OBJECTS,
                              "detach", "py-inspect heap", "monitor exit"])
         self.check_objects(program.record, result.rows(2))
         self.assertIn("nothing to inspect", result.answers[4])
@@ -422,7 +422,7 @@ class Expressions(Case):
             commands = ["continue", show, "condition 1 " + conditions[1], "continue", show, "condition 1", "kill"]
             if remote:
                 server = Server(self, ["--once"], *command)
-                start = ["target remote localhost:" + server.port]
+                start = ["target remote 127.0.0.1:" + server.port]
             else:
                 start = ["run"]
                 commands[0] = "echo"
@@ -574,7 +574,7 @@ class Caching(Case):
     def test_remote_until_it_runs(self):
         server = Server(self, ["--once"], *self.python.command("-I", "-c", source(self.GROWS)))
         heap = "py-inspect heap --format=jsonl"
-        commands = ["handle SIGTRAP nopass", "target remote localhost:" + server.port, "continue", heap, heap,
+        commands = ["handle SIGTRAP nopass", "target remote 127.0.0.1:" + server.port, "continue", heap, heap,
                     "continue", heap, OPENED, "disconnect", heap]
         result = self.batch(COUNT_OPENED + commands)
         self.assertEqual([self.grown(result, number) for number in (6, 7, 9)], [1000, 1000, 3000])
@@ -701,7 +701,7 @@ class Interrupts(Case):
         count = 500000
         program = self.many(count)
         server = Server(self, ["--once", "--attach"], str(program.pid))
-        gdb = Terminal(self, "-ex", "target remote localhost:" + server.port)
+        gdb = Terminal(self, "-ex", "target remote 127.0.0.1:" + server.port)
         for pause in (0.02, 0.1, 0.4):
             gdb.send("py-inspect heap\n")
             gdb.expect("\n")
@@ -736,7 +736,7 @@ class Interrupts(Case):
         program = self.heap()
         server = Server(self, ["--once", "--attach"], str(program.pid))
         commands = [
-            "target remote localhost:" + server.port,
+            "target remote 127.0.0.1:" + server.port,
             "python import ctypes, types, py_inspect.sessions as s; reads = [0, 0]",
             "python def memmove(*rest):\n reads[0] += 1\n if reads[0] == reads[1]: raise KeyboardInterrupt\n"
             " ctypes.memmove(*rest)",
