@@ -300,6 +300,9 @@ def chroot(context):
             verify(folder, core, "--sysroot=" + interpreter.root + "/")
             if os.path.exists("/" + os.path.relpath(interpreter.path, interpreter.root)):
                 continue
+            with open(core, "rb") as file:
+                if interpreter.path.encode() in file.read(1 << 20):
+                    continue  # on overlayfs the kernel names files as they are called outside of the chroot
             answer = inspect("heap", core).expect(3, 4)
             expect_words(answer, os.path.basename(interpreter.path), "--sysroot")
 
