@@ -124,6 +124,13 @@ struct inspect_error *target_read(struct inspect_target *target, uint64_t addres
 /* The segment that has @address in it, or NULL. A debugger's target has no segments. */
 const struct target_segment *target_segment_at(struct inspect_target *target, uint64_t address);
 
+/* Had the process something at @address that the target lacks (see enum segment_loss)? */
+static inline bool target_is_lost(struct inspect_target *target, uint64_t address)
+{
+	const struct target_segment *segment = target_segment_at(target, address);
+	return segment && !segment->data;
+}
+
 /* Is the whole range [@address, @address + @size) readable? */
 bool target_has(struct inspect_target *target, uint64_t address, uint64_t size);
 

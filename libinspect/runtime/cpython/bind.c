@@ -26,6 +26,7 @@ struct search {
 	bool has_dwarf;
 	struct layout dwarf;
 	struct inspect_error *reason; /* why the first candidate failed */
+	uint64_t lost_address;        /* memory that a candidate wanted and the target lacks, or 0 */
 };
 
 /* Tries @layout as one of @version. True if it is now bound (or memory ran out: see *error_ret). */
@@ -37,6 +38,8 @@ static bool try_layout(struct search *search, const struct layout *layout, uint3
 	cpython->version = version;
 	struct inspect_error *error = validate_layout(cpython);
 	if (error && inspect_error_kind(error) != INSPECT_ERROR_NO_MEMORY) {
+		if (!search->lost_address)
+			search->lost_address = cpython->lost_address;
 		if (search->reason)
 			inspect_error_destroy(error);
 		else
@@ -180,19 +183,22 @@ static struct inspect_error *no_layout(struct search *search)
 		search->reason = NULL;
 		return error;
 	}
-	char build_id[2 * sizeof(cpython->image->build_id) + 1] = "";
-	if (cpython->image)
-		image_build_id_text(cpython->image, build_id);
 	char version[32] = "of an unknown version";
 	if (search->hint)
 		snprintf(version, sizeof(version), "%u.%u.%u", search->hint >> 24, search->hint >> 16 & 0xff,
 			 search->hint >> 8 & 0xff);
+	const char *place = cpython->image ? cpython->image->path : "the target's memory";
+	if (search->lost_address)
+		return inspect_error_prefix(cpython_unreadable(search->cpython, search->lost_address, "what tells its layout is lost"),
+					    "CPython %s is in %s, but cannot be read", version, place);
+	char build_id[2 * sizeof(cpython->image->build_id) + 1] = "";
+	if (cpython->image)
+		image_build_id_text(cpython->image, build_id);
 	bool newer = search->hint >> 16 > py_version(3, NEWEST_MINOR) >> 16;
 	return inspect_error_create(INSPECT_ERROR_LAYOUT,
 				    "CPython %s is in %s (build-id %s), but no layout fits it: %s%s%s. Install the debug "
 				    "symbols of exactly this build (python3-dbg, debuginfo) and try again",
-				    version, cpython->image ? cpython->image->path : "the target's memory",
-				    build_id[0] ? build_id : "unknown",
+				    version, place, build_id[0] ? build_id : "unknown",
 				    search->reason ? inspect_error_message(search->reason) : "none is known for it",
 				    newer ? "; the newest known is " : "", newer ? "3.15" : "");
 }

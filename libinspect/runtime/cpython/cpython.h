@@ -71,6 +71,7 @@ struct cpython {
 	bool has_damaged_type;
 	uint32_t damaged_type;  /* index of the one type that stands for all that cannot be read */
 	uint64_t unnamed_types; /* types whose name could not be read */
+	uint64_t lost_address;  /* the first one that was wanted, that the process had and the target lacks; or 0 */
 };
 
 /* ---- versions: PY_VERSION(3, 12) <= cpython->version ---- */

@@ -20,6 +20,8 @@ static bool read_field(struct cpython *cpython, uint64_t address, int32_t offset
 		target_read(cpython->target, address + (uint64_t)offset, value, size);
 	if (!error)
 		return true;
+	if (!cpython->lost_address && target_is_lost(cpython->target, address + (uint64_t)offset))
+		cpython->lost_address = address + (uint64_t)offset;
 	memset(value, 0, size);
 	return false;
 }

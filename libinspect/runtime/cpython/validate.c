@@ -125,10 +125,11 @@ static struct inspect_error *check_lists(struct cpython *cpython)
 			if (!gc_head_read(cpython, head, &next, &previous) || !next || !previous ||
 			    (next == head) != (previous == head))
 				return unfit("the list of generation %u is none", places.lists[j].generation);
-			/* The rest may be damaged or in the middle of a change: one end is enough. */
+			/* The rest may be damaged, cut off or in the middle of a change: one end is enough. */
 			bool front = gc_head_read(cpython, next, &beyond, &back) && back == head;
 			bool end = gc_head_read(cpython, previous, &beyond, &back) && beyond == head;
-			if (!front && !end)
+			bool lost = target_is_lost(cpython->target, next) || target_is_lost(cpython->target, previous);
+			if (!front && !end && !lost)
 				return unfit("the list of generation %u does not close", places.lists[j].generation);
 		}
 	}
@@ -306,6 +307,7 @@ static struct inspect_error *check_containers(struct cpython *cpython)
 struct inspect_error *validate_layout(struct cpython *cpython)
 {
 	forget_interpreters(cpython);
+	cpython->lost_address = 0;
 	uint64_t sysdict = 0;
 	struct inspect_error *error = read_interpreters(cpython);
 	if (!error && cpython->interpreters[0].address &&
