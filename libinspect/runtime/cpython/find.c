@@ -96,14 +96,20 @@ static struct inspect_error *find_in_image(struct inspect_target *target, struct
 	return place.runtime ? add_place(places, place) : find_statics(target, image, places);
 }
 
-/* Looks for _Py_DebugOffsets in all writable memory: for when neither a symbol nor the file is there. */
+/* More than this much initialised data no program has together: the bound of a search through a damaged core. */
+static const uint64_t search_limit = UINT64_C(1) << 30;
+
+/* Looks for _Py_DebugOffsets in the images' writable data: for when neither a symbol nor the file is there. */
 static struct inspect_error *find_by_cookie(struct inspect_target *target, struct runtime_places *places)
 {
+	uint64_t searched = 0;
 	for (size_t i = 0; i < target->segment_count; i++) {
 		const struct target_segment *segment = &target->segments[i];
-		if (!segment->writable || !segment->data)
+		uint64_t size = segment->end - segment->start;
+		if (!segment->writable || !segment->data || segment->image < 0 || size > search_limit - searched)
 			continue;
-		const uint8_t *at = segment->data, *end = at + (segment->end - segment->start);
+		searched += size;
+		const uint8_t *at = segment->data, *end = at + size;
 		while ((at = memmem(at, (size_t)(end - at), debug_offsets_cookie, sizeof(debug_offsets_cookie)))) {
 			uint64_t address = segment->start + (uint64_t)(at - segment->data);
 			struct runtime_place place = { .runtime = address, .image = target_image_at(target, address) };

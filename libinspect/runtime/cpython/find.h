@@ -20,7 +20,7 @@ struct runtime_places {
 };
 
 /* Adds to @places all places in the images of @target that claim to be CPython's state; where there is none,
- * all places in writable memory that begin like _Py_DebugOffsets. */
+ * all places in the images' writable data that begin like _Py_DebugOffsets. */
 struct inspect_error *find_runtimes(struct inspect_target *target, struct runtime_places *places)
 	__attribute__((warn_unused_result));
 void runtime_places_deinit(struct runtime_places *places);
