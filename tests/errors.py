@@ -175,6 +175,19 @@ def process_without_python(context):
         program.__exit__()
 
 
+@test
+def process_that_reserves_terabytes(context):
+    """What a process reserves and does not use takes no time."""
+    path = context.path("reserve")
+    source = os.path.join(support.PROGRAMS, "reserve.c")
+    run = subprocess.run([support.need("gcc"), source, "-o", path], stderr=subprocess.PIPE, check=False)
+    if run.returncode:
+        raise Skip("cannot compile: %s" % run.stderr.decode("utf-8", "replace")[-300:])
+    with Program([path], None, context.folder) as program:
+        expect_message(inspect("heap", program.pid, timeout=60).expect(3), "Python")
+        check(program.process.poll() is None, "the process did not survive")
+
+
 # ---- processes -------------------------------------------------------------------------------------
 
 @test
