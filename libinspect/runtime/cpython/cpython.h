@@ -62,7 +62,6 @@ struct cpython {
 	size_t interpreter_count;
 
 	uint64_t type_type; /* address of PyType_Type */
-	uint64_t object_type; /* address of PyBaseObject_Type; 0 until it was met */
 
 	struct cpython_type *types; /* in the order of runtime.types */
 	size_t type_count, type_capacity;
@@ -152,8 +151,6 @@ uint64_t cpython_type_dict(struct cpython *cpython, uint64_t type);
 bool cpython_is_type(struct cpython *cpython, uint64_t address);
 /* The number of types in @type's MRO, 0 if it cannot be read; *@items_ret is where their addresses are. */
 int64_t cpython_mro(struct cpython *cpython, uint64_t type, uint64_t *items_ret);
-/* Is @type @base or derived from it (along tp_mro)? */
-bool cpython_is_subtype(struct cpython *cpython, uint64_t type, uint64_t base);
 /* The name as Python says it: "module.qualname", builtins bare; for the caller to free; NULL if unreadable. */
 char *cpython_type_name(struct cpython *cpython, uint64_t type);
 

@@ -99,16 +99,6 @@ int64_t cpython_mro(struct cpython *cpython, uint64_t type, uint64_t *items_ret)
 	return length;
 }
 
-bool cpython_is_subtype(struct cpython *cpython, uint64_t type, uint64_t base)
-{
-	uint64_t items, item;
-	int64_t length = cpython_mro(cpython, type, &items);
-	for (int64_t i = 0; i < length; i++)
-		if (read_pointer(cpython, items, (int32_t)(i * 8), &item) && item == base)
-			return true;
-	return type == base;
-}
-
 /* ---- names ---- */
 
 static char *c_name(struct cpython *cpython, uint64_t type)
