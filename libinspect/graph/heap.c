@@ -160,7 +160,7 @@ static struct inspect_error *examine(struct runtime *runtime, struct heap *heap,
 	};
 	struct inspect_error *error = NULL;
 	if (heap->count)
-		error = runtime->operations->examine(runtime, heap->address, heap->count, &columns, notes);
+		error = runtime->operations->examine(runtime, heap->address, heap->count, &columns);
 	return error ? error : refuse_sizes(heap, notes);
 }
 

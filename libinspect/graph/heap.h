@@ -16,6 +16,7 @@
 
 enum {
 	HEAP_GENERATIONS = RUNTIME_PERMANENT + 1,
+	HEAP_UNTRACKED = HEAP_GENERATIONS, /* in the column of generations: no collector tracks it */
 	HEAP_COLLECTORS_MAX = 256,
 };
 

@@ -75,6 +75,30 @@ struct inspect_error *runtime_fact_add(struct runtime_facts *facts, const char *
 	return NULL;
 }
 
+bool runtime_references_grow(struct runtime_references *references)
+{
+	size_t capacity = references->capacity ? references->capacity * 2 : 1024;
+	uint64_t *items = reallocarray(references->items, capacity, sizeof(*items));
+	if (!items)
+		return false;
+	references->items = items;
+	if (references->labelled) {
+		struct runtime_label *labels = reallocarray(references->labels, capacity, sizeof(*labels));
+		if (!labels)
+			return false;
+		references->labels = labels;
+	}
+	references->capacity = capacity;
+	return true;
+}
+
+void runtime_references_deinit(struct runtime_references *references)
+{
+	free(references->items);
+	free(references->labels);
+	*references = (struct runtime_references){ .labelled = references->labelled };
+}
+
 void runtime_facts_deinit(struct runtime_facts *facts)
 {
 	for (size_t i = 0; i < facts->count; i++) {

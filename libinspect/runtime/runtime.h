@@ -31,9 +31,10 @@ enum runtime_object_flag {
 	RUNTIME_COLLECTING = 1 << 3,  /* a collection in progress uses its head */
 	RUNTIME_UNREACHABLE = 1 << 4, /* a collection in progress has marked it unreachable so far */
 	RUNTIME_DAMAGED = 1 << 5,     /* it or its type could not be read */
+	RUNTIME_SCANNED = 1 << 6,     /* its type is not described: its references are found by a scan */
 };
 
-/* What is known of many objects: arrays that the caller made, one item an object. */
+/* What is known of many objects: arrays that the caller made, one item an object; NULL: not wanted. */
 struct runtime_columns {
 	uint32_t *type; /* index into runtime->types */
 	uint64_t *size; /* bytes */
@@ -47,6 +48,65 @@ struct runtime_sink {
 	 * runtime->collectors. */
 	struct inspect_error *(*add)(struct runtime_sink *sink, uint64_t address, unsigned int generation,
 				     unsigned int collector);
+};
+
+/* ---- references ---- */
+
+/* A reference is one word: the address of the object it leads to, which is a multiple of 8, and these flags. */
+enum runtime_reference_flag {
+	RUNTIME_UNVISITED = 1 << 0, /* held, but the holder's traverse function passes over it */
+	RUNTIME_UNCOUNTED = 1 << 1, /* not held: the reference count of what it leads to does not include it */
+	RUNTIME_GUESSED = 1 << 2,   /* found by a conservative scan: it may be a number that looks like an address */
+};
+static const uint64_t RUNTIME_REFERENCE_FLAGS = 7;
+
+enum runtime_label_kind {
+	RUNTIME_LABEL_NONE,      /* nothing is known but that it is there */
+	RUNTIME_LABEL_TEXT,      /* text: "cell", ".__dict__" */
+	RUNTIME_LABEL_INDEX,     /* "[3]": value; with a text "TEXT[3]" */
+	RUNTIME_LABEL_KEY,       /* "['user']": value is the address of the key */
+	RUNTIME_LABEL_DICT_KEY,  /* the key itself: "key 'user'": value is its address */
+	RUNTIME_LABEL_ITEM,      /* "{…}": an item of a set */
+	RUNTIME_LABEL_ATTRIBUTE, /* ".name": value is the address of the name, a string object; with a text "TEXT name" */
+	RUNTIME_LABEL_MEMBER,    /* ".name": value is the address of the name, a C string */
+	RUNTIME_LABEL_OFFSET,    /* "+0x28": value is an offset in bytes in the holder */
+};
+
+/* What a reference is called in its holder. */
+struct runtime_label {
+	enum runtime_label_kind kind;
+	uint64_t value;
+	const char *text; /* a constant of the adapter's, or NULL */
+};
+
+/* A list of references. All zero is an empty one that wants no labels. */
+struct runtime_references {
+	uint64_t *items;              /* address | enum runtime_reference_flag */
+	struct runtime_label *labels; /* of each item, where wanted */
+	size_t count, capacity;
+	bool labelled;                /* labels are wanted */
+};
+
+/* Where references begin. Roots of a lower kind explain an object better than those of a higher one. */
+enum runtime_root_kind {
+	RUNTIME_ROOT_INTERPRETER, /* state of an interpreter or of the runtime: sys.modules */
+	RUNTIME_ROOT_FRAME,       /* a local variable, or the stack, of a running function */
+	RUNTIME_ROOT_THREAD,      /* state of a thread */
+	RUNTIME_ROOT_STATIC,      /* an object in the program itself: a static type, None, a small integer */
+	RUNTIME_ROOT_INTERNED,    /* in the table of interned strings */
+	RUNTIME_ROOT_GLOBAL,      /* a word in the data of the program or of a library, found by a scan */
+	RUNTIME_ROOT_STACK,       /* a word in a thread's C stack or registers, found by a scan */
+	RUNTIME_ROOT_KINDS,
+};
+
+/* Takes the roots, in any order. */
+struct runtime_root_sink {
+	/* A root: @reference is an address and flags as above; one that is held adds one to the reference count.
+	 * @place is where it is, for people ("sys", "thread 4711: handler() at app.py:12", "libfoo.so+0x40"),
+	 * valid during the call; roots of the same place come one after the other. With @label it reads as
+	 * Python where it can: place "sys", label ".modules". */
+	struct inspect_error *(*add)(struct runtime_root_sink *sink, uint64_t reference, enum runtime_root_kind kind,
+				     const char *place, const struct runtime_label *label);
 };
 
 /* A number that the runtime does not keep, or not where it can be found. */
@@ -114,10 +174,24 @@ struct runtime_operations {
 	struct inspect_error *(*walk)(struct runtime *runtime, struct runtime_sink *sink,
 				      struct notes *notes);
 
-	/* Fills @columns for the objects at @addresses (sorted). Adds to runtime->types. Objects that
-	 * cannot be read get RUNTIME_DAMAGED, the size 0 and a type called "?"; @notes says how many. */
+	/* Fills @columns for the objects at @addresses. Adds to runtime->types. Objects that cannot be read get
+	 * RUNTIME_DAMAGED, the size 0 and a type called "?". Several threads may call this at once. */
 	struct inspect_error *(*examine)(struct runtime *runtime, const uint64_t *addresses, size_t count,
-					 const struct runtime_columns *columns, struct notes *notes);
+					 const struct runtime_columns *columns);
+
+	/* Appends to @references all that the objects at @addresses of @types (indices into runtime->types)
+	 * refer to. @ends[i] (may be NULL) becomes references->count after object i. An object that cannot be
+	 * read has the references before the damage; *@damaged_ret is increased by how many such there are.
+	 * What is appended may be no object: nothing at its end is read. Several threads may call this at once. */
+	struct inspect_error *(*references)(struct runtime *runtime, const uint64_t *addresses, const uint32_t *types,
+					    size_t count, struct runtime_references *references, size_t *ends,
+					    size_t *damaged_ret);
+
+	/* Sends the roots to @sink; what could not be seen goes to @notes. */
+	struct inspect_error *(*roots)(struct runtime *runtime, struct runtime_root_sink *sink, struct notes *notes);
+
+	/* What @label is called, for the caller to free; NULL when out of memory. At most 200 characters. */
+	char *(*label)(struct runtime *runtime, const struct runtime_label *label);
 
 	/* Looks at the one object at @address. An error if there is none that makes sense. */
 	struct inspect_error *(*object)(struct runtime *runtime, uint64_t address,
@@ -132,6 +206,7 @@ struct runtime {
 	size_t collector_count;
 	struct runtime_type *types;
 	size_t type_count, type_capacity;
+	size_t unnamed_types; /* of these, how many names could not be read */
 	struct notes notes; /* found while attaching */
 };
 
@@ -143,6 +218,23 @@ void runtime_detach(struct runtime *runtime);
 /* Adds a fact; @format makes its value. */
 struct inspect_error *runtime_fact_add(struct runtime_facts *facts, const char *item, const char *format, ...)
 	__attribute__((format(printf, 3, 4), warn_unused_result));
+/* Makes room for more of them. False when out of memory. */
+bool runtime_references_grow(struct runtime_references *references);
+/* Appends a reference. False when out of memory. */
+static inline bool runtime_reference_add(struct runtime_references *references, uint64_t reference,
+					 enum runtime_label_kind kind, uint64_t value, const char *text)
+{
+	if (__builtin_expect(references->count == references->capacity, 0) &&
+	    !runtime_references_grow(references))
+		return false;
+	if (references->labelled)
+		references->labels[references->count] = (struct runtime_label){ kind, value, text };
+	references->items[references->count++] = reference;
+	return true;
+}
+
+void runtime_references_deinit(struct runtime_references *references);
+
 void runtime_facts_deinit(struct runtime_facts *facts);
 void runtime_object_deinit(struct runtime_object *object);
 

@@ -100,7 +100,6 @@ void target_set_segments(struct inspect_target *target, struct segments *segment
 	free(target->segments);
 	target->segments = segments->items;
 	target->segment_count = segments->count;
-	target->last_segment = 0;
 	*segments = (struct segments){ 0 };
 }
 
@@ -126,6 +125,8 @@ const struct target_segment *target_segment_at(struct inspect_target *target, ui
 	return segments_find(target->segments, target->segment_count, address);
 }
 
+__thread uint32_t target_hints[TARGET_HINTS];
+
 const void *target_map_slow(struct inspect_target *target, uint64_t address, uint64_t size)
 {
 	const struct target_segment *segment = target_segment_at(target, address);
@@ -135,7 +136,7 @@ const void *target_map_slow(struct inspect_target *target, uint64_t address, uin
 	}
 	if (!segment->data || size > segment->end - address)
 		return NULL;
-	__atomic_store_n(&target->last_segment, (uint32_t)(segment - target->segments), __ATOMIC_RELAXED);
+	target_hints[address >> TARGET_HINT_SHIFT & (TARGET_HINTS - 1)] = (uint32_t)(segment - target->segments);
 	return segment->data + (address - segment->start);
 }
 

@@ -106,9 +106,6 @@ struct inspect_target {
 
 	const struct target_backend *backend; /* what only one kind knows; see backend.h */
 	void *backend_data;
-
-	/* Hint for target_map(): the segment hit last. */
-	uint32_t last_segment;
 };
 
 /* The bytes at [@address, @address + @size), or NULL if they are not all there in one piece: then
@@ -181,11 +178,16 @@ void image_build_id_text(const struct target_image *image, char *text);
 
 const void *target_map_slow(struct inspect_target *target, uint64_t address, uint64_t size);
 
+/* Which segment was hit last in each of many ranges of addresses, by whatever target: only hints, one set for each
+ * thread, so that threads do not wait for each other's. */
+enum { TARGET_HINTS = 256, TARGET_HINT_SHIFT = 20 };
+extern __thread uint32_t target_hints[TARGET_HINTS] __attribute__((tls_model("initial-exec")));
+
 static inline const void *target_map(struct inspect_target *target, uint64_t address, uint64_t size)
 {
-	uint32_t last = __atomic_load_n(&target->last_segment, __ATOMIC_RELAXED);
-	if (last < target->segment_count) {
-		const struct target_segment *segment = &target->segments[last];
+	uint32_t hint = target_hints[address >> TARGET_HINT_SHIFT & (TARGET_HINTS - 1)];
+	if (hint < target->segment_count) {
+		const struct target_segment *segment = &target->segments[hint];
 		if (segment->data && address >= segment->start && address < segment->end &&
 		    size <= segment->end - address)
 			return segment->data + (address - segment->start);

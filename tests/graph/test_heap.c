@@ -60,8 +60,7 @@ static struct inspect_error *scripted_walk(struct runtime *runtime, struct runti
 }
 
 static struct inspect_error *scripted_examine(struct runtime *runtime, const uint64_t *addresses,
-					      size_t count, const struct runtime_columns *columns,
-					      struct notes *notes __attribute__((unused)))
+					      size_t count, const struct runtime_columns *columns)
 {
 	struct scripted *scripted = (struct scripted *)runtime;
 	scripted->examined += count;

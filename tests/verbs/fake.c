@@ -190,8 +190,7 @@ static struct inspect_error *fake_walk(struct runtime *runtime, struct runtime_s
 
 static struct inspect_error *fake_examine(struct runtime *runtime __attribute__((unused)),
 					  const uint64_t *addresses, size_t count,
-					  const struct runtime_columns *columns,
-					  struct notes *notes __attribute__((unused)))
+					  const struct runtime_columns *columns)
 {
 	for (size_t i = 0; i < count; i++) {
 		uint64_t number = number_at(addresses[i]);

@@ -12,6 +12,8 @@
 #include "runtime/cpython/bind.h"
 #include "runtime/cpython/collector.h"
 #include "runtime/cpython/find.h"
+#include "runtime/cpython/references.h"
+#include "runtime/cpython/roots.h"
 
 /* gc_refs of 3.6 and 3.7, shifted right by one: Include/objimpl.h */
 enum { GC_REFS_UNTRACKED = -2, GC_REFS_REACHABLE = -3, GC_REFS_TENTATIVELY_UNREACHABLE = -4 };
@@ -37,8 +39,7 @@ static void cpython_detach(struct runtime *runtime)
 	notes_deinit(&runtime->notes);
 	free(cpython->layout_source);
 	free(cpython->interpreters);
-	free(cpython->types);
-	free(cpython->type_index);
+	cpython_types_deinit(cpython);
 	free(cpython);
 }
 
@@ -56,6 +57,10 @@ static struct inspect_error *attach_place(struct inspect_target *target, const s
 	cpython->image = place->image;
 	cpython->runtime_address = place->runtime;
 	cpython->statics = place->statics;
+	if (!cpython_types_init(cpython)) {
+		cpython_detach(&cpython->runtime);
+		return &inspect_error_no_memory;
+	}
 	struct inspect_error *error = bind_layout(cpython);
 	if (!error)
 		error = collectors_read(cpython);
@@ -212,80 +217,6 @@ static uint8_t read_gc_flags(struct cpython *cpython, uint64_t address, bool *tr
 	return flags;
 }
 
-static struct inspect_error *report_progress(struct cpython *cpython, uint64_t done, uint64_t total)
-{
-	enum { STEP = 1 << 18 };
-	const struct inspect_target_options *options = &cpython->target->options;
-	if (done % STEP || !options->progress ||
-	    options->progress(options->progress_context, "reading the objects", done, total))
-		return NULL;
-	return inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled");
-}
-
-/* Fills row @i of @columns for the object at @address. *@type is the type met last, NULL at first. */
-static struct inspect_error *examine_one(struct cpython *cpython, uint64_t address, size_t i,
-					 const struct runtime_columns *columns, uint64_t *type_address,
-					 struct cpython_type **type)
-{
-	struct object_header header = { 0 };
-	bool readable = read_header(cpython, address, &header);
-	if (!*type || header.type != *type_address) {
-		*type = cpython_type(cpython, header.type);
-		*type_address = header.type;
-	}
-	if (!*type)
-		return &inspect_error_no_memory;
-
-	bool tracked, basic = false;
-	uint64_t size = 0;
-	uint8_t flags = read_gc_flags(cpython, address, &tracked);
-	if (!readable || (*type)->damaged || !cpython_size(cpython, *type, address, &size, &basic))
-		flags |= RUNTIME_DAMAGED;
-	flags |= basic ? RUNTIME_SIZE_BASIC : 0;
-	flags |= header.immortal ? RUNTIME_IMMORTAL : 0;
-	columns->type[i] = (*type)->index;
-	columns->size[i] = size;
-	columns->refcount[i] = header.refcount;
-	columns->flags[i] = flags;
-	return NULL;
-}
-
-static struct inspect_error *examine_notes(struct cpython *cpython, uint64_t damaged, uint64_t first_damaged,
-					   struct notes *notes)
-{
-	struct inspect_error *error = NULL;
-	if (damaged)
-		error = notes_add(notes, true,
-				  "%" PRIu64 " objects cannot be read or have a damaged type (the first at 0x%" PRIx64
-				  "): they are shown with the type ? or the size 0",
-				  damaged, first_damaged);
-	if (!error && cpython->unnamed_types)
-		error = notes_add(notes, true,
-				  "the names of %" PRIu64 " types cannot be read, since they are in files that are missing or "
-				  "different (see status)",
-				  cpython->unnamed_types);
-	return error;
-}
-
-static struct inspect_error *cpython_examine(struct runtime *runtime, const uint64_t *addresses, size_t count,
-					     const struct runtime_columns *columns, struct notes *notes)
-{
-	struct cpython *cpython = (struct cpython *)runtime;
-	struct cpython_type *type = NULL;
-	uint64_t type_address = 0, damaged = 0, first_damaged = 0;
-	for (size_t i = 0; i < count; i++) {
-		struct inspect_error *error =
-			examine_one(cpython, addresses[i], i, columns, &type_address, &type);
-		if (!error)
-			error = report_progress(cpython, i + 1, count);
-		if (error)
-			return error;
-		if ((columns->flags[i] & RUNTIME_DAMAGED) && damaged++ == 0)
-			first_damaged = addresses[i];
-	}
-	return examine_notes(cpython, damaged, first_damaged, notes);
-}
-
 /* Has the object at @address of @type a PyGC_Head? PyObject_IS_GC() of Include/internal/pycore_object.h: the
  * type has Py_TPFLAGS_HAVE_GC and its tp_is_gc, if any, agrees; only `type` has one: heap types have a head. */
 static bool has_gc_head(struct cpython *cpython, const struct cpython_type *type, uint64_t address)
@@ -296,6 +227,50 @@ static bool has_gc_head(struct cpython *cpython, const struct cpython_type *type
 	bool is_type = type->flags & TPFLAGS_TYPE_SUBCLASS;
 	return !is_type || (read_pointer(cpython, address, cpython->layout.type_flags, &flags) &&
 			    flags & TPFLAGS_HEAPTYPE);
+}
+
+/* Fills row @i of @columns for the object at @address. *@type is the type met last, NULL at first. */
+static struct inspect_error *examine_one(struct cpython *cpython, uint64_t address, size_t i,
+					 const struct runtime_columns *columns, struct cpython_type **type)
+{
+	struct object_header header = { 0 };
+	bool readable = read_header(cpython, address, &header);
+	if (!*type || header.type != (*type)->address)
+		*type = cpython_type(cpython, header.type);
+	if (!*type)
+		return &inspect_error_no_memory;
+
+	bool tracked = false, basic = false;
+	uint64_t size = 0;
+	uint8_t flags = has_gc_head(cpython, *type, address) ? read_gc_flags(cpython, address, &tracked) : 0;
+	if (!readable || (*type)->damaged ||
+	    (columns->size && !cpython_size(cpython, *type, address, &size, &basic)))
+		flags |= RUNTIME_DAMAGED;
+	flags |= basic ? RUNTIME_SIZE_BASIC : 0;
+	flags |= header.immortal ? RUNTIME_IMMORTAL : 0;
+	flags |= (*type)->scanned ? RUNTIME_SCANNED : 0;
+	if (columns->type)
+		columns->type[i] = (*type)->index;
+	if (columns->size)
+		columns->size[i] = size;
+	if (columns->refcount)
+		columns->refcount[i] = header.refcount;
+	if (columns->flags)
+		columns->flags[i] = flags;
+	return NULL;
+}
+
+static struct inspect_error *cpython_examine(struct runtime *runtime, const uint64_t *addresses, size_t count,
+					     const struct runtime_columns *columns)
+{
+	struct cpython *cpython = (struct cpython *)runtime;
+	struct cpython_type *type = NULL;
+	for (size_t i = 0; i < count; i++) {
+		struct inspect_error *error = examine_one(cpython, addresses[i], i, columns, &type);
+		if (error)
+			return error;
+	}
+	return NULL;
 }
 
 static char *gc_flags_text(uint8_t flags)
@@ -355,5 +330,8 @@ const struct runtime_operations cpython_operations = {
 	.describe = cpython_describe,
 	.walk = collectors_walk,
 	.examine = cpython_examine,
+	.references = cpython_references,
+	.roots = cpython_roots,
+	.label = cpython_label,
 	.object = cpython_object,
 };

@@ -29,6 +29,9 @@ struct cpython_type {
 	uint32_t preheader; /* bytes before an instance: cpython_preheader() */
 	uint8_t size_rule;  /* index into size.c's table */
 	bool damaged;
+	bool scanned;       /* what its objects refer to is found by a scan, at least in part */
+	struct reference_step *steps; /* where its objects keep references: references.h */
+	size_t step_count;
 };
 
 /* One interpreter of the target. */
@@ -63,13 +66,8 @@ struct cpython {
 
 	uint64_t type_type; /* address of PyType_Type */
 
-	struct cpython_type *types; /* in the order of runtime.types */
-	size_t type_count, type_capacity;
-	uint32_t *type_index; /* open addressing, by address; see type.c */
-	size_t type_index_size;
-	bool has_damaged_type;
-	uint32_t damaged_type;  /* index of the one type that stands for all that cannot be read */
-	uint64_t unnamed_types; /* types whose name could not be read */
+	struct type_table *types; /* type.c */
+	uint64_t subtype_traverse; /* tp_traverse of classes that Python code made, or 0: references.c */
 	uint64_t lost_address;  /* the first one that was wanted, that the process had and the target lacks; or 0 */
 };
 
@@ -102,12 +100,44 @@ enum {
 
 /* ---- reading (read.c) ---- */
 
+/* What the inline functions below leave to read.c: bytes that lie in no single segment, or nowhere. */
+bool read_field_slow(struct cpython *cpython, uint64_t address, void *value, size_t size);
+
+static inline bool read_field(struct cpython *cpython, uint64_t address, int32_t offset, void *value, size_t size)
+{
+	if (offset != LAYOUT_ABSENT && address) {
+		const void *bytes = target_map(cpython->target, address + (uint64_t)offset, size);
+		if (bytes) {
+			memcpy(value, bytes, size);
+			return true;
+		}
+		return read_field_slow(cpython, address + (uint64_t)offset, value, size);
+	}
+	memset(value, 0, size);
+	return false;
+}
+
 /* Reads the pointer, Py_ssize_t, int ... at @address + @offset. False if the bytes are not there or
- * @offset is LAYOUT_ABSENT; *@value_ret is then 0. */
-bool read_pointer(struct cpython *cpython, uint64_t address, int32_t offset, uint64_t *value_ret);
-bool read_ssize(struct cpython *cpython, uint64_t address, int32_t offset, int64_t *value_ret);
-bool read_int32(struct cpython *cpython, uint64_t address, int32_t offset, int32_t *value_ret);
-bool read_uint8(struct cpython *cpython, uint64_t address, int32_t offset, uint8_t *value_ret);
+ * @offset is LAYOUT_ABSENT; *@value_ret is then 0. Several threads may read at once. */
+static inline bool read_pointer(struct cpython *cpython, uint64_t address, int32_t offset, uint64_t *value_ret)
+{
+	return read_field(cpython, address, offset, value_ret, sizeof(*value_ret));
+}
+
+static inline bool read_ssize(struct cpython *cpython, uint64_t address, int32_t offset, int64_t *value_ret)
+{
+	return read_field(cpython, address, offset, value_ret, sizeof(*value_ret));
+}
+
+static inline bool read_int32(struct cpython *cpython, uint64_t address, int32_t offset, int32_t *value_ret)
+{
+	return read_field(cpython, address, offset, value_ret, sizeof(*value_ret));
+}
+
+static inline bool read_uint8(struct cpython *cpython, uint64_t address, int32_t offset, uint8_t *value_ret)
+{
+	return read_field(cpython, address, offset, value_ret, sizeof(*value_ret));
+}
 
 /* The error that reading @size bytes at @address would give, with what was wanted: @what. */
 struct inspect_error *cpython_unreadable(struct cpython *cpython, uint64_t address, const char *what)
@@ -140,8 +170,12 @@ uint64_t cpython_dict_get(struct cpython *cpython, uint64_t dict, const char *na
 /* ---- types (type.c) ---- */
 
 /* The type at @address, read on first use; NULL when out of memory. A type that cannot be read is `damaged` and
- * called "?". The pointer is valid until the next call. */
+ * called "?". Valid until the adapter is detached; several threads may call this at once. */
 struct cpython_type *cpython_type(struct cpython *cpython, uint64_t address);
+/* The type with @index among runtime.types; as above. */
+struct cpython_type *cpython_type_at(struct cpython *cpython, uint32_t index);
+bool cpython_types_init(struct cpython *cpython);
+void cpython_types_deinit(struct cpython *cpython);
 /* Corrects where the states of static types are (3.12+): that is not published and moves between patch releases, from
  * 3.14.3 to 3.14.4 by 8 bytes. Those of type and dict, whose addresses are given, tell. */
 void cpython_settle_static_types(struct cpython *cpython, uint64_t type_type, uint64_t dict_type);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * graph.h - the whole heap as a graph: every object, tracked or not, and every reference.
+ *
+ * Objects are those on the collector's lists, what the roots lead to, and all that these refer to. They have the
+ * dense ids of heap.h, in address order. References are in compressed sparse rows: those of object i are
+ * edges[first[i]] to edges[first[i + 1] - 1], in the order in which the runtime gives them, each a word of the
+ * target's id and the flags of enum runtime_reference_flag. What they are called is asked of the runtime when it is
+ * wanted (graph_labels): the graph does not keep it.
+ */
+#ifndef INSPECT_GRAPH_GRAPH_H
+#define INSPECT_GRAPH_GRAPH_H
+
+#include "graph/heap.h"
+
+enum {
+	EDGE_FLAG_BITS = 3,
+	GRAPH_OBJECTS_MAX = 1 << (32 - EDGE_FLAG_BITS), /* ids and flags share a word */
+};
+
+static inline uint32_t edge_target(uint32_t edge)
+{
+	return edge >> EDGE_FLAG_BITS;
+}
+
+static inline unsigned int edge_flags(uint32_t edge)
+{
+	return edge & ((1u << EDGE_FLAG_BITS) - 1);
+}
+
+/* A root and what it is called. */
+struct graph_root {
+	uint32_t object;  /* id */
+	uint8_t kind;     /* enum runtime_root_kind */
+	uint8_t flags;    /* enum runtime_reference_flag */
+	uint32_t place;   /* index into graph->places */
+	struct runtime_label label;
+};
+
+struct graph {
+	const struct heap *heap;
+	uint32_t *first;  /* heap->count + 1 */
+	uint32_t *edges;
+	size_t edge_count;
+	struct graph_root *roots; /* in the order in which the runtime gives them */
+	size_t root_count;
+	char **places;    /* names of places: "sys", "thread 4711: handler() at app.py:12" */
+	size_t place_count;
+	size_t scanned;   /* objects of types that are not described: some of their references are guessed */
+	size_t dangling;  /* references that lead to no object, and are not among the edges */
+	/* Reverse edges, made when asked for: who refers to object i, as edges with the flags. */
+	uint32_t *reverse_first, *reverse;
+};
+
+/* Finds all objects and references. *@heap and *@graph are filled together. */
+struct inspect_error *graph_build(struct runtime *runtime, struct heap *heap, struct graph *graph, struct notes *notes)
+	__attribute__((warn_unused_result));
+/* Makes the reverse edges, if they are not there. */
+struct inspect_error *graph_reverse(struct graph *graph) __attribute__((warn_unused_result));
+void graph_deinit(struct graph *graph);
+
+/* Asks the runtime for the references of object @id again, now with labels. Item i of *@references is edge
+ * first[id] + i of the graph, if no reference of the object is dangling; those that are dangling have been taken out
+ * so that this holds. *@references may be filled from an earlier call, and is emptied. */
+struct inspect_error *graph_labels(const struct graph *graph, uint32_t id, struct runtime_references *references)
+	__attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * references.c - binding types to the steps by which their objects are visited, and visiting.
+ */
+#include "runtime/cpython/references.h"
+
+#include <stdlib.h>
+
+#include "base/array.h"
+#include "runtime/label.h"
+
+/* ---- reading for functions ------------------------------------------------------------------------- */
+
+bool visit_pointer(struct visit *visit, uint64_t address, int32_t offset, uint64_t *value_ret)
+{
+	bool readable = read_pointer(visit->cpython, address, offset, value_ret);
+	visit->damaged |= !readable && offset != LAYOUT_ABSENT;
+	return readable;
+}
+
+bool visit_ssize(struct visit *visit, uint64_t address, int32_t offset, int64_t *value_ret)
+{
+	bool readable = read_ssize(visit->cpython, address, offset, value_ret);
+	visit->damaged |= !readable && offset != LAYOUT_ABSENT;
+	return readable;
+}
+
+bool visit_int(struct visit *visit, uint64_t address, int32_t offset, int32_t *value_ret)
+{
+	bool readable = read_int32(visit->cpython, address, offset, value_ret);
+	visit->damaged |= !readable && offset != LAYOUT_ABSENT;
+	return readable;
+}
+
+bool visit_byte(struct visit *visit, uint64_t address, int32_t offset, uint8_t *value_ret)
+{
+	bool readable = read_uint8(visit->cpython, address, offset, value_ret);
+	visit->damaged |= !readable && offset != LAYOUT_ABSENT;
+	return readable;
+}
+
+const void *visit_bytes(struct visit *visit, uint64_t address, size_t size, void *buffer)
+{
+	const void *bytes = target_map(visit->cpython->target, address, size);
+	if (bytes)
+		return bytes;
+	if (read_field_slow(visit->cpython, address, buffer, size))
+		return buffer;
+	visit->damaged = true;
+	return NULL;
+}
+
+void visit_member(struct visit *visit, uint64_t address, int32_t offset, unsigned int flags, const char *text)
+{
+	uint64_t target;
+	if (visit_pointer(visit, address, offset, &target))
+		visit_emit(visit, target, flags, RUNTIME_LABEL_TEXT, 0, text);
+}
+
+void visit_array(struct visit *visit, uint64_t address, int64_t count, unsigned int flags,
+		 enum runtime_label_kind kind, const char *text)
+{
+	enum { CHUNK = 512 };
+	uint64_t buffer[CHUNK];
+	const int64_t limit = INT64_C(1) << 43;
+	if (count < 0 || count > limit) {
+		visit->damaged = true;
+		return;
+	}
+	const char *all = target_map(visit->cpython->target, address, (uint64_t)count * sizeof(uint64_t));
+	for (int64_t i = 0; i < count && !visit->no_memory;) {
+		int64_t part = all ? count : count - i < CHUNK ? count - i : CHUNK;
+		const char *words = all;
+		if (!all)
+			words = visit_bytes(visit, address + (uint64_t)i * sizeof(uint64_t),
+					    (size_t)part * sizeof(uint64_t), buffer);
+		if (!words)
+			return;
+		for (int64_t j = 0; j < part; j++) {
+			uint64_t target;
+			memcpy(&target, words + (uint64_t)j * sizeof(target), sizeof(target));
+			visit_emit(visit, target, flags, kind, kind == RUNTIME_LABEL_INDEX ? (uint64_t)(i + j) : 0, text);
+		}
+		i += part;
+	}
+}
+
+/* ---- what references.def says ---------------------------------------------------------------------- */
+
+/* A step whose offsets are places in struct layout; 0 is none (object_refcnt is nobody's). */
+struct described_step {
+	enum step_kind kind;
+	unsigned int flags;
+	enum runtime_label_kind label;
+	size_t offset, count;
+	const char *text;
+	visit_fn *function;
+	bool last;
+};
+
+#define PLACE(name) offsetof(struct layout, name)
+#define V(major, minor) ((major) << 24 | (minor) << 16)
+
+#define STRUCT(name, types) static const struct described_step name##_steps[] = {
+#define LAID_OUT(name) static const struct described_step name##_steps[] = {
+#define UNSIZED(name) static const struct described_step name##_steps[] = {
+#define REFERENCE(name, types, members, label, flags) \
+	{ STEP_POINTER, flags, RUNTIME_LABEL_TEXT, PLACE(name), 0, label, NULL, false },
+#define MEMBER(name, label, flags) { STEP_POINTER, flags, RUNTIME_LABEL_TEXT, PLACE(name), 0, label, NULL, false },
+#define ITEMS(name, flags) { STEP_ITEMS, flags, RUNTIME_LABEL_INDEX, PLACE(name), 0, NULL, NULL, false },
+#define ARRAY(name, count, flags) \
+	{ STEP_ARRAY, flags, RUNTIME_LABEL_INDEX, PLACE(name), PLACE(count), NULL, NULL, false },
+#define FUNCTION(name) { STEP_FUNCTION, 0, RUNTIME_LABEL_NONE, 0, 0, NULL, name##_references, false },
+#define END_STRUCT(name) { .last = true } };
+#define DATA(name, types, members)
+#define TYPE(type, name, first, last)
+#define PLAIN(type)
+#define UNVISITED_TYPE(type, first, last)
+#include "runtime/cpython/references.def"
+#include "runtime/cpython/references_undefine.h"
+
+/* Where struct layout has the size of each described struct. */
+enum described_size {
+#define STRUCT(name, types) name##_size = PLACE(size_of_##name),
+#define LAID_OUT(name) name##_size = PLACE(size_of_##name),
+#define UNSIZED(name) name##_size = 0,
+#define REFERENCE(name, types, members, label, flags)
+#define MEMBER(name, label, flags)
+#define DATA(name, types, members)
+#define ITEMS(name, flags)
+#define ARRAY(name, count, flags)
+#define FUNCTION(name)
+#define END_STRUCT(name)
+#define TYPE(type, name, first, last)
+#define PLAIN(type)
+#define UNVISITED_TYPE(type, first, last)
+#include "runtime/cpython/references.def"
+#include "runtime/cpython/references_undefine.h"
+};
+
+struct described_type {
+	const char *name; /* tp_name */
+	const struct described_step *steps; /* NULL: it refers to nothing */
+	size_t size;      /* where struct layout has the size of its struct; 0: it is not compared */
+	uint32_t first, last; /* versions; 0: all */
+};
+
+static const struct described_type described_types[] = {
+#define TYPE(type, name, first, last) { type, name##_steps, name##_size, first, last },
+#define PLAIN(type) { type, NULL, 0, 0, 0 },
+#define STRUCT(name, types)
+#define LAID_OUT(name)
+#define UNSIZED(name)
+#define REFERENCE(name, types, members, label, flags)
+#define MEMBER(name, label, flags)
+#define DATA(name, types, members)
+#define ITEMS(name, flags)
+#define ARRAY(name, count, flags)
+#define FUNCTION(name)
+#define END_STRUCT(name)
+#define UNVISITED_TYPE(type, first, last)
+#include "runtime/cpython/references.def"
+#include "runtime/cpython/references_undefine.h"
+};
+
+/* Types of C whose tp_traverse passes over the type. */
+static const struct described_type unvisited_types[] = {
+#define UNVISITED_TYPE(type, first, last) { type, NULL, 0, first, last },
+#define STRUCT(name, types)
+#define LAID_OUT(name)
+#define UNSIZED(name)
+#define REFERENCE(name, types, members, label, flags)
+#define MEMBER(name, label, flags)
+#define DATA(name, types, members)
+#define ITEMS(name, flags)
+#define ARRAY(name, count, flags)
+#define FUNCTION(name)
+#define END_STRUCT(name)
+#define TYPE(type, name, first, last)
+#define PLAIN(type)
+#include "runtime/cpython/references.def"
+#include "runtime/cpython/references_undefine.h"
+	{ "", NULL, 0, 0, 0 },
+};
+
+static bool in_versions(const struct cpython *cpython, const struct described_type *described)
+{
+	return cpython->version >= described->first && (!described->last || cpython->version < described->last);
+}
+
+static int32_t layout_value(const struct cpython *cpython, size_t place)
+{
+	int32_t value;
+	memcpy(&value, (const char *)&cpython->layout + place, sizeof(value));
+	return value;
+}
+
+/* ---- binding --------------------------------------------------------------------------------------- */
+
+/* A type whose steps are being found: it and then its bases. */
+struct binding {
+	struct cpython *cpython;
+	struct cpython_type *type;
+	size_t capacity;
+	bool no_memory;
+	bool type_visited; /* does the traverse function of the C type among them visit the type? */
+};
+
+static void add_step(struct binding *binding, const struct reference_step *step)
+{
+	struct cpython_type *type = binding->type;
+	if (!array_reserve(type->steps, type->step_count, binding->capacity))
+		binding->no_memory = true;
+	else
+		type->steps[type->step_count++] = *step;
+}
+
+/* What the binding asks of a class on the way from the type to `object`. */
+struct class {
+	uint64_t address, base, traverse, flags;
+	int64_t basicsize, itemsize;
+	char name[256]; /* tp_name, "" if it cannot be read */
+};
+
+static void read_class_name(struct cpython *cpython, struct class *class)
+{
+	uint64_t address;
+	char *name AUTO_FREE = NULL;
+	class->name[0] = '\0';
+	if (!read_pointer(cpython, class->address, cpython->layout.type_name, &address))
+		return;
+	struct inspect_error *error INSPECT_ERROR_AUTO =
+		target_read_string(cpython->target, address, sizeof(class->name) - 1, &name);
+	if (!error)
+		strcpy(class->name, name);
+}
+
+static bool read_class(struct cpython *cpython, uint64_t address, struct class *class)
+{
+	const struct layout *layout = &cpython->layout;
+	class->address = address;
+	if (!read_pointer(cpython, address, layout->type_base, &class->base) ||
+	    !read_pointer(cpython, address, layout->type_flags, &class->flags) ||
+	    !read_ssize(cpython, address, layout->type_basicsize, &class->basicsize) ||
+	    !read_ssize(cpython, address, layout->type_itemsize, &class->itemsize))
+		return false;
+	read_pointer(cpython, address, layout->type_traverse, &class->traverse);
+	read_class_name(cpython, class);
+	return true;
+}
+
+static bool size_fits(const struct cpython *cpython, const struct described_type *described, const struct class *class)
+{
+	int32_t size = described->size ? layout_value(cpython, described->size) : LAYOUT_ABSENT;
+	if (size == LAYOUT_ABSENT)
+		return true;
+	/* what has items ends before the first of them */
+	return class->basicsize == size || (class->itemsize && class->basicsize <= size &&
+					    class->basicsize + class->itemsize >= size);
+}
+
+static const struct described_type *find_description(const struct cpython *cpython, const struct class *class)
+{
+	for (size_t i = 0; i < sizeof(described_types) / sizeof(*described_types); i++) {
+		const struct described_type *described = &described_types[i];
+		if (strcmp(described->name, class->name) == 0 && in_versions(cpython, described) &&
+		    size_fits(cpython, described, class))
+			return described;
+	}
+	return NULL;
+}
+
+static bool is_unvisited_type(const struct cpython *cpython, const struct class *class)
+{
+	for (size_t i = 0; i < sizeof(unvisited_types) / sizeof(*unvisited_types); i++)
+		if (strcmp(unvisited_types[i].name, class->name) == 0 && in_versions(cpython, &unvisited_types[i]))
+			return true;
+	return false;
+}
+
+/* Adds the steps of @described. False if the layout knows none of the offsets that they need. */
+static bool add_described(struct binding *binding, const struct described_type *described)
+{
+	bool any = !described->steps, wanted = false;
+	for (const struct described_step *from = described->steps; from && !from->last; from++) {
+		struct reference_step step = {
+			.kind = from->kind,
+			.flags = from->flags,
+			.label = from->label,
+			.text = from->text,
+			.function = from->function,
+			.offset = from->offset ? layout_value(binding->cpython, from->offset) : 0,
+			.count = from->count ? layout_value(binding->cpython, from->count) : 0,
+		};
+		wanted = true;
+		if (step.offset == LAYOUT_ABSENT || step.count == LAYOUT_ABSENT)
+			continue;
+		any = true;
+		add_step(binding, &step);
+	}
+	return any || !wanted;
+}
+
+/* A class made by Python code (Objects/typeobject.c, type_new): its tp_traverse is subtype_traverse; one without
+ * room of its own may have none. */
+static bool is_python_class(const struct cpython *cpython, const struct class *class)
+{
+	if (!(class->flags & TPFLAGS_HEAPTYPE))
+		return false;
+	return class->flags & TPFLAGS_HAVE_GC ? class->traverse == cpython->subtype_traverse : !class->traverse;
+}
+
+/* Adds what the objects of @class have, and lets *@address_ret be the class to go on with, 0 for none. */
+static void bind_class(struct binding *binding, const struct class *class, uint64_t *address_ret)
+{
+	struct cpython *cpython = binding->cpython;
+	*address_ret = 0;
+	if (is_python_class(cpython, class)) {
+		*address_ret = class->base;
+		return;
+	}
+	const struct described_type *described = find_description(cpython, class);
+	if (described && add_described(binding, described)) {
+		binding->type_visited = !is_unvisited_type(cpython, class);
+		return;
+	}
+	/* C types that add nothing to their base */
+	struct class base;
+	if (class->base && read_class(cpython, class->base, &base) && base.basicsize == class->basicsize &&
+	    base.traverse == class->traverse) {
+		*address_ret = class->base;
+		return;
+	}
+	binding->type->scanned = true;
+}
+
+bool cpython_bind_references(struct cpython *cpython, struct cpython_type *type)
+{
+	enum { DEPTH_LIMIT = 1000 };
+	struct binding binding = { .cpython = cpython, .type = type, .type_visited = true };
+	uint64_t address = type->address;
+	for (int depth = 0; address && depth < DEPTH_LIMIT; depth++) {
+		struct class class;
+		if (!read_class(cpython, address, &class))
+			break;
+		bind_class(&binding, &class, &address);
+	}
+	/* Objects hold their type if it is on the heap: those of C types since 3.8 (bpo-35810); tp_traverse visits it
+	 * since 3.9 (bpo-40217). */
+	bool held = type->flags & TPFLAGS_HEAPTYPE;
+	bool visited = cpython_at_least(cpython, 3, 9) && (type->flags & TPFLAGS_HAVE_GC) && binding.type_visited;
+	const struct reference_step step = {
+		.kind = STEP_TYPE,
+		.flags = visited ? 0 : RUNTIME_UNVISITED,
+		.label = RUNTIME_LABEL_TEXT,
+		.text = ".__class__",
+	};
+	if (held)
+		add_step(&binding, &step);
+	return !binding.no_memory;
+}
+
+/* ---- visiting -------------------------------------------------------------------------------------- */
+
+static void take_step(struct visit *visit, const struct reference_step *step)
+{
+	uint64_t target;
+	int64_t count;
+	switch (step->kind) {
+	case STEP_POINTER:
+		if (visit_pointer(visit, visit->address, step->offset, &target))
+			visit_emit(visit, target, step->flags, step->label, step->value, step->text);
+		break;
+	case STEP_ITEMS:
+		if (visit_ssize(visit, visit->address, visit->layout->var_size, &count))
+			visit_array(visit, visit->address + (uint64_t)step->offset, count, step->flags, step->label,
+				    step->text);
+		break;
+	case STEP_ARRAY:
+		if (visit_ssize(visit, visit->address, step->count, &count) && count &&
+		    visit_pointer(visit, visit->address, step->offset, &target))
+			visit_array(visit, target, count, step->flags, step->label, step->text);
+		break;
+	case STEP_FUNCTION:
+		step->function(visit, step);
+		break;
+	case STEP_TYPE:
+		visit_emit(visit, visit->type->address, step->flags, step->label, step->value, step->text);
+		break;
+	}
+}
+
+struct inspect_error *cpython_references(struct runtime *runtime, const uint64_t *addresses, const uint32_t *types,
+					 size_t count, struct runtime_references *references, size_t *ends,
+					 size_t *damaged_ret)
+{
+	struct cpython *cpython = (struct cpython *)runtime;
+	struct visit visit = { .cpython = cpython, .layout = &cpython->layout, .references = references };
+	for (size_t i = 0; i < count; i++) {
+		visit.address = addresses[i];
+		visit.type = cpython_type_at(cpython, types[i]);
+		visit.damaged = false;
+		for (size_t j = 0; j < visit.type->step_count; j++)
+			take_step(&visit, &visit.type->steps[j]);
+		if (visit.no_memory)
+			return &inspect_error_no_memory;
+		*damaged_ret += visit.damaged;
+		if (ends)
+			ends[i] = references->count;
+	}
+	return NULL;
+}
+
+/* ---- labels ---------------------------------------------------------------------------------------- */
+
+/* What a name or a key at @address is as text: for the caller to free. */
+static char *describe(struct runtime *runtime, uint64_t address, bool bare)
+{
+	struct cpython *cpython = (struct cpython *)runtime;
+	enum { NAME_LIMIT = 100 };
+	uint64_t type_address;
+	if (bare) {
+		char *name = cpython_str_text(cpython, address, NAME_LIMIT, NULL);
+		if (name)
+			return name;
+	}
+	if (!read_pointer(cpython, address, cpython->layout.object_type, &type_address))
+		return strdup("?");
+	struct cpython_type *type = cpython_type(cpython, type_address);
+	return type ? type->damaged ? strdup("?") : cpython_value(cpython, type, address) : NULL;
+}
+
+char *cpython_label(struct runtime *runtime, const struct runtime_label *label)
+{
+	return runtime_label_text(runtime, label, describe);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * references.h - what objects of CPython refer to: what the files share that know it.
+ *
+ * A type is bound to a list of steps when it is first met (references.c): one for each pointer or array of
+ * pointers that its objects have at a fixed place, and functions for what takes more than that. Types of C are
+ * described in references.def; classes made by Python code add __slots__, __dict__ and the type itself to what
+ * their base has.
+ *
+ * A reference is what an object holds: each pointer that counts in the reference count of what it leads to. Those
+ * that tp_traverse does not visit are RUNTIME_UNVISITED; pointers that do not count are no references, unless
+ * tp_traverse visits them all the same: then they are RUNTIME_UNCOUNTED.
+ */
+#ifndef INSPECT_CPYTHON_REFERENCES_H
+#define INSPECT_CPYTHON_REFERENCES_H
+
+#include "runtime/cpython/cpython.h"
+
+struct visit;
+
+/* A function that emits references of visit->address; @step is the one that it is called for. */
+typedef void visit_fn(struct visit *visit, const struct reference_step *step);
+
+enum step_kind {
+	STEP_POINTER,     /* one pointer at @offset */
+	STEP_ITEMS,       /* pointers from @offset on, as many as ob_size says: tuple */
+	STEP_ARRAY,       /* pointers where the pointer at @offset leads, as many as the Py_ssize_t at @count says: list */
+	STEP_FUNCTION,
+	STEP_TYPE,        /* the object's type */
+};
+
+/* Where objects of a type keep references. */
+struct reference_step {
+	uint8_t kind;     /* enum step_kind */
+	uint8_t flags;    /* enum runtime_reference_flag */
+	uint8_t label;    /* enum runtime_label_kind */
+	int32_t offset;   /* bytes from the object's address */
+	int32_t count;    /* see the kinds; for functions: what they make of it */
+	const char *text; /* the label's, a constant */
+	uint64_t value;   /* the label's */
+	visit_fn *function;
+};
+
+/* Objects being visited, one after the other. */
+struct visit {
+	struct cpython *cpython;
+	const struct layout *layout;
+	struct runtime_references *references; /* where they go */
+	uint64_t address;                      /* of the object */
+	const struct cpython_type *type;       /* its type */
+	bool damaged;   /* something of this object could not be read or makes no sense */
+	bool no_memory;
+};
+
+/* ---- for functions: references.c ---- */
+
+/* Emits a reference to @target; 0 is none. */
+static inline void visit_emit(struct visit *visit, uint64_t target, unsigned int flags,
+			      enum runtime_label_kind kind, uint64_t value, const char *text)
+{
+	if (!target)
+		return;
+	if (target % 8) {
+		visit->damaged = true;
+		return;
+	}
+	if (!runtime_reference_add(visit->references, target | flags, kind, value, text))
+		visit->no_memory = true;
+}
+
+/* Reads a pointer, int ... at @address + @offset. On failure: false, visit->damaged is set unless @offset is
+ * LAYOUT_ABSENT, and the value is 0. */
+bool visit_pointer(struct visit *visit, uint64_t address, int32_t offset, uint64_t *value_ret);
+bool visit_ssize(struct visit *visit, uint64_t address, int32_t offset, int64_t *value_ret);
+bool visit_int(struct visit *visit, uint64_t address, int32_t offset, int32_t *value_ret);
+bool visit_byte(struct visit *visit, uint64_t address, int32_t offset, uint8_t *value_ret);
+
+/* Emits the pointer at @address + @offset, called @text; nothing if @offset is LAYOUT_ABSENT. */
+void visit_member(struct visit *visit, uint64_t address, int32_t offset, unsigned int flags, const char *text);
+/* Emits the @count pointers from @address on. Their labels are of @kind: RUNTIME_LABEL_INDEX counts from 0, others
+ * are all alike. A @count that the target's memory cannot hold is damage. */
+void visit_array(struct visit *visit, uint64_t address, int64_t count, unsigned int flags,
+		 enum runtime_label_kind kind, const char *text);
+/* The @size bytes at @address in one piece, or NULL (and damaged) where they cannot be had so: only for structures of
+ * a fixed size and small arrays; valid until the next call. */
+const void *visit_bytes(struct visit *visit, uint64_t address, size_t size, void *buffer);
+
+/* ---- for the adapter ---- */
+
+/* Finds the steps of @type, which is read but in no table yet. False when out of memory. Called with the table of
+ * types locked: must not look up types there. */
+bool cpython_bind_references(struct cpython *cpython, struct cpython_type *type) __attribute__((warn_unused_result));
+
+struct inspect_error *cpython_references(struct runtime *runtime, const uint64_t *addresses, const uint32_t *types,
+					 size_t count, struct runtime_references *references, size_t *ends,
+					 size_t *damaged_ret) __attribute__((warn_unused_result));
+char *cpython_label(struct runtime *runtime, const struct runtime_label *label);
+
+/* ---- functions of references.def, by the file that has them ---- */
+
+/* references_builtin.c */
+visit_fn dict_references, set_references, type_references;
+/* references_instance.c */
+visit_fn slots_references, instance_dict_references;
+
+#endif
