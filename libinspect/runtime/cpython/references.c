@@ -112,30 +112,14 @@ struct described_step {
 	{ STEP_ARRAY, flags, RUNTIME_LABEL_INDEX, PLACE(name), PLACE(count), NULL, NULL, false },
 #define FUNCTION(name) { STEP_FUNCTION, 0, RUNTIME_LABEL_NONE, 0, 0, NULL, name##_references, false },
 #define END_STRUCT(name) { .last = true } };
-#define DATA(name, types, members)
-#define TYPE(type, name, first, last)
-#define PLAIN(type)
-#define UNVISITED_TYPE(type, first, last)
 #include "runtime/cpython/references.def"
-#include "runtime/cpython/references_undefine.h"
 
 /* Where struct layout has the size of each described struct. */
 enum described_size {
 #define STRUCT(name, types) name##_size = PLACE(size_of_##name),
 #define LAID_OUT(name) name##_size = PLACE(size_of_##name),
 #define UNSIZED(name) name##_size = 0,
-#define REFERENCE(name, types, members, label, flags)
-#define MEMBER(name, label, flags)
-#define DATA(name, types, members)
-#define ITEMS(name, flags)
-#define ARRAY(name, count, flags)
-#define FUNCTION(name)
-#define END_STRUCT(name)
-#define TYPE(type, name, first, last)
-#define PLAIN(type)
-#define UNVISITED_TYPE(type, first, last)
 #include "runtime/cpython/references.def"
-#include "runtime/cpython/references_undefine.h"
 };
 
 struct described_type {
@@ -148,38 +132,13 @@ struct described_type {
 static const struct described_type described_types[] = {
 #define TYPE(type, name, first, last) { type, name##_steps, name##_size, first, last },
 #define PLAIN(type) { type, NULL, 0, 0, 0 },
-#define STRUCT(name, types)
-#define LAID_OUT(name)
-#define UNSIZED(name)
-#define REFERENCE(name, types, members, label, flags)
-#define MEMBER(name, label, flags)
-#define DATA(name, types, members)
-#define ITEMS(name, flags)
-#define ARRAY(name, count, flags)
-#define FUNCTION(name)
-#define END_STRUCT(name)
-#define UNVISITED_TYPE(type, first, last)
 #include "runtime/cpython/references.def"
-#include "runtime/cpython/references_undefine.h"
 };
 
 /* Types of C whose tp_traverse passes over the type. */
 static const struct described_type unvisited_types[] = {
 #define UNVISITED_TYPE(type, first, last) { type, NULL, 0, first, last },
-#define STRUCT(name, types)
-#define LAID_OUT(name)
-#define UNSIZED(name)
-#define REFERENCE(name, types, members, label, flags)
-#define MEMBER(name, label, flags)
-#define DATA(name, types, members)
-#define ITEMS(name, flags)
-#define ARRAY(name, count, flags)
-#define FUNCTION(name)
-#define END_STRUCT(name)
-#define TYPE(type, name, first, last)
-#define PLAIN(type)
 #include "runtime/cpython/references.def"
-#include "runtime/cpython/references_undefine.h"
 	{ "", NULL, 0, 0, 0 },
 };
 
