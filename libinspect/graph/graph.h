@@ -3,10 +3,10 @@
  * graph.h - the whole heap as a graph: every object, tracked or not, and every reference.
  *
  * Objects are those on the collector's lists, what the roots lead to, and all that these refer to. They have the
- * dense ids of heap.h, in address order. References are in compressed sparse rows: those of object i are
- * edges[first[i]] to edges[first[i + 1] - 1], in the order in which the runtime gives them, each a word of the
- * target's id and the flags of enum runtime_reference_flag. What they are called is asked of the runtime when it is
- * wanted (graph_labels): the graph does not keep it.
+ * dense ids of heap.h, in address order. References are in compressed sparse rows: graph_edges() gives those of an
+ * object, in the order in which the runtime has them, each a word of the target's id and the flags of
+ * enum runtime_reference_flag. What they are called is asked of the runtime when it is wanted (graph_labels): the
+ * graph does not keep it.
  */
 #ifndef INSPECT_GRAPH_GRAPH_H
 #define INSPECT_GRAPH_GRAPH_H
@@ -38,7 +38,7 @@ struct graph_root {
 };
 
 struct graph {
-	const struct heap *heap;
+	const struct heap *heap; /* in a whole heap's column of generations, HEAP_UNTRACKED is one */
 	uint32_t *first;  /* heap->count + 1 */
 	uint32_t *edges;
 	size_t edge_count;
@@ -48,9 +48,23 @@ struct graph {
 	size_t place_count;
 	size_t scanned;   /* objects of types that are not described: some of their references are guessed */
 	size_t dangling;  /* references that lead to no object, and are not among the edges */
-	/* Reverse edges, made when asked for: who refers to object i, as edges with the flags. */
+	/* Reverse edges, made when asked for: who refers to object i, in the order of ids, as edges with the flags. */
 	uint32_t *reverse_first, *reverse;
 };
+
+/* The references of object @id; the edges' targets are what it refers to. */
+static inline const uint32_t *graph_edges(const struct graph *graph, uint32_t id, size_t *count_ret)
+{
+	*count_ret = graph->first[id + 1] - graph->first[id];
+	return graph->edges + graph->first[id];
+}
+
+/* The references to object @id, once graph_reverse() has made them: the edges' targets are who refers to it. */
+static inline const uint32_t *graph_reverse_edges(const struct graph *graph, uint32_t id, size_t *count_ret)
+{
+	*count_ret = graph->reverse_first[id + 1] - graph->reverse_first[id];
+	return graph->reverse + graph->reverse_first[id];
+}
 
 /* Finds all objects and references. *@heap and *@graph are filled together. */
 struct inspect_error *graph_build(struct runtime *runtime, struct heap *heap, struct graph *graph, struct notes *notes)

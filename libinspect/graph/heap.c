@@ -199,6 +199,15 @@ struct inspect_error *heap_build(struct runtime *runtime, struct heap *heap, str
 	return error;
 }
 
+struct inspect_error *heap_examine(struct runtime *runtime, struct heap *heap, struct notes *notes)
+{
+	heap->runtime = runtime;
+	if (!columns_create(heap))
+		return &inspect_error_no_memory;
+	memset(heap->generation, HEAP_UNTRACKED, heap->count);
+	return examine(runtime, heap, notes);
+}
+
 bool heap_find(const struct heap *heap, uint64_t address, uint32_t *id_ret)
 {
 	size_t low = 0, high = heap->count;

@@ -35,9 +35,13 @@ void inspect_session_destroy(struct inspect_session *session)
 		return;
 	notes_deinit(&session->heap_notes);
 	heap_deinit(&session->heap);
+	notes_deinit(&session->graph_notes);
+	graph_deinit(&session->graph);
+	heap_deinit(&session->graph_heap);
 	runtime_detach(session->runtime);
 	inspect_error_destroy(session->no_runtime);
 	inspect_error_destroy(session->no_heap);
+	inspect_error_destroy(session->no_graph);
 	inspect_target_close(session->target);
 	free(session);
 }
@@ -113,6 +117,26 @@ struct inspect_error *verb_heap_of(struct verb_context *context, const struct he
 	}
 	*heap_ret = &session->heap;
 	return add_notes(&context->notes, &session->heap_notes);
+}
+
+struct inspect_error *verb_graph_of(struct verb_context *context, struct graph **graph_ret)
+{
+	struct inspect_session *session = context->session;
+	struct runtime *runtime;
+	struct inspect_error *error = verb_runtime(context, &runtime);
+	if (error)
+		return error;
+	if (session->no_graph)
+		return repeat_error(session->no_graph);
+	if (!session->graph_built) {
+		notes_deinit(&session->graph_notes);
+		error = graph_build(runtime, &session->graph_heap, &session->graph, &session->graph_notes);
+		if (error)
+			return keep_error(error, &session->no_graph);
+		session->graph_built = true;
+	}
+	*graph_ret = &session->graph;
+	return add_notes(&context->notes, &session->graph_notes);
 }
 
 /* ---- runs ------------------------------------------------------------------------------------------ */

@@ -15,6 +15,7 @@
 #include "base/notes.h"
 #include "inspect.h"
 
+struct graph;
 struct heap;
 struct options;
 struct runtime;
@@ -88,6 +89,10 @@ struct inspect_target *verb_target(const struct verb_context *context);
 struct inspect_error *verb_runtime(struct verb_context *context, struct runtime **runtime_ret)
 	__attribute__((warn_unused_result));
 struct inspect_error *verb_heap_of(struct verb_context *context, const struct heap **heap_ret)
+	__attribute__((warn_unused_result));
+
+/* The graph of all objects, tracked or not; graph->heap has them. */
+struct inspect_error *verb_graph_of(struct verb_context *context, struct graph **graph_ret)
 	__attribute__((warn_unused_result));
 
 /* Sends one row; @cells as many as the verb has columns, those of options not given too. Rows beyond
