@@ -36,6 +36,8 @@ static const struct layout_change python_3_6_0[] = {
 	AT(type_mro, 344),
 	AT(type_subclasses, 360),
 	AT(type_dictoffset, 288),
+	AT(type_weaklistoffset, 208),
+	AT(type_members, 240),
 	AT(type_is_gc, 328),
 	AT(type_traverse, 184),
 	AT(size_of_type, 400),
@@ -43,6 +45,10 @@ static const struct layout_change python_3_6_0[] = {
 	AT(heaptype_qualname, 848),
 	AT(heaptype_cached_keys, 856),
 	AT(size_of_heaptype, 864),
+	AT(member_name, 0),
+	AT(member_type, 8),
+	AT(member_offset, 16),
+	AT(size_of_member, 40),
 	AT(interpreter_next, 0),
 	AT(interpreter_threads, 8),
 	AT(interpreter_modules, 16),
@@ -223,6 +229,8 @@ static const struct layout_change python_3_6_0_debug[] = {
 	AT(type_mro, 360),
 	AT(type_subclasses, 376),
 	AT(type_dictoffset, 304),
+	AT(type_weaklistoffset, 224),
+	AT(type_members, 256),
 	AT(type_is_gc, 344),
 	AT(type_traverse, 200),
 	AT(size_of_type, 416),
@@ -878,7 +886,13 @@ static const struct layout_change python_3_13_15_debug_aarch64[] = {
 
 /* python_3_14_3: like python_3_13_5 */
 static const struct layout_change python_3_14_3[] = {
+	AT(type_weaklistoffset, LAYOUT_ABSENT),
+	AT(type_members, LAYOUT_ABSENT),
 	AT(size_of_heaptype, 936),
+	AT(member_name, LAYOUT_ABSENT),
+	AT(member_type, LAYOUT_ABSENT),
+	AT(member_offset, LAYOUT_ABSENT),
+	AT(size_of_member, LAYOUT_ABSENT),
 	AT(runtime_interpreters_head, 808),
 	AT(runtime_interpreters_main, 816),
 	AT(size_of_runtime, 316576),
@@ -991,6 +1005,12 @@ static const struct layout_change python_3_14_4_debug[] = {
 
 /* python_3_14_5: like python_3_14_4 */
 static const struct layout_change python_3_14_5[] = {
+	AT(type_weaklistoffset, 208),
+	AT(type_members, 240),
+	AT(member_name, 0),
+	AT(member_type, 8),
+	AT(member_offset, 16),
+	AT(size_of_member, 40),
 	AT(size_of_runtime, 316616),
 	AT(interpreter_modules, 7688),
 	AT(interpreter_sysdict, 7672),
