@@ -211,6 +211,14 @@ static const struct layout_change python_3_6_0[] = {
 	AT(node_child_count, 24),
 	AT(node_children, 32),
 	AT(size_of_node, 40),
+	AT(size_of_module, 56),
+	AT(module_state, 32),
+	AT(module_definition, 24),
+	AT(module_definition_name, 40),
+	AT(module_definition_size, 56),
+	AT(module_definition_traverse, 80),
+	AT(size_of_module_definition, 104),
+	AT(module_definition_copy, 32),
 };
 
 /* python_3_6_0_debug: like python_3_6_0 */
@@ -352,6 +360,14 @@ static const struct layout_change python_3_6_0_debug[] = {
 	AT(size_of_stgdict, 208),
 	AT(st_node, 32),
 	AT(size_of_st, 48),
+	AT(size_of_module, 72),
+	AT(module_state, 48),
+	AT(module_definition, 40),
+	AT(module_definition_name, 56),
+	AT(module_definition_size, 72),
+	AT(module_definition_traverse, 96),
+	AT(size_of_module_definition, 120),
+	AT(module_definition_copy, 48),
 };
 
 /* python_3_6_15: like python_3_6_0 */
@@ -928,6 +944,14 @@ static const struct layout_change python_3_14_3[] = {
 	AT(size_of_unpickler, 280),
 	AT(stginfo_format, 144),
 	AT(stginfo_ndim, 152),
+	AT(size_of_module, LAYOUT_ABSENT),
+	AT(module_state, LAYOUT_ABSENT),
+	AT(module_definition, LAYOUT_ABSENT),
+	AT(module_definition_name, LAYOUT_ABSENT),
+	AT(module_definition_size, LAYOUT_ABSENT),
+	AT(module_definition_traverse, LAYOUT_ABSENT),
+	AT(size_of_module_definition, LAYOUT_ABSENT),
+	AT(module_definition_copy, LAYOUT_ABSENT),
 	AT(published_interpreter_gc, 88),
 	AT(published_interpreter_modules, 96),
 	AT(published_interpreter_sysdict, 104),
@@ -1029,6 +1053,14 @@ static const struct layout_change python_3_14_5[] = {
 	AT(unpickler_encoding, 240),
 	AT(unpickler_errors, 248),
 	AT(size_of_unpickler, 296),
+	AT(size_of_module, 56),
+	AT(module_state, 32),
+	AT(module_definition, 24),
+	AT(module_definition_name, 40),
+	AT(module_definition_size, 56),
+	AT(module_definition_traverse, 80),
+	AT(size_of_module_definition, 104),
+	AT(module_definition_copy, 32),
 };
 
 /* python_3_14_5_aarch64: like python_3_14_5 */
@@ -1104,6 +1136,13 @@ static const struct layout_change python_3_15_0[] = {
 	AT(unpickler_encoding, 248),
 	AT(unpickler_errors, 256),
 	AT(size_of_unpickler, 304),
+	AT(size_of_module, 104),
+	AT(module_state, 24),
+	AT(module_definition, LAYOUT_ABSENT),
+	AT(module_state_size, 56),
+	AT(module_state_traverse, 64),
+	AT(module_token, 88),
+	AT(module_token_is_definition, 48),
 	AT(published_thread_id, 240),
 	AT(published_thread_native_id, 248),
 	AT(published_size_of_gc, 752),

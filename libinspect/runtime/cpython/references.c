@@ -135,6 +135,13 @@ static const struct described_type described_types[] = {
 #include "runtime/cpython/references.def"
 };
 
+/* States of modules, by m_name; the size is the m_size. */
+static const struct described_type described_modules[] = {
+#define MODULE(module, name, first, last) { module, name##_steps, name##_size, first, last },
+#include "runtime/cpython/references.def"
+	{ "", NULL, 0, 0, 0 },
+};
+
 /* Types of C whose tp_traverse passes over the type. */
 static const struct described_type unvisited_types[] = {
 #define UNVISITED_TYPE(type, first, last) { type, NULL, 0, first, last },
@@ -237,22 +244,29 @@ static bool is_unvisited_type(const struct cpython *cpython, const struct class 
 	return false;
 }
 
+/* What @from is in the layout. False if that knows the offsets not. */
+static bool lay_out_step(const struct cpython *cpython, const struct described_step *from, struct reference_step *step)
+{
+	*step = (struct reference_step){
+		.kind = from->kind,
+		.flags = from->flags,
+		.label = from->label,
+		.text = from->text,
+		.function = from->function,
+		.offset = from->offset ? layout_value(cpython, from->offset) : 0,
+		.count = from->count ? layout_value(cpython, from->count) : 0,
+	};
+	return step->offset != LAYOUT_ABSENT && step->count != LAYOUT_ABSENT;
+}
+
 /* Adds the steps of @described. False if the layout knows none of the offsets that they need. */
 static bool add_described(struct binding *binding, const struct described_type *described)
 {
 	bool any = !described->steps, wanted = false;
 	for (const struct described_step *from = described->steps; from && !from->last; from++) {
-		struct reference_step step = {
-			.kind = from->kind,
-			.flags = from->flags,
-			.label = from->label,
-			.text = from->text,
-			.function = from->function,
-			.offset = from->offset ? layout_value(binding->cpython, from->offset) : 0,
-			.count = from->count ? layout_value(binding->cpython, from->count) : 0,
-		};
+		struct reference_step step;
 		wanted = true;
-		if (step.offset == LAYOUT_ABSENT || step.count == LAYOUT_ABSENT)
+		if (!lay_out_step(binding->cpython, from, &step))
 			continue;
 		any = true;
 		add_step(binding, &step);
@@ -347,6 +361,27 @@ static void take_step(struct visit *visit, const struct reference_step *step)
 		visit_emit(visit, visit->type->address, step->flags, step->label, step->value, step->text);
 		break;
 	}
+}
+
+bool visit_module_state(struct visit *visit, const char *name, int64_t size, uint64_t state, unsigned int flags)
+{
+	struct cpython *cpython = visit->cpython;
+	uint64_t module = visit->address;
+	const struct described_type *described = described_modules;
+	for (; *described->name; described++)
+		if (strcmp(described->name, name) == 0 && in_versions(cpython, described) &&
+		    size == layout_value(cpython, described->size))
+			break;
+	visit->address = state;
+	for (const struct described_step *from = described->steps; from && !from->last; from++) {
+		struct reference_step step;
+		if (!lay_out_step(cpython, from, &step))
+			continue;
+		step.flags |= flags;
+		take_step(visit, &step);
+	}
+	visit->address = module;
+	return described->steps;
 }
 
 struct inspect_error *cpython_references(struct runtime *runtime, const uint64_t *addresses, const uint32_t *types,

@@ -81,6 +81,9 @@ void visit_member(struct visit *visit, uint64_t address, int32_t offset, unsigne
  * are all alike. A @count that the target's memory cannot hold is damage. */
 void visit_array(struct visit *visit, uint64_t address, int64_t count, unsigned int flags,
 		 enum runtime_label_kind kind, const char *text);
+/* Visits the @size bytes at @state, the state of a module whose m_name is @name, with @flags added to those of each
+ * reference. False if references.def has no MODULE of that name and size. */
+bool visit_module_state(struct visit *visit, const char *name, int64_t size, uint64_t state, unsigned int flags);
 /* The @size bytes at @address in one piece, or NULL (and damaged) where they cannot be had so: only for structures of
  * a fixed size and small arrays; valid until the next call. */
 const void *visit_bytes(struct visit *visit, uint64_t address, size_t size, void *buffer);
@@ -98,6 +101,8 @@ char *cpython_label(struct runtime *runtime, const struct runtime_label *label);
 
 /* ---- functions of references.def, by the file that has them ---- */
 
+/* references_module.c */
+visit_fn module_state_references;
 /* references_builtin.c */
 visit_fn dict_references, set_references, type_references;
 /* references_instance.c */

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * references_module.c - what module objects hold besides their __dict__: the state of modules written in C.
+ *
+ * A module's PyModuleDef tells the state's size and the function that visits it. From 3.15 on a module has copies of
+ * these, and its PyModuleDef, if there is one, as its token: Objects/moduleobject.c, pycore_moduleobject.h.
+ */
+#include "runtime/cpython/references.h"
+
+#include <stdlib.h>
+
+#include "base/array.h"
+
+enum { NAME_LIMIT = 255 };
+
+struct module_state {
+	uint64_t address, traverse;
+	int64_t size;
+	char name[NAME_LIMIT + 1]; /* "_functools": in the PyModuleDef it may be another than in sys.modules */
+};
+
+static void read_name(struct visit *visit, uint64_t definition, struct module_state *state)
+{
+	const struct layout *layout = visit->layout;
+	struct cpython *cpython = visit->cpython;
+	char *name AUTO_FREE = NULL;
+	uint64_t address;
+	state->name[0] = '\0';
+	if (definition) {
+		if (!visit_pointer(visit, definition, layout->module_definition_name, &address))
+			return;
+		struct inspect_error *error INSPECT_ERROR_AUTO =
+			target_read_string(cpython->target, address, NAME_LIMIT, &name);
+		visit->damaged |= error != NULL;
+	} else if (visit_pointer(visit, visit->address, layout->module_name, &address) && address) {
+		name = cpython_str_text(cpython, address, NAME_LIMIT, NULL);
+	}
+	if (name && strlen(name) <= NAME_LIMIT)
+		strcpy(state->name, name);
+}
+
+/* The state as the module object itself describes it: 3.15. */
+static bool read_state(struct visit *visit, struct module_state *state, uint64_t *definition_ret)
+{
+	const struct layout *layout = visit->layout;
+	uint8_t has_definition;
+	*definition_ret = 0;
+	return visit_ssize(visit, visit->address, layout->module_state_size, &state->size) &&
+	       visit_pointer(visit, visit->address, layout->module_state_traverse, &state->traverse) &&
+	       visit_byte(visit, visit->address, layout->module_token_is_definition, &has_definition) &&
+	       (!has_definition || visit_pointer(visit, visit->address, layout->module_token, definition_ret));
+}
+
+/* The same as its PyModuleDef describes it: before 3.15. */
+static bool read_definition(struct visit *visit, struct module_state *state, uint64_t *definition_ret)
+{
+	const struct layout *layout = visit->layout;
+	return visit_pointer(visit, visit->address, layout->module_definition, definition_ret) && *definition_ret &&
+	       visit_ssize(visit, *definition_ret, layout->module_definition_size, &state->size) &&
+	       visit_pointer(visit, *definition_ret, layout->module_definition_traverse, &state->traverse);
+}
+
+void module_state_references(struct visit *visit, const struct reference_step *step __attribute__((unused)))
+{
+	struct module_state state;
+	uint64_t definition;
+	if (!visit_pointer(visit, visit->address, visit->layout->module_state, &state.address) || !state.address)
+		return;
+	bool described = visit->layout->module_state_size != LAYOUT_ABSENT ? read_state(visit, &state, &definition) :
+									     read_definition(visit, &state, &definition);
+	if (!described || state.size <= 0)
+		return;
+	read_name(visit, definition, &state);
+	visit_module_state(visit, state.name, state.size, state.address, state.traverse ? 0 : RUNTIME_UNVISITED);
+}
