@@ -100,6 +100,7 @@ struct described_step {
 
 #define PLACE(name) offsetof(struct layout, name)
 #define V(major, minor) ((major) << 24 | (minor) << 16)
+#define UNVISITED_BEFORE(major, minor) (V(major, minor) | RUNTIME_UNVISITED)
 
 #define STRUCT(name, types) static const struct described_step name##_steps[] = {
 #define LAID_OUT(name) static const struct described_step name##_steps[] = {
@@ -244,12 +245,20 @@ static bool is_unvisited_type(const struct cpython *cpython, const struct class 
 	return false;
 }
 
+/* The flags of @from in this version: see UNVISITED_BEFORE. */
+static unsigned int step_flags(const struct cpython *cpython, const struct described_step *from)
+{
+	uint32_t visited_since = from->flags & ~UINT32_C(0xffff);
+	unsigned int flags = from->flags & 0xffff;
+	return visited_since && cpython->version >= visited_since ? flags & ~RUNTIME_UNVISITED : flags;
+}
+
 /* What @from is in the layout. False if that knows the offsets not. */
 static bool lay_out_step(const struct cpython *cpython, const struct described_step *from, struct reference_step *step)
 {
 	*step = (struct reference_step){
 		.kind = from->kind,
-		.flags = from->flags,
+		.flags = step_flags(cpython, from),
 		.label = from->label,
 		.text = from->text,
 		.function = from->function,
@@ -259,16 +268,18 @@ static bool lay_out_step(const struct cpython *cpython, const struct described_s
 	return step->offset != LAYOUT_ABSENT && step->count != LAYOUT_ABSENT;
 }
 
-/* Adds the steps of @described. False if the layout knows none of the offsets that they need. */
-static bool add_described(struct binding *binding, const struct described_type *described)
+/* Adds the steps of @described, which @class is. False if the layout knows none of the offsets that they need. */
+static bool add_described(struct binding *binding, const struct class *class, const struct described_type *described)
 {
 	bool any = !described->steps, wanted = false;
+	bool visited = class->flags & TPFLAGS_HAVE_GC && class->traverse;
 	for (const struct described_step *from = described->steps; from && !from->last; from++) {
 		struct reference_step step;
 		wanted = true;
 		if (!lay_out_step(binding->cpython, from, &step))
 			continue;
 		any = true;
+		step.flags |= visited ? 0 : RUNTIME_UNVISITED;
 		add_step(binding, &step);
 	}
 	return any || !wanted;
@@ -293,7 +304,7 @@ static void bind_class(struct binding *binding, const struct class *class, uint6
 		return;
 	}
 	const struct described_type *described = find_description(cpython, class);
-	if (described && add_described(binding, described)) {
+	if (described && add_described(binding, class, described)) {
 		binding->type_visited = !is_unvisited_type(cpython, class);
 		return;
 	}
