@@ -41,6 +41,8 @@ static void emit_columns(struct emitter *emitter, const struct verb *verb)
 		emit_entry(emitter, column->name, column->help);
 		if (column->option)
 			emit_format(emitter, " (with --%s)", column->option);
+		if (column->without)
+			emit_format(emitter, " (not with --%s)", column->without);
 		if (column->detail && verb->shape == VERB_TABLE)
 			emit_text(emitter, " (not in text)");
 		emit_text(emitter, "\n");

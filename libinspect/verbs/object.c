@@ -2,15 +2,9 @@
 /*
  * object.c - the verb `object`: all that is known of single objects.
  */
-#include <ctype.h>
-#include <errno.h>
-#include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/error.h"
 #include "graph/heap.h"
-#include "target/target.h"
+#include "verbs/operands.h"
 #include "verbs/options.h"
 #include "verbs/verb.h"
 
@@ -38,38 +32,6 @@ static const struct verb_column columns[] = {
 static const struct inspect_verb_option options[] = {
 	{ "no-generation", NULL, "do not walk the heap to find the object's generation", NULL },
 };
-
-/* ---- addresses ------------------------------------------------------------------------------------- */
-
-static bool parse_number(const char *text, int base, uint64_t *number_ret)
-{
-	char *end;
-	errno = 0;
-	*number_ret = strtoull(text, &end, base);
-	return isxdigit((unsigned char)text[0]) && !*end && !errno;
-}
-
-/* An address as people have it: 0x7f12…, 7f12…, or the decimal that id() returned. Digits alone are a
- * decimal number unless only their hexadecimal meaning is an address of the target. */
-static struct inspect_error *parse_address(struct inspect_target *target, const char *text,
-					   uint64_t *address_ret)
-{
-	uint64_t hexadecimal;
-	if (!parse_number(text, 16, &hexadecimal))
-		return inspect_error_create(INSPECT_ERROR_USAGE,
-					    "'%s' is not an address; write 0x7f12…, or the number that id() "
-					    "gave",
-					    text);
-	bool prefixed = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
-	uint64_t decimal;
-	*address_ret = hexadecimal;
-	if (prefixed || !parse_number(text, 10, &decimal))
-		return NULL;
-	if (target_has(target, decimal, sizeof(uint64_t)) ||
-	    !target_has(target, hexadecimal, sizeof(uint64_t)))
-		*address_ret = decimal;
-	return NULL;
-}
 
 /* ---- rows ------------------------------------------------------------------------------------------ */
 
@@ -126,17 +88,6 @@ static struct inspect_error *show(struct verb_context *context, struct runtime *
 	return error;
 }
 
-/* One of several objects that is not there leaves a note; the others are shown all the same. */
-static struct inspect_error *note_missing(struct verb_context *context, struct inspect_error *error)
-{
-	enum inspect_error_kind kind = inspect_error_kind(error);
-	if (kind == INSPECT_ERROR_CANCELLED || kind == INSPECT_ERROR_NO_MEMORY)
-		return error;
-	struct inspect_error *noted = notes_add(&context->notes, true, "%s", inspect_error_message(error));
-	inspect_error_destroy(error);
-	return noted;
-}
-
 static struct inspect_error *run(struct verb_context *context)
 {
 	const struct options *given = context->options;
@@ -144,12 +95,12 @@ static struct inspect_error *run(struct verb_context *context)
 	struct inspect_error *error = verb_runtime(context, &runtime);
 	for (size_t i = 0; i < given->operand_count && !error; i++) {
 		uint64_t address;
-		error = parse_address(verb_target(context), given->operands[i], &address);
+		error = operand_address(verb_target(context), given->operands[i], &address);
 		if (error)
 			return error;
 		error = show(context, runtime, address);
 		if (error && given->operand_count > 1)
-			error = note_missing(context, error);
+			error = operand_note(context, error);
 	}
 	return error;
 }

@@ -214,7 +214,7 @@ struct inspect_error *options_parse(const struct inspect_verb_info *verb, int co
 			return error;
 		i += used;
 	}
-	if (*verb->operands && !options->operand_count && !option_flag(options, "help"))
+	if (*verb->operands && *verb->operands != '[' && !options->operand_count && !option_flag(options, "help"))
 		return inspect_error_create(INSPECT_ERROR_USAGE,
 					    "%s needs %s; `py-inspect %s --help` says more", verb->name,
 					    verb->operands, verb->name);

@@ -240,6 +240,8 @@ static struct inspect_error *parse_call(int count, const char *const *arguments,
 	if (!*verb_ret)
 		return unknown_verb(count > 0 ? arguments[0] : "");
 	struct inspect_error *error = options_parse(&(*verb_ret)->info, count - 1, arguments + 1, options);
+	if (!error && (*verb_ret)->check && !option_flag(options, "help"))
+		error = (*verb_ret)->check(options);
 	if (error)
 		options_deinit(options);
 	return error;

@@ -57,11 +57,14 @@ static uint64_t default_limit(const struct verb *verb, enum table_format format,
 
 static void choose_columns(struct table *table, const struct options *options, enum table_format format)
 {
+	bool brief = format == FORMAT_TEXT && table->verb->shape == VERB_TABLE;
 	for (size_t i = 0; i < table->verb->column_count; i++) {
 		const struct verb_column *column = &table->verb->columns[i];
 		if (column->option && !option_flag(options, column->option))
 			continue;
-		if (column->detail && format == FORMAT_TEXT && table->verb->shape == VERB_TABLE)
+		if (column->without && option_flag(options, column->without))
+			continue;
+		if (brief && (column->detail || (column->several && options->operand_count < 2)))
 			continue;
 		table->columns[table->column_count++] = i;
 	}

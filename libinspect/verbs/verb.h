@@ -40,6 +40,8 @@ struct verb_column {
 	bool summed;        /* COUNT and BYTES: the total and the rest have the sum */
 	bool no_unit;       /* BYTES: tables for people have the plain number alone */
 	bool detail;        /* tables for people do without it */
+	const char *without; /* the column is not there with this option */
+	bool several;       /* tables for people do without it unless there are several operands */
 };
 
 /* One value of a row. Absent values print as null in JSON, as nothing in CSV, and in text as their text or
@@ -72,11 +74,15 @@ struct verb {
 	const struct verb_column *columns;
 	size_t column_count;
 	const char *rows; /* what its rows are, in the plural: "types"; NULL: nothing is summed up */
+	/* What the tables do not say about a call: an error of the kind INSPECT_ERROR_USAGE for a wrong one. May be
+	 * NULL. */
+	struct inspect_error *(*check)(const struct options *options);
 	/* Sends rows to context->table. An error is printed and decides the exit status. */
 	struct inspect_error *(*run)(struct verb_context *context);
 };
 
-extern const struct verb verb_status, verb_heap, verb_gc, verb_generations, verb_objects, verb_object;
+extern const struct verb verb_status, verb_heap, verb_gc, verb_generations, verb_objects, verb_object,
+	verb_referents;
 
 /* The verb called @name, or NULL; and the one whose name is most like it. */
 const struct verb *verb_find(const char *name);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * edges.h - what the verbs about references share.
+ */
+#ifndef INSPECT_VERBS_EDGES_H
+#define INSPECT_VERBS_EDGES_H
+
+#include "graph/graph.h"
+#include "verbs/verb.h"
+
+/* The help of columns that these verbs have in common. */
+#define EDGE_LABEL_HELP "what the reference is called in the object that has it"
+#define EDGE_VISITED_HELP "does the collector see it? no: it is held, and passed over by tp_traverse"
+#define EDGE_COUNTED_HELP "is it held? no: the reference count does not include it"
+#define EDGE_GUESSED_HELP "was it found by a scan of the memory of an unknown type?"
+
+/* Descriptions of objects, for the option --values. */
+struct object_values {
+	struct verb_context *context;
+	struct runtime *runtime;
+	const struct heap *heap;
+	bool wanted;
+	struct runtime_object last; /* the one described last */
+	size_t unreadable;
+};
+
+struct inspect_error *object_values_init(struct object_values *values, struct verb_context *context,
+					 const struct heap *heap) __attribute__((warn_unused_result));
+/* Describes object @id in *@cell, whose text is valid until the next call. Leaves the cell alone without --values, and
+ * when the next row will not be seen. */
+struct inspect_error *object_value(struct object_values *values, uint32_t id, struct cell *cell)
+	__attribute__((warn_unused_result));
+/* Frees what they hold, and notes how many objects could not be described. */
+struct inspect_error *object_values_end(struct object_values *values) __attribute__((warn_unused_result));
+
+/* Notes how many objects of @graph are of types that nobody described. */
+struct inspect_error *note_scanned(struct verb_context *context, const struct graph *graph)
+	__attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * labels.h - what references are called: for verbs that show many of them.
+ *
+ * The graph does not keep labels; the runtime makes them when it is asked for an object's references again. Few
+ * labels of a heap differ (attributes, small indices), so their texts are kept for a while.
+ */
+#ifndef INSPECT_VERBS_LABELS_H
+#define INSPECT_VERBS_LABELS_H
+
+#include "graph/graph.h"
+
+struct labels {
+	struct runtime *runtime;
+	struct label_slot *slots;
+	struct runtime_references references; /* of the objects looked at last */
+};
+
+struct inspect_error *labels_init(struct labels *labels, struct runtime *runtime) __attribute__((warn_unused_result));
+void labels_deinit(struct labels *labels);
+
+/* The text of @label, valid until the next call; NULL when out of memory. */
+const char *labels_text(struct labels *labels, const struct runtime_label *label);
+
+/* Is told of a reference of object @id, an edge of the graph. @label is NULL where the target did not show the
+ * reference again: its memory has changed since, or cannot be read any more. */
+typedef struct inspect_error *labels_edge_fn(void *context, uint32_t id, uint32_t edge,
+					     const struct runtime_label *label);
+
+/* Calls @edge for each reference of the objects from @first up to, not including, @end, in their order. */
+struct inspect_error *labels_of_range(struct labels *labels, const struct graph *graph, uint32_t first, uint32_t end,
+				      labels_edge_fn *edge, void *context) __attribute__((warn_unused_result));
+
+#endif
