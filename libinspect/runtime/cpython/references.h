@@ -105,6 +105,8 @@ char *cpython_label(struct runtime *runtime, const struct runtime_label *label);
 visit_fn module_state_references;
 /* references_builtin.c */
 visit_fn dict_references, set_references, type_references;
+/* references_frames.c */
+visit_fn frame_references, generator_frame_references;
 /* references_instance.c */
 visit_fn slots_references, instance_dict_references;
 
