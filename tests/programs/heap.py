@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A heap with a bit of everything in it, and the interpreter's own word on it (see oracle.py).
 
-    heap.py [--objects N] [--freeze] [--enabled] [--threads N] RECORD
+    heap.py [--objects N] [--freeze] [--enabled] [--threads N] [--oracle FILE] RECORD
 
 Makes objects of every kind that the standard library and Python code have, until the collector tracks at least N
 of them; some are old, some young, some frozen. Writes RECORD, then "ready", and waits for a signal. Runs on
@@ -1173,6 +1173,7 @@ def main():
     parser.add_argument("--freeze", action="store_true", help="freeze what exists half way")
     parser.add_argument("--enabled", action="store_true", help="leave the collector enabled (with a high threshold)")
     parser.add_argument("--threads", type=int, default=0, help="threads that wait meanwhile")
+    parser.add_argument("--oracle", default="oracle.py", help="what to ask the interpreter: oracle.py, referents.py")
     parser.add_argument("--list", action="store_true", help="say what was left out")
     parser.add_argument("record")
     return parser.parse_args()
@@ -1227,6 +1228,6 @@ if options.enabled:
     gc.set_threshold(100000000, 7, 5)
     gc.enable()
     gc.set_debug(gc.DEBUG_UNCOLLECTABLE | gc.DEBUG_SAVEALL)
-with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "oracle.py"), encoding="utf-8") as source:
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), options.oracle), encoding="utf-8") as source:
     text = source.read()
-exec(compile(text, "oracle.py", "exec"))
+exec(compile(text, options.oracle, "exec"))

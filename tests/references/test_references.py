@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The references of every object of a heap, seen from outside, against gc.get_referents() asked inside.
+
+    tests/references/test_references.py [check | check-full] [--interpreter NAME]... [--program PROGRAM]... [--how live|gcore|kernel]...
+
+For each interpreter a program makes objects (tests/programs/heap.py and others), writes down what each refers to, and
+waits; then the multiset of visited references that `py-inspect referents --all` gives must be the same for each.
+
+Environment: as for tests/e2e.py.
+"""
+import argparse
+import io
+import os
+import sys
+
+sys.dont_write_bytecode = True
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, TESTS)
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import interpreters  # noqa: E402
+import record as records  # noqa: E402
+import support  # noqa: E402
+from runner import Failure, Results, Skip  # noqa: E402
+
+# Programs that make objects of many types: files in tests/programs, with arguments.
+PROGRAMS = ["objects/%s" % name for name in sorted(os.listdir(os.path.join(support.PROGRAMS, "objects")))
+            if name.endswith(".py")] if os.path.isdir(os.path.join(support.PROGRAMS, "objects")) else []
+
+
+def start(interpreter, folder, program):
+    """The program @program under the oracle."""
+    path = os.path.join(folder, "record")
+    if program == "heap":
+        command = [os.path.join(support.PROGRAMS, "heap.py"), "--oracle", "referents.py", "--objects", "30000", path]
+    else:
+        words = program.split()
+        words[0] = words[0] if os.path.isabs(words[0]) else os.path.join(support.PROGRAMS, words[0])
+        command = [os.path.join(support.PROGRAMS, "subject.py"), "referents.py", path] + words
+    return support.Program(interpreter.command(*command), interpreter.env(), folder)
+
+
+def verify(record, target):
+    """Compares `referents --all` of @target with @record."""
+    answer = support.inspect("referents", "--all", target, "--format", "csv").expect(0)
+    said = records.read_answer(io.StringIO(answer.output, newline=""))
+    found = records.differences(record, said)
+    if found:
+        raise Failure("%d of %d objects differ\n%s" % (
+            len(found), len(record), "\n".join(records.explain(record, said, found)[:200])))
+    return "%d objects, %d references" % (len(record), sum(map(len, record.referents.values())))
+
+
+def examine(results, interpreter, program, ways):
+    """One program under one interpreter, looked at in all @ways."""
+    with support.Folder() as folder:
+        try:
+            with start(interpreter, folder, program) as subject:
+                record = records.Record(os.path.join(folder, "record"))
+                name = "%s %s %%s" % (interpreter.name, program)
+                if "live" in ways:
+                    results.run(name % "live", verify, record, subject.pid)
+                if "gcore" in ways:
+                    results.run(name % "gcore", verify, record, subject.gcore(os.path.join(folder, "core-gcore")))
+                if "kernel" in ways:
+                    results.run(name % "kernel", verify, record, subject.abort(os.path.join(folder, "core-kernel")))
+        except Skip as reason:
+            results.skip("%s %s" % (interpreter.name, program), reason)
+        except Failure as failure:
+            results.fail("%s %s" % (interpreter.name, program), failure)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("size", nargs="?", choices=("check", "check-full"), default="check")
+    parser.add_argument("--interpreter", action="append", metavar="NAME", help="only those whose name contains it")
+    parser.add_argument("--program", action="append", help="only this one: heap, or a file with its arguments")
+    parser.add_argument("--how", action="append", choices=("live", "gcore", "kernel"), help="only this way of looking")
+    parser.add_argument("-v", "--verbose", action="store_true")
+    options = parser.parse_args()
+    results = Results(options.verbose)
+    usable, skipped = interpreters.find_all()
+    for interpreter in skipped:
+        results.skip(interpreter.name, interpreter.problem)
+    for number, interpreter in enumerate(usable):
+        if options.interpreter and not any(each in interpreter.name for each in options.interpreter):
+            continue
+        if interpreter.free_threaded:
+            results.skip(interpreter.name, "is free-threaded: its collector keeps no lists")
+            continue
+        full = options.size == "check-full"
+        ways = options.how or (("live", "gcore", "kernel") if full else ("live", "gcore", "kernel")[number % 3:][:1])
+        for program in options.program or ["heap"] + PROGRAMS:
+            examine(results, interpreter, program, ways)
+    results.finish()
+
+
+if __name__ == "__main__":
+    main()
