@@ -172,6 +172,8 @@ uint64_t cpython_dict_get(struct cpython *cpython, uint64_t dict, const char *na
 /* The type at @address, read on first use; NULL when out of memory. A type that cannot be read is `damaged` and
  * called "?". Valid until the adapter is detached; several threads may call this at once. */
 struct cpython_type *cpython_type(struct cpython *cpython, uint64_t address);
+/* The same if it has been read before, else NULL. Takes no lock. */
+struct cpython_type *cpython_known_type(struct cpython *cpython, uint64_t address);
 /* The type with @index among runtime.types; as above. */
 struct cpython_type *cpython_type_at(struct cpython *cpython, uint32_t index);
 bool cpython_types_init(struct cpython *cpython);

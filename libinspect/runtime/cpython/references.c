@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "runtime/cpython/scan.h"
 #include "runtime/label.h"
 
 /* ---- reading for functions ------------------------------------------------------------------------- */
@@ -173,13 +174,21 @@ struct binding {
 	bool type_visited; /* does the traverse function of the C type among them visit the type? */
 };
 
-static void add_step(struct binding *binding, const struct reference_step *step)
+void binding_add(struct binding *binding, const struct reference_step *step)
 {
 	struct cpython_type *type = binding->type;
 	if (!array_reserve(type->steps, type->step_count, binding->capacity))
 		binding->no_memory = true;
 	else
 		type->steps[type->step_count++] = *step;
+}
+
+bool binding_has_pointer(const struct binding *binding, int32_t offset)
+{
+	for (size_t i = 0; i < binding->type->step_count; i++)
+		if (binding->type->steps[i].kind == STEP_POINTER && binding->type->steps[i].offset == offset)
+			return true;
+	return false;
 }
 
 /* What the binding asks of a class on the way from the type to `object`. */
@@ -280,18 +289,22 @@ static bool add_described(struct binding *binding, const struct class *class, co
 			continue;
 		any = true;
 		step.flags |= visited ? 0 : RUNTIME_UNVISITED;
-		add_step(binding, &step);
+		binding_add(binding, &step);
 	}
 	return any || !wanted;
 }
 
-/* A class made by Python code (Objects/typeobject.c, type_new): its tp_traverse is subtype_traverse; one without
- * room of its own may have none. */
-static bool is_python_class(const struct cpython *cpython, const struct class *class)
+/* A class made by Python code (Objects/typeobject.c, type_new): its tp_traverse is subtype_traverse; one that has
+ * none adds no room to its base. */
+static bool is_python_class(struct cpython *cpython, const struct class *class)
 {
+	struct class base;
 	if (!(class->flags & TPFLAGS_HEAPTYPE))
 		return false;
-	return class->flags & TPFLAGS_HAVE_GC ? class->traverse == cpython->subtype_traverse : !class->traverse;
+	if (class->flags & TPFLAGS_HAVE_GC)
+		return class->traverse == cpython->subtype_traverse;
+	return !class->traverse && class->base && read_class(cpython, class->base, &base) &&
+	       base.basicsize == class->basicsize;
 }
 
 /* Adds what the objects of @class have, and lets *@address_ret be the class to go on with, 0 for none. */
@@ -308,14 +321,10 @@ static void bind_class(struct binding *binding, const struct class *class, uint6
 		binding->type_visited = !is_unvisited_type(cpython, class);
 		return;
 	}
-	/* C types that add nothing to their base */
-	struct class base;
-	if (class->base && read_class(cpython, class->base, &base) && base.basicsize == class->basicsize &&
-	    base.traverse == class->traverse) {
-		*address_ret = class->base;
-		return;
-	}
-	binding->type->scanned = true;
+	/* C types that nobody described, and those that add nothing to their base */
+	if (scan_bind(binding, cpython, class->address, class->base))
+		binding->type->scanned = true;
+	*address_ret = class->base;
 }
 
 bool cpython_bind_references(struct cpython *cpython, struct cpython_type *type)
@@ -340,7 +349,7 @@ bool cpython_bind_references(struct cpython *cpython, struct cpython_type *type)
 		.text = ".__class__",
 	};
 	if (held)
-		add_step(&binding, &step);
+		binding_add(&binding, &step);
 	return !binding.no_memory;
 }
 

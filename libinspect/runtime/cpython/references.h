@@ -88,6 +88,14 @@ bool visit_module_state(struct visit *visit, const char *name, int64_t size, uin
  * a fixed size and small arrays; valid until the next call. */
 const void *visit_bytes(struct visit *visit, uint64_t address, size_t size, void *buffer);
 
+/* ---- for those who bind ---- */
+
+/* A type whose steps are being found: references.c. */
+struct binding;
+void binding_add(struct binding *binding, const struct reference_step *step);
+/* Has the type a step already for the pointer at @offset? */
+bool binding_has_pointer(const struct binding *binding, int32_t offset);
+
 /* ---- for the adapter ---- */
 
 /* Finds the steps of @type, which is read but in no table yet. False when out of memory. Called with the table of

@@ -321,12 +321,16 @@ static struct cpython_type *add_type(struct cpython *cpython, uint64_t address)
 	return added;
 }
 
+struct cpython_type *cpython_known_type(struct cpython *cpython, uint64_t address)
+{
+	size_t place;
+	return look_up(cpython, __atomic_load_n(&cpython->types->index, __ATOMIC_ACQUIRE), address, &place);
+}
+
 struct cpython_type *cpython_type(struct cpython *cpython, uint64_t address)
 {
 	struct type_table *table = cpython->types;
-	size_t place;
-	struct type_index *index = __atomic_load_n(&table->index, __ATOMIC_ACQUIRE);
-	struct cpython_type *type = look_up(cpython, index, address, &place);
+	struct cpython_type *type = cpython_known_type(cpython, address);
 	if (type)
 		return type;
 	pthread_mutex_lock(&table->lock);

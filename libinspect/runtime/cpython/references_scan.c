@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * references_scan.c - the references of objects whose types nobody has described: extension modules' types.
+ *
+ * What a type says about itself is exact: members that are objects (tp_members), and where its objects have their
+ * __dict__. Every other word of the struct, and of the items behind it, is a reference if there is an object where it
+ * points. What such an object keeps behind a pointer of its own (an array, a struct of the library that it wraps) is not seen.
+ * The getset table says nothing: what a getter reads is up to its code.
+ */
+#include "runtime/cpython/scan.h"
+
+/* T_OBJECT and T_OBJECT_EX of Include/structmember.h (Py_T_OBJECT_EX of descrobject.h, 3.12) */
+enum { MEMBER_OBJECT = 6, MEMBER_OBJECT_EX = 16 };
+
+enum { WORD = sizeof(uint64_t) };
+
+/* ---- binding --------------------------------------------------------------------------------------- */
+
+/* What a class says about its objects' memory. */
+struct extent {
+	uint64_t flags, traverse;
+	int64_t basicsize, itemsize, dict, weaklist; /* offsets; 0: none */
+};
+
+static bool read_extent(struct cpython *cpython, uint64_t class, struct extent *extent)
+{
+	const struct layout *layout = &cpython->layout;
+	*extent = (struct extent){ .basicsize = layout->size_of_object };
+	if (!class)
+		return true;
+	read_pointer(cpython, class, layout->type_traverse, &extent->traverse);
+	read_ssize(cpython, class, layout->type_dictoffset, &extent->dict);
+	read_ssize(cpython, class, layout->type_weaklistoffset, &extent->weaklist);
+	return read_pointer(cpython, class, layout->type_flags, &extent->flags) &&
+	       read_ssize(cpython, class, layout->type_basicsize, &extent->basicsize) &&
+	       read_ssize(cpython, class, layout->type_itemsize, &extent->itemsize) && extent->basicsize > 0 &&
+	       extent->basicsize < INT32_MAX && extent->itemsize >= 0 && extent->itemsize < INT32_MAX;
+}
+
+/* What stands for a word that is known to be no reference, or given by another step. */
+static void no_references(struct visit *visit __attribute__((unused)),
+			  const struct reference_step *step __attribute__((unused)))
+{
+}
+
+static void bind_pointer(struct binding *binding, int64_t offset, unsigned int flags, const char *text, uint64_t name)
+{
+	binding_add(binding, &(struct reference_step){
+		.kind = STEP_POINTER,
+		.flags = flags,
+		.label = text ? RUNTIME_LABEL_TEXT : RUNTIME_LABEL_MEMBER,
+		.offset = (int32_t)offset,
+		.text = text,
+		.value = name,
+	});
+}
+
+/* Is the pointer at @offset one of those between @begin and @end? */
+static bool is_between(int64_t offset, int64_t begin, int64_t end)
+{
+	return offset % WORD == 0 && offset >= begin && offset <= end - WORD;
+}
+
+/* Adds the members of @class that are objects. Two may be one pointer by two names. */
+static void bind_members(struct binding *binding, struct cpython *cpython, uint64_t class, int64_t begin, int64_t end,
+			 unsigned int flags)
+{
+	enum { MEMBERS_LIMIT = 1000 };
+	const struct layout *layout = &cpython->layout;
+	uint64_t member, name;
+	int32_t type;
+	int64_t offset;
+	if (!read_pointer(cpython, class, layout->type_members, &member) || !member ||
+	    layout->size_of_member == LAYOUT_ABSENT)
+		return;
+	for (int i = 0; i < MEMBERS_LIMIT; i++, member += (uint64_t)layout->size_of_member) {
+		if (!read_pointer(cpython, member, layout->member_name, &name) || !name)
+			return;
+		if (!read_int32(cpython, member, layout->member_type, &type) ||
+		    !read_ssize(cpython, member, layout->member_offset, &offset))
+			return;
+		if ((type == MEMBER_OBJECT || type == MEMBER_OBJECT_EX) && is_between(offset, begin, end) &&
+		    !binding_has_pointer(binding, (int32_t)offset))
+			bind_pointer(binding, offset, flags, NULL, name);
+	}
+}
+
+static visit_fn scan_references;
+
+bool scan_bind(struct binding *binding, struct cpython *cpython, uint64_t class, uint64_t base)
+{
+	struct extent own, inherited;
+	if (!read_extent(cpython, class, &own) || !read_extent(cpython, base, &inherited))
+		return false;
+	int64_t begin = (inherited.basicsize + WORD - 1) / WORD * WORD, end = own.basicsize;
+	bool has_items = own.itemsize && !inherited.itemsize;
+	if (has_items && begin < cpython->layout.size_of_var)
+		begin = cpython->layout.size_of_var;
+	/* The items of the base begin where its struct ends; those of metatypes are no objects. */
+	if (inherited.itemsize && !(own.flags & TPFLAGS_TYPE_SUBCLASS))
+		end = begin;
+	if (begin + WORD > end && !has_items)
+		return false;
+	/* A traverse function that is its own visits what it has, one that is its base's cannot know of it. */
+	bool visited = own.flags & TPFLAGS_HAVE_GC && own.traverse && own.traverse != inherited.traverse;
+	unsigned int flags = visited ? 0 : RUNTIME_UNVISITED;
+	bind_members(binding, cpython, class, begin, end, flags);
+	if (is_between(own.dict, begin, end) && !binding_has_pointer(binding, (int32_t)own.dict))
+		bind_pointer(binding, own.dict, flags, ".__dict__", 0);
+	if (is_between(own.weaklist, begin, end))
+		binding_add(binding, &(struct reference_step){
+			.kind = STEP_FUNCTION, .function = no_references, .offset = (int32_t)own.weaklist });
+	binding_add(binding, &(struct reference_step){
+		.kind = STEP_FUNCTION,
+		.flags = flags | RUNTIME_GUESSED,
+		.function = scan_references,
+		.offset = (int32_t)begin,
+		.count = (int32_t)end,
+		.value = has_items ? (uint64_t)own.itemsize : 0,
+	});
+	return true;
+}
+
+/* ---- visiting -------------------------------------------------------------------------------------- */
+
+/* Is the word at @offset of the object known by another step? */
+static bool is_known(const struct cpython_type *type, uint64_t offset)
+{
+	for (size_t i = 0; i < type->step_count; i++) {
+		const struct reference_step *step = &type->steps[i];
+		if ((step->kind == STEP_POINTER || step->function == no_references) && (uint64_t)step->offset == offset)
+			return true;
+	}
+	return false;
+}
+
+/* Emits the references among the words of the object from @begin to @end. */
+static void scan_words(struct visit *visit, const struct reference_step *step, uint64_t begin, uint64_t end)
+{
+	enum { CHUNK = 512 };
+	uint64_t buffer[CHUNK];
+	for (uint64_t offset = begin; offset + WORD <= end;) {
+		uint64_t size = (end - offset) / WORD * WORD;
+		size = size < sizeof(buffer) ? size : sizeof(buffer);
+		const char *words = visit_bytes(visit, visit->address + offset, size, buffer);
+		if (!words)
+			return;
+		for (uint64_t i = 0; i < size; i += WORD) {
+			uint64_t word;
+			memcpy(&word, words + i, sizeof(word));
+			if (word && cpython_is_object(visit->cpython, word) && !is_known(visit->type, offset + i))
+				visit_emit(visit, word, step->flags, RUNTIME_LABEL_OFFSET, offset + i, NULL);
+		}
+		offset += size;
+	}
+}
+
+/* The step: the struct's words from step->offset to step->count, and ob_size items of step->value bytes. */
+static void scan_references(struct visit *visit, const struct reference_step *step)
+{
+	const int64_t limit = INT64_C(1) << 43;
+	int64_t count;
+	scan_words(visit, step, (uint64_t)step->offset, (uint64_t)step->count);
+	if (!step->value || !visit_ssize(visit, visit->address, visit->layout->var_size, &count))
+		return;
+	count = count < 0 ? -count : count;
+	if (count < 0 || count > limit / (int64_t)step->value) {
+		visit->damaged = true;
+		return;
+	}
+	uint64_t begin = ((uint64_t)step->count + WORD - 1) / WORD * WORD;
+	uint64_t end = (uint64_t)step->count + (uint64_t)count * step->value;
+	if (target_has(visit->cpython->target, visit->address + begin, end - begin))
+		scan_words(visit, step, begin, end);
+	else
+		visit->damaged = true;
+}

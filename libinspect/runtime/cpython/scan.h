@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scan.h - finding references by looking at memory word by word, where nobody has described what is there.
+ *
+ * A word is taken for a reference if an object is where it points: cpython_is_object(). That is certain of objects and
+ * unlikely to be true of anything else, but never proof: such references are RUNTIME_GUESSED.
+ */
+#ifndef INSPECT_CPYTHON_SCAN_H
+#define INSPECT_CPYTHON_SCAN_H
+
+#include "runtime/cpython/references.h"
+
+/* ---- scan.c ---- */
+
+/* Is there an object at @address? Never says no of an object whose type PyType_Ready() has made ready. What it looks at:
+ * the address, the reference count, the type and its own type, bases and MRO, the collector's head. Several threads
+ * may call this at once, but none that has the table of types locked. */
+bool cpython_is_object(struct cpython *cpython, uint64_t address);
+
+/* The same for a type: is the word @address the address of one? */
+bool cpython_is_ready_type(struct cpython *cpython, uint64_t address);
+
+/* ---- references_scan.c ---- */
+
+/* Adds to @binding of @type what the class of C code at @class, which is not described, adds to its base at @base (0:
+ * none): its members and its __dict__ exactly, and a scan of the rest of its struct and of its items. False if
+ * it adds nothing that could be a reference. */
+bool scan_bind(struct binding *binding, struct cpython *cpython, uint64_t class, uint64_t base);
+
+#endif
