@@ -58,6 +58,8 @@ sys.dont_write_bytecode = True
 warnings.simplefilter("ignore")
 gc.disable()
 
+NUMBERS = list(range(1 << 17))  # shared by all that wants to be large
+
 MAKERS = []  # (function, how often at most; 0: as often as wanted)
 LEFT_OUT = []
 
@@ -130,7 +132,7 @@ def dicts(n):
 
 @maker(1)
 def dicts_of_all_sizes(n):
-    return [{i: None for i in range(size)} for size in
+    return [dict.fromkeys(NUMBERS[:size]) for size in
             [2 ** k + d for k in range(17) for d in (-1, 0, 1)]] + [
                 {"s%d" % i: [] for i in range(size)} for size in [2 ** k * 2 // 3 + d for k in range(13) for d in (0, 1)]]
 
@@ -162,7 +164,7 @@ def sets(n):
 
 @maker(1)
 def sets_of_all_sizes(n):
-    return [kind(range(size)) for size in [2 ** k * 3 // 5 + d for k in range(17) for d in (-1, 0, 1, 2)] if size >= 0
+    return [kind(NUMBERS[:size]) for size in [2 ** k * 3 // 5 + d for k in range(17) for d in (-1, 0, 1, 2)] if size >= 0
             for kind in (set, frozenset)]
 
 
@@ -192,7 +194,7 @@ def collections_of_all_kinds(n):
 
 @maker(1)
 def deques_of_all_sizes(n):
-    return [collections.deque(range(size)) for size in range(0, 1001)]
+    return [collections.deque(NUMBERS[:size]) for size in range(0, 1001)]
 
 
 Point = collections.namedtuple("Point", "x y")
