@@ -43,12 +43,15 @@ def start(interpreter, folder, program):
 
 def verify(record, target):
     """Compares `referents --all` of @target with @record."""
-    answer = support.inspect("referents", "--all", target, "--format", "csv").expect(0)
+    answer = support.inspect("referents", "--all", target, "--format", "csv")
     said = records.read_answer(io.StringIO(answer.output, newline=""))
     found = records.differences(record, said)
+    lines = ["exit status %d: %s" % (answer.status, answer.messages)] if answer.status else []
     if found:
-        raise Failure("%d of %d objects differ\n%s" % (
-            len(found), len(record), "\n".join(records.explain(record, said, found)[:200])))
+        lines.append("%d of %d objects differ" % (len(found), len(record)))
+        lines += records.explain(record, said, found)
+    if lines:
+        raise Failure("\n".join(lines[:200]))
     return "%d objects, %d references" % (len(record), sum(map(len, record.referents.values())))
 
 
