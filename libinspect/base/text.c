@@ -29,6 +29,26 @@ size_t utf8_decode(const char *text, uint32_t *code_ret)
 	return length;
 }
 
+char *utf8_append(char *end, uint32_t character)
+{
+	if (character < 0x80) {
+		*end++ = (char)character;
+	} else if (character < 0x800) {
+		*end++ = (char)(0xc0 | character >> 6);
+		*end++ = (char)(0x80 | (character & 0x3f));
+	} else if (character < 0x10000) {
+		*end++ = (char)(0xe0 | character >> 12);
+		*end++ = (char)(0x80 | (character >> 6 & 0x3f));
+		*end++ = (char)(0x80 | (character & 0x3f));
+	} else {
+		*end++ = (char)(0xf0 | character >> 18);
+		*end++ = (char)(0x80 | (character >> 12 & 0x3f));
+		*end++ = (char)(0x80 | (character >> 6 & 0x3f));
+		*end++ = (char)(0x80 | (character & 0x3f));
+	}
+	return end;
+}
+
 bool code_is_unsafe(uint32_t code)
 {
 	return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c || code == 0x200e ||

@@ -12,6 +12,9 @@
 /* The code point at the start of @text and how many bytes it has; 0 bytes where @text is not UTF-8. */
 size_t utf8_decode(const char *text, uint32_t *code_ret);
 
+/* Appends @character as UTF-8 to @end and returns its new end: at most 4 bytes. Not for surrogates. */
+char *utf8_append(char *end, uint32_t character);
+
 /* Would showing this code point do anything but show a character: control characters, those that turn the
  * direction of writing, line separators? */
 bool code_is_unsafe(uint32_t code);

@@ -14,7 +14,7 @@
 
 #include <math.h>
 
-#include "runtime/cpython/repr.h"
+#include "runtime/repr.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

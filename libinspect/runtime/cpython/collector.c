@@ -9,7 +9,6 @@
 #include "runtime/cpython/collector.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,7 +17,6 @@
 enum {
 	/* Both links carry flags in their two low bits from 3.8 on: _PyGC_PREV_MASK and friends. */
 	LINK_FLAGS = 3,
-	PROGRESS_STEP = 1 << 18, /* objects between two reports */
 	GC_DEBUG_STATS = 1 << 0,
 	GC_DEBUG_COLLECTABLE = 1 << 1,
 	GC_DEBUG_UNCOLLECTABLE = 1 << 2,
@@ -267,116 +265,26 @@ bool gc_head_read(struct cpython *cpython, uint64_t head, uint64_t *next_ret, ui
 	return true;
 }
 
-/* A walk along one list. While a collection is under way the backward links hold something else (gc_refs), so
- * they can neither be checked nor stop a walk that runs in circles; Brent's algorithm does that. */
-struct list_walk {
-	struct cpython *cpython;
-	uint64_t head, current, next;
-	uint64_t count;
-	bool check_previous;
-	uint64_t landmark, next_landmark; /* Brent: a node seen, and the count at which to take the next */
-	char *problem;
-};
-
-static bool walk_stop(struct list_walk *walk, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static bool walk_stop(struct list_walk *walk, const char *format, ...)
-{
-	va_list arguments;
-	va_start(arguments, format);
-	if (vasprintf(&walk->problem, format, arguments) < 0)
-		walk->problem = NULL;
-	va_end(arguments);
-	return false;
-}
-
-static bool walk_init(struct list_walk *walk, struct cpython *cpython, uint64_t head, bool check_previous)
-{
-	uint64_t previous;
-	*walk = (struct list_walk){
-		.cpython = cpython, .head = head, .current = head, .check_previous = check_previous, .next_landmark = 1,
-	};
-	return gc_head_read(cpython, head, &walk->next, &previous) ||
-	       walk_stop(walk, "the list's own head at 0x%" PRIx64 " cannot be read", head);
-}
-
-/* Steps to the next object's head; false at the end of the list or at a problem. */
-static bool walk_next(struct list_walk *walk)
-{
-	uint64_t node = walk->next, next, previous;
-	if (node == walk->head)
-		return false;
-	if (node % sizeof(uint64_t) || node == 0)
-		return walk_stop(walk, "the link after 0x%" PRIx64 " is 0x%" PRIx64 ", no address of an object",
-				 walk->current, node);
-	if (!gc_head_read(walk->cpython, node, &next, &previous))
-		return walk_stop(walk, "the link after 0x%" PRIx64 " is 0x%" PRIx64 ", which is not in the target",
-				 walk->current, node);
-	if (walk->check_previous && previous != walk->current)
-		return walk_stop(walk, "the head at 0x%" PRIx64 " links back to 0x%" PRIx64 " instead of to 0x%" PRIx64,
-				 node, previous, walk->current);
-	if (node == walk->landmark)
-		return walk_stop(walk, "the list runs in a circle through 0x%" PRIx64, node);
-	if (++walk->count == walk->next_landmark) {
-		walk->landmark = node;
-		walk->next_landmark *= 2;
-	}
-	walk->current = node;
-	walk->next = next;
-	return true;
-}
-
-static struct inspect_error *report_progress(struct cpython *cpython, uint64_t count)
-{
-	const struct inspect_target_options *options = &cpython->target->options;
-	if (count % PROGRESS_STEP || !options->progress ||
-	    options->progress(options->progress_context, "reading the collector's lists", count, 0))
-		return NULL;
-	return inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled");
-}
-
-static struct inspect_error *walk_list(struct cpython *cpython, const struct gc_list *list, unsigned int collector,
-				       bool collecting, struct runtime_sink *sink, struct notes *notes)
-{
-	struct list_walk walk;
-	struct inspect_error *error = NULL;
-	if (walk_init(&walk, cpython, list->head, !collecting)) {
-		while (!error && walk_next(&walk)) {
-			uint64_t object = walk.current + (uint64_t)cpython->layout.size_of_gc_head;
-			error = sink->add(sink, object, list->generation, collector);
-			if (!error)
-				error = report_progress(cpython, walk.count);
-		}
-	}
-	char *problem AUTO_FREE = walk.problem;
-	if (error || !problem)
-		return error;
-	char generation[32];
-	if (list->generation == RUNTIME_PERMANENT)
-		snprintf(generation, sizeof(generation), "the permanent generation");
-	else
-		snprintf(generation, sizeof(generation), "generation %u", list->generation);
-	return notes_add(notes, true, "%s of interpreter %" PRId64 " breaks off after %" PRIu64 " objects: %s", generation,
-			 cpython->interpreters[collector].id, walk.count, problem);
-}
-
 struct inspect_error *collectors_walk(struct runtime *runtime, struct runtime_sink *sink, struct notes *notes)
 {
 	struct cpython *cpython = (struct cpython *)runtime;
-	for (unsigned int i = 0; i < runtime->collector_count; i++) {
+	const struct layout *layout = &cpython->layout;
+	const struct gc_links links = {
+		.next = (uint64_t)layout->gc_head_next, .previous = (uint64_t)layout->gc_head_prev, .has_previous = true,
+		.next_mask = ~(uint64_t)LINK_FLAGS, .previous_mask = ~(uint64_t)LINK_FLAGS,
+		.head_size = (uint64_t)layout->size_of_gc_head,
+	};
+	struct inspect_error *error = NULL;
+	for (unsigned int i = 0; i < runtime->collector_count && !error; i++) {
 		struct collector_places places;
+		char owner[40];
 		collector_places(cpython, i, &places);
-		bool collecting = collector_is_collecting(cpython, &places);
-		struct inspect_error *error = NULL;
-		if (collecting)
-			error = notes_add(notes, true,
-					  "interpreter %" PRId64 " was in the middle of a collection: objects that the collector "
-					  "had moved to lists of its own on its stack are not shown",
-					  cpython->interpreters[i].id);
-		for (unsigned int j = 0; !error && j < places.list_count; j++)
-			error = walk_list(cpython, &places.lists[j], i, collecting, sink, notes);
-		if (error)
-			return error;
+		snprintf(owner, sizeof(owner), "interpreter %" PRId64, cpython->interpreters[i].id);
+		const struct gc_lists lists = {
+			.items = places.lists, .count = places.list_count, .collector = i, .owner = owner,
+			.collecting = collector_is_collecting(cpython, &places),
+		};
+		error = gc_lists_walk(cpython->target, &links, &lists, sink, notes);
 	}
-	return NULL;
+	return error;
 }

@@ -6,12 +6,7 @@
 #define INSPECT_CPYTHON_COLLECTOR_H
 
 #include "runtime/cpython/cpython.h"
-
-/* One list of tracked objects. */
-struct gc_list {
-	uint64_t head; /* address of the list's own PyGC_Head */
-	unsigned int generation;
-};
+#include "runtime/gc_list.h"
 
 /* Addresses of a collector's variables; 0: this version or build does not have it, or it is not known where. */
 struct collector_places {

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "base/text.h"
 #include "runtime/cpython/cpython.h"
 
 /* The bits of PyASCIIObject.state: the same in all versions with a global interpreter lock. */
@@ -115,27 +116,7 @@ bool cpython_str_copy(struct cpython *cpython, const struct cpython_str *str, in
 	return true;
 }
 
-char *utf8_append(char *end, uint32_t character)
-{
-	if (character < 0x80) {
-		*end++ = (char)character;
-	} else if (character < 0x800) {
-		*end++ = (char)(0xc0 | character >> 6);
-		*end++ = (char)(0x80 | (character & 0x3f));
-	} else if (character < 0x10000) {
-		*end++ = (char)(0xe0 | character >> 12);
-		*end++ = (char)(0x80 | (character >> 6 & 0x3f));
-		*end++ = (char)(0x80 | (character & 0x3f));
-	} else {
-		*end++ = (char)(0xf0 | character >> 18);
-		*end++ = (char)(0x80 | (character >> 12 & 0x3f));
-		*end++ = (char)(0x80 | (character >> 6 & 0x3f));
-		*end++ = (char)(0x80 | (character & 0x3f));
-	}
-	return end;
-}
-
-/* The same for any 32 bits: what has no UTF-8 is escaped. At most ESCAPED_MAX bytes. */
+/* utf8_append() for any 32 bits: what has no UTF-8 is escaped. At most ESCAPED_MAX bytes. */
 enum { ESCAPED_MAX = sizeof("\\Uffffffff") };
 static char *append_escaped(char *end, uint32_t character)
 {

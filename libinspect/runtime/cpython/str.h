@@ -26,7 +26,4 @@ bool cpython_str_open(struct cpython *cpython, uint64_t address, struct cpython_
 bool cpython_str_copy(struct cpython *cpython, const struct cpython_str *str, int64_t first, size_t count,
 		      uint32_t *text);
 
-/* Appends @character as UTF-8 to @end and returns its new end: at most 4 bytes. Not for surrogates. */
-char *utf8_append(char *end, uint32_t character);
-
 #endif

@@ -9,7 +9,7 @@
 
 #include "base/array.h"
 #include "runtime/cpython/cpython.h"
-#include "runtime/cpython/repr.h"
+#include "runtime/repr.h"
 #include "runtime/cpython/str.h"
 
 /* An object that is being described. */

@@ -2,8 +2,8 @@
 /*
  * repr.h - one line of safe text, and values in it as Python's repr() writes them.
  */
-#ifndef INSPECT_CPYTHON_REPR_H
-#define INSPECT_CPYTHON_REPR_H
+#ifndef INSPECT_RUNTIME_REPR_H
+#define INSPECT_RUNTIME_REPR_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,7 +3,7 @@
  * repr.c - values as Python's repr() writes them: Objects/unicodeobject.c, bytesobject.c, floatobject.c,
  * complexobject.c, Python/pystrtod.c.
  */
-#include "runtime/cpython/repr.h"
+#include "runtime/repr.h"
 
 #include <locale.h>
 #include <math.h>
@@ -15,7 +15,6 @@
 
 #include "base/array.h"
 #include "base/text.h"
-#include "runtime/cpython/str.h"
 
 enum { ESCAPE_MAX = sizeof("\\Uffffffff") };
 

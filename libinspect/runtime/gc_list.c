@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gc_list.c - walking along the collectors' lists, which may be damaged anywhere.
+ */
+#include "runtime/gc_list.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/error.h"
+#include "target/target.h"
+
+enum { PROGRESS_STEP = 1 << 18 /* objects between two reports */ };
+
+/* A walk along one list. While a collection is under way the backward links hold something else (counts), so
+ * they can neither be checked nor stop a walk that runs in circles; Brent's algorithm does that. */
+struct list_walk {
+	struct inspect_target *target;
+	const struct gc_links *links;
+	uint64_t head, current, next;
+	uint64_t count;
+	bool check_previous;
+	uint64_t landmark, next_landmark; /* Brent: a node seen, and the count at which to take the next */
+	char *problem;
+};
+
+static bool read_word(struct inspect_target *target, uint64_t address, uint64_t *word_ret)
+{
+	const void *bytes = target_map(target, address, sizeof(*word_ret));
+	if (bytes) {
+		memcpy(word_ret, bytes, sizeof(*word_ret));
+		return true;
+	}
+	struct inspect_error *error INSPECT_ERROR_AUTO = target_read_u64(target, address, word_ret);
+	return !error;
+}
+
+/* The neighbours of the head at @head. */
+static bool read_head(const struct list_walk *walk, uint64_t head, uint64_t *next_ret, uint64_t *previous_ret)
+{
+	const struct gc_links *links = walk->links;
+	*previous_ret = 0;
+	if (!read_word(walk->target, head + links->next, next_ret) ||
+	    (links->has_previous && !read_word(walk->target, head + links->previous, previous_ret)))
+		return false;
+	*next_ret &= links->next_mask;
+	*previous_ret &= links->previous_mask;
+	return true;
+}
+
+static bool walk_stop(struct list_walk *walk, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static bool walk_stop(struct list_walk *walk, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	if (vasprintf(&walk->problem, format, arguments) < 0)
+		walk->problem = NULL;
+	va_end(arguments);
+	return false;
+}
+
+static bool walk_begin(struct list_walk *walk)
+{
+	uint64_t previous;
+	return read_head(walk, walk->head, &walk->next, &previous) ||
+	       walk_stop(walk, "the list's own head at 0x%" PRIx64 " cannot be read", walk->head);
+}
+
+/* Steps to the next object's head; false at the end of the list or at a problem. */
+static bool walk_next(struct list_walk *walk)
+{
+	uint64_t node = walk->next, next, previous;
+	if (node == walk->head)
+		return false;
+	if (node % sizeof(uint64_t) || node == 0)
+		return walk_stop(walk, "the link after 0x%" PRIx64 " is 0x%" PRIx64 ", no address of an object",
+				 walk->current, node);
+	if (!read_head(walk, node, &next, &previous))
+		return walk_stop(walk, "the link after 0x%" PRIx64 " is 0x%" PRIx64 ", which is not in the target",
+				 walk->current, node);
+	if (walk->check_previous && previous != walk->current)
+		return walk_stop(walk, "the head at 0x%" PRIx64 " links back to 0x%" PRIx64 " instead of to 0x%" PRIx64,
+				 node, previous, walk->current);
+	if (node == walk->landmark)
+		return walk_stop(walk, "the list runs in a circle through 0x%" PRIx64, node);
+	if (++walk->count == walk->next_landmark) {
+		walk->landmark = node;
+		walk->next_landmark *= 2;
+	}
+	walk->current = node;
+	walk->next = next;
+	return true;
+}
+
+static struct inspect_error *report_progress(struct inspect_target *target, uint64_t count)
+{
+	const struct inspect_target_options *options = &target->options;
+	if (count % PROGRESS_STEP || !options->progress ||
+	    options->progress(options->progress_context, "reading the collector's lists", count, 0))
+		return NULL;
+	return inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled");
+}
+
+static struct inspect_error *note_break(const struct list_walk *walk, const char *owner, unsigned int generation,
+					struct notes *notes)
+{
+	char name[32] = "the permanent generation";
+	if (generation != RUNTIME_PERMANENT)
+		snprintf(name, sizeof(name), "generation %u", generation);
+	return notes_add(notes, true, "%s of %s breaks off after %" PRIu64 " objects: %s", name, owner, walk->count,
+			 walk->problem);
+}
+
+static struct inspect_error *list_walk(struct inspect_target *target, const struct gc_links *links,
+				       const struct gc_lists *lists, const struct gc_list *list,
+				       struct runtime_sink *sink, struct notes *notes)
+{
+	struct list_walk walk = {
+		.target = target, .links = links, .head = list->head, .current = list->head, .next_landmark = 1,
+		.check_previous = links->has_previous && !lists->collecting,
+	};
+	struct inspect_error *error = NULL;
+	if (walk_begin(&walk)) {
+		while (!error && walk_next(&walk)) {
+			error = sink->add(sink, walk.current + links->head_size, list->generation, lists->collector);
+			if (!error)
+				error = report_progress(target, walk.count);
+		}
+	}
+	char *problem AUTO_FREE = walk.problem;
+	return error || !problem ? error : note_break(&walk, lists->owner, list->generation, notes);
+}
+
+struct inspect_error *gc_lists_walk(struct inspect_target *target, const struct gc_links *links,
+				    const struct gc_lists *lists, struct runtime_sink *sink, struct notes *notes)
+{
+	struct inspect_error *error = NULL;
+	if (lists->collecting)
+		error = notes_add(notes, true,
+				  "%s was in the middle of a collection: objects that the collector had moved to lists of "
+				  "its own on its stack are not shown",
+				  lists->owner);
+	for (size_t i = 0; i < lists->count && !error; i++)
+		error = list_walk(target, links, lists, &lists->items[i], sink, notes);
+	return error;
+}
