@@ -25,6 +25,7 @@ enum {
 	HEADER_LIMIT = 64,       /* program headers */
 	SYMBOL_LIMIT = 16 << 20, /* dynamic symbols */
 	CHAIN_LIMIT = 65536,     /* symbols in one chain of a hash table */
+	NOTES_LIMIT = 64 << 10,  /* bytes of one segment of notes */
 };
 
 /* ---- making and freeing -------------------------------------------------------------------------- */
@@ -242,6 +243,42 @@ void image_build_id_text(const struct target_image *image, char *text)
 	*text = '\0';
 	for (size_t i = 0; i < image->build_id_size; i++)
 		sprintf(text + 2 * i, "%02x", image->build_id[i]);
+}
+
+/* ---- other notes --------------------------------------------------------------------------------- */
+
+/* A copy of the notes in the segment @header, or NULL where they cannot be had. */
+static uint8_t *read_notes(struct inspect_target *target, const struct target_image *image,
+			   const Elf64_Phdr *header)
+{
+	if (header->p_type != PT_NOTE || !header->p_filesz || header->p_filesz > NOTES_LIMIT)
+		return NULL;
+	uint8_t *notes AUTO_FREE = malloc(header->p_filesz);
+	if (!notes || !try_read(target, image->bias + header->p_vaddr, notes, header->p_filesz))
+		return NULL;
+	uint8_t *result = notes;
+	notes = NULL;
+	return result;
+}
+
+bool image_note(struct inspect_target *target, struct target_image *image, const char *owner, uint32_t type,
+		size_t number, uint64_t *address_ret, uint64_t *size_ret)
+{
+	for (size_t i = 0; i < image->private->header_count; i++) {
+		const Elf64_Phdr *header = &image->private->headers[i];
+		uint8_t *notes AUTO_FREE = read_notes(target, image, header);
+		if (!notes)
+			continue;
+		struct elf_note note;
+		for (size_t at = 0; elf_note_next(notes, header->p_filesz, header->p_align, &at, &note);) {
+			if (!elf_note_is(&note, owner, type) || number-- > 0)
+				continue;
+			*address_ret = image->bias + header->p_vaddr + (uint64_t)(note.data - notes);
+			*size_ret = note.size;
+			return true;
+		}
+	}
+	return false;
 }
 
 /* ---- the dynamic linking tables ------------------------------------------------------------------ */

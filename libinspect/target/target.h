@@ -163,6 +163,12 @@ struct inspect_error *image_section(struct inspect_target *target, struct target
 				    const char *name, uint64_t *address_ret, uint64_t *size_ret)
 	__attribute__((warn_unused_result));
 
+/* Finds the ELF note @type of @owner ("GNU") in the loaded notes of @image (PT_NOTE), the one that comes after
+ * @number others of that kind: the address and size in bytes of its contents, in the target's memory. False if there
+ * is none, or where the notes cannot be read. */
+bool image_note(struct inspect_target *target, struct target_image *image, const char *owner, uint32_t type,
+		size_t number, uint64_t *address_ret, uint64_t *size_ret);
+
 /* The image's file, opened with libelf, or NULL where there is no file that may be used. Owned by @image. */
 Elf *image_elf(struct inspect_target *target, struct target_image *image);
 
