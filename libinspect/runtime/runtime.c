@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * runtime.c - the table of adapters, and what all of them share.
+ * runtime.c - finding a runtime in a target, and what all adapters share.
  */
 #include "runtime/runtime.h"
 
@@ -11,12 +11,6 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "target/target.h"
-
-extern const struct runtime_operations cpython_operations;
-
-static const struct runtime_operations *const adapters[] = {
-	&cpython_operations,
-};
 
 /* Why there may be no runtime, and what to do about it. */
 static struct inspect_error *no_runtime(const struct inspect_target *target)
@@ -38,15 +32,44 @@ static struct inspect_error *no_runtime(const struct inspect_target *target)
 				    target->name, *executable ? ": the program is " : "", executable);
 }
 
+/* Of two reasons why there is no runtime to read, keeps the more telling one. */
+static struct inspect_error *keep_error(struct inspect_error *kept, struct inspect_error *error)
+{
+	bool tells_more = error && (!kept || (inspect_error_kind(kept) == INSPECT_ERROR_NO_RUNTIME &&
+					      inspect_error_kind(error) != INSPECT_ERROR_NO_RUNTIME));
+	inspect_error_destroy(tells_more ? kept : error);
+	return tells_more ? error : kept;
+}
+
+/* Says in the notes of @runtime which others are in the target. */
+static struct inspect_error *note_others(struct runtime *runtime, const struct runtime_operations *const *others)
+{
+	struct inspect_error *error = NULL;
+	for (; *others && !error; others++) {
+		struct runtime *other = NULL;
+		struct inspect_error *unreadable INSPECT_ERROR_AUTO = (*others)->attach(runtime->target, &other);
+		if (other && other->collector_count)
+			error = notes_add(&runtime->notes, false,
+					  "the program has another heap, too, of a runtime that describes itself: it is not "
+					  "shown");
+		runtime_detach(other);
+	}
+	return error;
+}
+
 struct inspect_error *runtime_attach(struct inspect_target *target, struct runtime **runtime_ret)
 {
+	struct inspect_error *kept = NULL;
 	*runtime_ret = NULL;
-	for (size_t i = 0; i < sizeof(adapters) / sizeof(*adapters); i++) {
-		struct inspect_error *error = adapters[i]->attach(target, runtime_ret);
-		if (error || *runtime_ret)
-			return error;
+	for (const struct runtime_operations *const *adapter = runtime_adapters; *adapter; adapter++) {
+		struct inspect_error *error = (*adapter)->attach(target, runtime_ret);
+		if (*runtime_ret)
+			return note_others(*runtime_ret, adapter + 1);
+		kept = keep_error(kept, error);
+		if (kept && inspect_error_kind(kept) != INSPECT_ERROR_NO_RUNTIME)
+			return kept;
 	}
-	return no_runtime(target);
+	return kept ? kept : no_runtime(target);
 }
 
 void runtime_detach(struct runtime *runtime)

@@ -18,7 +18,7 @@
 #include "runtime/runtime.h"
 #include "target/target.h"
 
-extern const struct runtime_operations cpython_operations;
+static const struct runtime_operations fake_operations;
 
 unsigned int fake_attached, fake_walked, fake_closed;
 
@@ -98,7 +98,7 @@ static struct inspect_error *fake_attach(struct inspect_target *target, struct r
 	if (wanted.bad_runtime)
 		return inspect_error_create(INSPECT_ERROR_LAYOUT, "no layout fits this Python 9.9");
 	struct runtime *runtime = calloc(1, sizeof(*runtime));
-	runtime->operations = &cpython_operations;
+	runtime->operations = &fake_operations;
 	runtime->target = target;
 	runtime->collectors = calloc(wanted.collectors, sizeof(*runtime->collectors));
 	runtime->collector_count = wanted.collectors;
@@ -240,7 +240,7 @@ static struct inspect_error *fake_object(struct runtime *runtime, uint64_t addre
 	return NULL;
 }
 
-const struct runtime_operations cpython_operations = {
+static const struct runtime_operations fake_operations = {
 	.name = "fake",
 	.attach = fake_attach,
 	.detach = fake_detach,
@@ -249,6 +249,9 @@ const struct runtime_operations cpython_operations = {
 	.examine = fake_examine,
 	.object = fake_object,
 };
+
+/* In the place of the real ones. */
+const struct runtime_operations *const runtime_adapters[] = { &fake_operations, NULL };
 
 /* ---- the target ------------------------------------------------------------------------------------ */
 

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * refgc.h - the adapter for runtimes that describe their heap: its own structures, shared by its files and seen by
+ * nobody else.
+ *
+ * It is called after the reference collector (fixtures/refgc/), which it knows nothing of: all that it knows of a
+ * runtime is in the heap descriptor of the program that it reads.
+ */
+#ifndef INSPECT_REFGC_H
+#define INSPECT_REFGC_H
+
+#include <string.h>
+
+#include "base/error.h"
+#include "runtime/refgc/descriptor.h"
+#include "runtime/runtime.h"
+#include "runtime/type_table.h"
+
+/* What is in the objects of a type: "The layout of a type" in doc/heap-descriptor.md. */
+enum refgc_item_kind {
+	ITEM_REFERENCE = 1,
+	ITEM_WEAK = 2,
+	ITEM_LENGTH = 3,
+	ITEM_BLOCK = 4,
+	ITEM_INTEGER = 5,
+	ITEM_DOUBLE = 6,
+	ITEM_UTF8 = 7,
+	ITEM_BYTES = 8,
+	ITEM_SIZE = 9,
+};
+
+enum refgc_item_flag {
+	ITEM_INDIRECT = 1 << 0,
+	ITEM_NAMED = 1 << 1,
+	ITEM_INDEXED = 1 << 2,
+	ITEM_UNVISITED = 1 << 3,
+};
+
+static const uint64_t ITEM_NO_COUNT = UINT64_MAX;
+
+struct refgc_item {
+	uint32_t kind, flags;
+	enum runtime_label_kind label;
+	char *label_text; /* or NULL */
+	uint64_t offset, count, stride, member, key;
+};
+
+/* A type of the target, read once. */
+struct refgc_type {
+	uint64_t address;
+	uint32_t index; /* into runtime.types */
+	bool damaged;
+	bool container; /* its objects have a head in front */
+	uint64_t basic_size, item_size;
+	struct refgc_item *items;
+	size_t item_count;
+};
+
+/* One collector of the target. */
+struct refgc_collector {
+	const struct descriptor *descriptor; /* that describes it */
+	uint64_t address;
+};
+
+struct refgc {
+	struct runtime runtime; /* first: struct runtime is what others see */
+	struct inspect_target *target;
+	/* All that are in the target, and describe objects alike. */
+	struct descriptor *descriptors;
+	size_t descriptor_count;
+	const struct descriptor *descriptor; /* the first one: what it says of objects is true of all */
+	struct refgc_collector *collectors;
+	size_t collector_count;
+	struct type_table *types;
+	size_t item_count; /* of all types */
+};
+
+/* ---- types (type.c) ---- */
+
+extern const struct type_operations refgc_type_operations;
+
+/* The type at @address; NULL when out of memory. Several threads may call this at once. */
+static inline struct refgc_type *refgc_type(struct refgc *refgc, uint64_t address)
+{
+	return type_table_find(refgc->types, &refgc->runtime, address);
+}
+
+static inline const char *refgc_type_name(const struct refgc *refgc, const struct refgc_type *type)
+{
+	return refgc->runtime.types[type->index].name;
+}
+
+/* ---- objects (object.c) ---- */
+
+/* The entries of @item in the object at @address: @count of them from @start on, *@size_ret bytes in all. False if that
+ * cannot be read or is more than the target's memory holds. */
+struct refgc_entries {
+	uint64_t start, count, size;
+};
+bool refgc_entries(struct refgc *refgc, const struct refgc_item *item, uint64_t address,
+		   struct refgc_entries *entries_ret);
+/* How many elements the object at @address has, as it says for people; RUNTIME_UNKNOWN if it says nothing. */
+int64_t refgc_length(struct refgc *refgc, const struct refgc_type *type, uint64_t address);
+/* The type of the object at @address, which may be damaged; NULL when out of memory. */
+struct refgc_type *refgc_type_of(struct refgc *refgc, uint64_t address);
+
+struct inspect_error *refgc_examine(struct runtime *runtime, const uint64_t *addresses, size_t count,
+				    const struct runtime_columns *columns) __attribute__((warn_unused_result));
+struct inspect_error *refgc_object(struct runtime *runtime, uint64_t address, struct runtime_object *object_ret)
+	__attribute__((warn_unused_result));
+
+/* ---- values (value.c) ---- */
+
+/* A short, safe, one-line description of the object at @address of @type, for the caller to free; NULL when out of
+ * memory. @bare: a text without its quotes, as a name. */
+char *refgc_value(struct refgc *refgc, const struct refgc_type *type, uint64_t address, bool bare);
+
+/* ---- references and roots (references.c) ---- */
+
+struct inspect_error *refgc_references(struct runtime *runtime, const uint64_t *addresses, const uint32_t *types,
+				       size_t count, struct runtime_references *references, size_t *ends,
+				       size_t *damaged_ret) __attribute__((warn_unused_result));
+char *refgc_label(struct runtime *runtime, const struct runtime_label *label);
+struct inspect_error *refgc_roots(struct runtime *runtime, struct runtime_root_sink *sink, struct notes *notes)
+	__attribute__((warn_unused_result));
+
+/* ---- collectors (collector.c) ---- */
+
+/* Adds the collectors that @descriptor leads to. */
+struct inspect_error *refgc_collectors_find(struct refgc *refgc, const struct descriptor *descriptor)
+	__attribute__((warn_unused_result));
+/* Fills runtime.collectors. */
+struct inspect_error *refgc_collectors_read(struct refgc *refgc) __attribute__((warn_unused_result));
+/* runtime_operations.walk */
+struct inspect_error *refgc_walk(struct runtime *runtime, struct runtime_sink *sink, struct notes *notes)
+	__attribute__((warn_unused_result));
+
+#endif
