@@ -64,7 +64,7 @@ static struct inspect_error *measure(const char *specification)
 		fprintf(stderr, "%s: %s\n", notes.items[i].incomplete ? "incomplete" : "note", notes.items[i].text);
 	printf("{\"open\": %.6f, \"graph\": %.6f, \"reverse\": %.6f, \"objects\": %zu, \"edges\": %zu, \"roots\": %zu, "
 	       "\"dangling\": %zu, \"scanned\": %zu, \"memory\": %ld}\n",
-	       attached - begin, built - attached, reversed - built, heap.count, graph.edge_count, graph.root_count,
+	       attached - begin, built - attached, reversed - built, heap.count, graph.edge_count, graph.roots.count,
 	       graph.dangling, graph.scanned, memory);
 	return NULL;
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * graph.c - finding every object and every reference.
+ * graph.c - the references of all objects, as edges between their ids.
+ *
+ * Discovery has counted each region's references, so each region has its place among the edges before they are made,
+ * and workers fill these places. What leads to no object leaves a gap at its region's end, which is closed last.
  */
 #include "graph/graph.h"
 
@@ -10,320 +13,279 @@
 
 #include "base/array.h"
 #include "base/error.h"
-#include "graph/sort.h"
+#include "graph/workers.h"
 #include "target/target.h"
 
-enum { BATCH = 1024 };
-
-/* ---- the addresses met so far ----------------------------------------------------------------------- */
-
-/* A hash table of addresses, and the same in the order in which they were met. */
-struct address_set {
-	uint64_t *table; /* 0: free */
-	size_t size;
-	uint64_t *items;
-	size_t count, capacity;
+enum {
+	BATCH = 1024,    /* objects whose references are asked for together */
+	BUFFER = 8192,   /* references that are looked up together */
+	PREFETCHED = 32, /* of these, whose places in the index are fetched together */
 };
 
-static size_t place_of(const struct address_set *set, uint64_t address)
-{
-	size_t place = (address >> 3) * UINT64_C(0x9e3779b97f4a7c15) >> 20 & (set->size - 1);
-	while (set->table[place] && set->table[place] != address)
-		place = (place + 1) & (set->size - 1);
-	return place;
-}
+static const uint32_t NO_EDGE = UINT32_MAX; /* a reference to no object, until it is taken out; no id is so large */
 
-static bool address_set_grow(struct address_set *set)
-{
-	uint64_t *before = set->table;
-	size_t size = set->size;
-	set->size = size ? size * 2 : 4096;
-	set->table = calloc(set->size, sizeof(*set->table));
-	if (!set->table) {
-		free(before);
-		return false;
-	}
-	for (size_t i = 0; i < size; i++)
-		if (before[i])
-			set->table[place_of(set, before[i])] = before[i];
-	free(before);
-	return true;
-}
-
-/* Adds @address if it is new. */
-static bool address_set_add(struct address_set *set, uint64_t address)
-{
-	if (set->count * 2 >= set->size && !address_set_grow(set))
-		return false;
-	size_t place = place_of(set, address);
-	if (set->table[place])
-		return true;
-	if (!array_reserve(set->items, set->count, set->capacity))
-		return false;
-	set->table[place] = address;
-	set->items[set->count++] = address;
-	return true;
-}
-
-static void address_set_deinit(struct address_set *set)
-{
-	free(set->table);
-	free(set->items);
-}
-
-/* ---- what is gathered on the way -------------------------------------------------------------------- */
-
-struct building {
-	struct runtime *runtime;
-	struct heap tracked;
-	struct address_set met;
-	struct runtime_references references;
-	struct graph *graph;
-	struct notes *notes;
-	struct runtime_root_sink sink;
-	uint64_t *root_addresses;
-	size_t root_capacity, root_address_capacity, place_capacity, edge_capacity;
+/* What is found out about the references of a region. */
+struct region_edges {
+	uint64_t start;    /* its place among the edges */
+	uint64_t count;    /* how many there are: at most region->references */
 	size_t dangling;
 	uint64_t first_dangling;
+	size_t damaged;
 };
 
-static bool can_be_object(uint64_t address)
+struct connecting {
+	struct graph *graph;
+	struct region_edges *regions;
+};
+
+/* A region at work. */
+struct region_work {
+	const struct heap *heap;
+	const struct index_region *region;
+	struct region_edges *result;
+	struct runtime_references references;
+	uint32_t *edges;  /* the region's place */
+	uint64_t room;    /* its length */
+	uint64_t written; /* with those of the batch at hand */
+	bool dropped;     /* the batch has some that are no edges */
+	size_t ends[BATCH];
+};
+
+/* ---- looking up ------------------------------------------------------------------------------------- */
+
+static uint32_t no_edge(struct region_work *work, uint64_t reference)
 {
-	return address && address < UINT64_C(1) << 56;
+	work->dropped = true;
+	if (!(reference & RUNTIME_GUESSED) && work->result->dangling++ == 0)
+		work->result->first_dangling = reference & ~RUNTIME_REFERENCE_FLAGS;
+	return NO_EDGE;
 }
 
-static struct inspect_error *add_root(struct runtime_root_sink *sink, uint64_t reference, enum runtime_root_kind kind,
-				      const char *place, const struct runtime_label *label)
+/* Makes edges of @count references, at most PREFETCHED. */
+static void make_edges(struct region_work *work, const uint64_t *references, size_t count, uint32_t *edges)
 {
-	struct building *building = (struct building *)((char *)sink - offsetof(struct building, sink));
-	struct graph *graph = building->graph;
-	if (!can_be_object(reference & ~RUNTIME_REFERENCE_FLAGS))
-		return NULL;
-	if (!graph->place_count || strcmp(graph->places[graph->place_count - 1], place) != 0) {
-		char *copy = strdup(place);
-		if (!copy || !array_reserve(graph->places, graph->place_count, building->place_capacity)) {
-			free(copy);
-			return &inspect_error_no_memory;
-		}
-		graph->places[graph->place_count++] = copy;
-	}
-	if (!array_reserve(building->root_addresses, graph->root_count, building->root_address_capacity) ||
-	    !array_reserve(graph->roots, graph->root_count, building->root_capacity))
-		return &inspect_error_no_memory;
-	building->root_addresses[graph->root_count] = reference & ~RUNTIME_REFERENCE_FLAGS;
-	graph->roots[graph->root_count++] = (struct graph_root){
-		.kind = kind,
-		.flags = reference & RUNTIME_REFERENCE_FLAGS,
-		.place = graph->place_count - 1,
-		.label = *label,
-	};
-	return NULL;
-}
-
-static struct inspect_error *report_progress(const struct building *building, const char *what, uint64_t done,
-					     uint64_t total)
-{
-	const struct inspect_target_options *options = &building->runtime->target->options;
-	if (!options->progress || options->progress(options->progress_context, what, done, total))
-		return NULL;
-	return inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled");
-}
-
-/* ---- all objects ------------------------------------------------------------------------------------ */
-
-/* Adds what the @count objects that were met after the first @from refer to. Those that are none are taken out. */
-static struct inspect_error *follow(struct building *building, size_t from, size_t count, size_t *kept)
-{
-	uint64_t *addresses = building->met.items + from;
-	uint64_t batch[BATCH];
-	uint32_t types[BATCH];
-	uint8_t flags[BATCH];
-	const struct runtime_columns columns = { .type = types, .flags = flags };
-	const struct runtime_operations *operations = building->runtime->operations;
-	struct inspect_error *error = operations->examine(building->runtime, addresses, count, &columns);
-	if (error)
-		return error;
-	size_t good = 0;
+	const struct index_region *regions[PREFETCHED];
 	for (size_t i = 0; i < count; i++) {
-		uint32_t id;
-		if ((flags[i] & RUNTIME_DAMAGED) && !heap_find(&building->tracked, addresses[i], &id))
+		regions[i] = index_region_at(&work->heap->index, references[i]);
+		if (!regions[i])
 			continue;
-		batch[good] = addresses[i];
-		types[good++] = types[i];
+		__builtin_prefetch(&regions[i]->bits[region_word(references[i])]);
+		__builtin_prefetch(&regions[i]->ranks[region_word(references[i])]);
 	}
-	memcpy(building->met.items + *kept, batch, good * sizeof(*batch));
-	*kept += good;
-	building->references.count = 0;
-	size_t damaged = 0;
-	error = operations->references(building->runtime, batch, types, good, &building->references, NULL, &damaged);
+	for (size_t i = 0; i < count; i++) {
+		uint32_t target;
+		if (regions[i] && region_find(regions[i], references[i], &target))
+			edges[i] = target << EDGE_FLAG_BITS | (references[i] & RUNTIME_REFERENCE_FLAGS);
+		else
+			edges[i] = no_edge(work, references[i]);
+	}
+}
+
+/* Makes edges of the references in the list. False if they are more than before. */
+static bool drain(struct runtime_references *references)
+{
+	struct region_work *work = (struct region_work *)((char *)references - offsetof(struct region_work, references));
+	if (references->count > work->room - work->written)
+		return false;
+	for (size_t i = 0; i < references->count; i += PREFETCHED) {
+		size_t count = references->count - i < PREFETCHED ? references->count - i : PREFETCHED;
+		make_edges(work, references->items + i, count, work->edges + work->written);
+		work->written += count;
+	}
+	return true;
+}
+
+/* Takes out what is no edge among those of the batch's @count objects, which begin at @begin. */
+static void close_gaps(struct region_work *work, uint64_t begin, size_t count)
+{
+	uint32_t *edges = work->edges + begin;
+	size_t kept = 0, from = 0;
+	for (size_t i = 0; i < count; i++) {
+		for (; from < work->ends[i]; from++)
+			if (edges[from] != NO_EDGE)
+				edges[kept++] = edges[from];
+		work->ends[i] = kept;
+	}
+	work->written = begin + kept;
+	work->dropped = false;
+}
+
+static struct inspect_error *connect_batch(struct region_work *work, uint32_t id, size_t count, uint32_t *first)
+{
+	const struct heap *heap = work->heap;
+	uint64_t begin = work->written;
+	work->references.count = work->references.drained = 0;
+	struct inspect_error *error =
+		heap->runtime->operations->references(heap->runtime, heap->address + id, heap->type + id, count,
+						      &work->references, work->ends, &work->result->damaged);
+	bool fits = work->references.count <= work->room - work->written;
+	if (!error && fits)
+		drain(&work->references);
+	if (!fits) {
+		inspect_error_destroy(error);
+		return inspect_error_create(INSPECT_ERROR_CORRUPT,
+					    "objects near 0x%" PRIx64 " have other references than a moment ago",
+					    heap->address[id]);
+	}
 	if (error)
 		return error;
-	for (size_t i = 0; i < building->references.count; i++) {
-		uint64_t address = building->references.items[i] & ~RUNTIME_REFERENCE_FLAGS;
-		if (can_be_object(address) && !address_set_add(&building->met, address))
-			return &inspect_error_no_memory;
-	}
+	if (work->dropped)
+		close_gaps(work, begin, count);
+	for (size_t i = 0; i < count; i++)
+		first[i] = (uint32_t)(work->result->start + begin + (i ? work->ends[i - 1] : 0));
 	return NULL;
 }
 
-/* Finds all objects, and lets @met have exactly these. */
-static struct inspect_error *find_objects(struct building *building)
+/* An object whose references are left out. */
+static bool is_cut(const struct region_work *work, uint32_t id)
 {
-	struct address_set *met = &building->met;
-	for (size_t id = 0; id < building->tracked.count; id++)
-		if (!address_set_add(met, building->tracked.address[id]))
-			return &inspect_error_no_memory;
-	for (size_t i = 0; i < building->graph->root_count; i++)
-		if (!address_set_add(met, building->root_addresses[i]))
-			return &inspect_error_no_memory;
-	size_t kept = 0;
-	for (size_t done = 0; done < met->count;) {
-		size_t count = met->count - done < BATCH ? met->count - done : BATCH;
-		struct inspect_error *error = report_progress(building, "finding objects", done, 0);
-		if (!error)
-			error = follow(building, done, count, &kept);
-		if (error)
-			return error;
+	return region_cuts(work->region, work->heap->address[id]);
+}
+
+static struct inspect_error *connect_objects(struct region_work *work, uint32_t *first)
+{
+	const struct index_region *region = work->region;
+	struct inspect_error *error = NULL;
+	for (uint32_t done = 0; done < region->count && !error;) {
+		uint32_t count = region->count - done < BATCH ? region->count - done : BATCH;
+		if (region->cut)
+			count = 1;
+		uint32_t id = region->first + done;
+		if (region->cut && is_cut(work, id))
+			first[id] = (uint32_t)(work->result->start + work->written);
+		else
+			error = connect_batch(work, id, count, first + id);
 		done += count;
-	}
-	met->count = kept;
-	if (met->count >= GRAPH_OBJECTS_MAX)
-		return inspect_error_create(INSPECT_ERROR_CORRUPT, "there are more than %d objects", GRAPH_OBJECTS_MAX);
-	return NULL;
-}
-
-static struct inspect_error *fill_heap(struct building *building, struct heap *heap)
-{
-	struct address_set *met = &building->met;
-	uint64_t *scratch AUTO_FREE = reallocarray(NULL, met->count + 1, sizeof(*scratch));
-	heap->address = reallocarray(NULL, met->count + 1, sizeof(*heap->address));
-	if (!scratch || !heap->address)
-		return &inspect_error_no_memory;
-	memcpy(heap->address, met->items, met->count * sizeof(*met->items));
-	uint64_t *sorted = sort_low56(heap->address, scratch, met->count);
-	if (sorted == scratch) {
-		scratch = heap->address;
-		heap->address = sorted;
-	}
-	heap->count = met->count;
-	struct inspect_error *error = heap_examine(building->runtime, heap, building->notes);
-	for (size_t i = 0; i < building->tracked.count && !error; i++) {
-		uint32_t id;
-		if (!heap_find(heap, building->tracked.address[i], &id))
-			continue;
-		heap->generation[id] = building->tracked.generation[i];
-		heap->collector[id] = building->tracked.collector[i];
 	}
 	return error;
 }
 
-/* ---- all references --------------------------------------------------------------------------------- */
-
-static void dangles(struct building *building, uint64_t reference)
+static struct inspect_error *connect_region(void *context, size_t number)
 {
-	if (reference & RUNTIME_GUESSED)
-		return;
-	if (building->dangling++ == 0)
-		building->first_dangling = reference & ~RUNTIME_REFERENCE_FLAGS;
-}
-
-static struct inspect_error *add_edges(struct building *building, uint32_t id)
-{
-	const struct heap *heap = building->graph->heap;
-	struct graph *graph = building->graph;
-	size_t damaged = 0;
-	building->references.count = 0;
-	struct inspect_error *error = building->runtime->operations->references(
-		building->runtime, &heap->address[id], &heap->type[id], 1, &building->references, NULL, &damaged);
-	if (error)
-		return error;
-	for (size_t i = 0; i < building->references.count; i++) {
-		uint64_t reference = building->references.items[i];
-		uint32_t target;
-		if (!heap_find(heap, reference & ~RUNTIME_REFERENCE_FLAGS, &target)) {
-			dangles(building, reference);
-			continue;
-		}
-		if (!array_reserve(graph->edges, graph->edge_count, building->edge_capacity))
-			return &inspect_error_no_memory;
-		graph->edges[graph->edge_count++] = target << EDGE_FLAG_BITS | (reference & RUNTIME_REFERENCE_FLAGS);
-	}
-	return NULL;
-}
-
-static struct inspect_error *find_references(struct building *building)
-{
-	struct graph *graph = building->graph;
-	size_t count = graph->heap->count;
-	graph->first = reallocarray(NULL, count + 1, sizeof(*graph->first));
-	if (!graph->first)
+	const struct connecting *connecting = context;
+	struct graph *graph = connecting->graph;
+	const struct index_region *region = graph->heap->index.regions[number];
+	struct region_work *work AUTO_FREE = calloc(1, sizeof(*work));
+	uint64_t *buffer AUTO_FREE = reallocarray(NULL, BUFFER, sizeof(*buffer));
+	if (!work || !buffer)
 		return &inspect_error_no_memory;
-	for (size_t id = 0; id < count; id++) {
-		struct inspect_error *error = NULL;
-		if (id % BATCH == 0)
-			error = report_progress(building, "following references", id, count);
-		graph->first[id] = (uint32_t)graph->edge_count;
-		if (!error)
-			error = add_edges(building, (uint32_t)id);
-		if (error)
-			return error;
-		graph->scanned += (graph->heap->flags[id] & RUNTIME_SCANNED) != 0;
-	}
-	graph->first[count] = (uint32_t)graph->edge_count;
-	return NULL;
+	work->heap = graph->heap;
+	work->region = region;
+	work->result = &connecting->regions[number];
+	work->references = (struct runtime_references){ .items = buffer, .capacity = BUFFER, .drain = drain };
+	work->edges = graph->edges + work->result->start;
+	work->room = region->references;
+	struct inspect_error *error = connect_objects(work, graph->first);
+	work->result->count = work->written;
+	return error;
 }
 
-/* Gives the roots their objects' ids; those that lead to none are no roots. */
-static void settle_roots(struct building *building)
+/* ---- all of them ------------------------------------------------------------------------------------ */
+
+/* Moves the regions' edges together. */
+static void close_region_gaps(struct connecting *connecting)
 {
-	struct graph *graph = building->graph;
-	size_t kept = 0;
-	for (size_t i = 0; i < graph->root_count; i++) {
-		uint32_t id;
-		if (!heap_find(graph->heap, building->root_addresses[i], &id)) {
-			dangles(building, building->root_addresses[i] | graph->roots[i].flags);
-			continue;
-		}
-		graph->roots[kept] = graph->roots[i];
-		graph->roots[kept++].object = id;
+	struct graph *graph = connecting->graph;
+	uint64_t kept = 0;
+	for (size_t i = 0; i < graph->heap->index.count; i++) {
+		const struct index_region *region = graph->heap->index.regions[i];
+		const struct region_edges *edges = &connecting->regions[i];
+		uint32_t gap = (uint32_t)(edges->start - kept);
+		if (gap)
+			memmove(graph->edges + kept, graph->edges + edges->start, edges->count * sizeof(*graph->edges));
+		for (uint32_t id = region->first; gap && id < region->first + region->count; id++)
+			graph->first[id] -= gap;
+		kept += edges->count;
 	}
-	graph->root_count = kept;
+	graph->edge_count = kept;
+	graph->first[graph->heap->count] = (uint32_t)kept;
 }
 
-static struct inspect_error *build(struct building *building, struct heap *heap)
+static struct inspect_error *note_dangling(const struct connecting *connecting, struct notes *notes)
 {
-	struct inspect_error *error = heap_build(building->runtime, &building->tracked, building->notes);
-	if (!error)
-		error = building->runtime->operations->roots(building->runtime, &building->sink, building->notes);
-	if (!error)
-		error = find_objects(building);
-	if (!error)
-		error = fill_heap(building, heap);
-	if (!error)
-		error = find_references(building);
+	struct graph *graph = connecting->graph;
+	size_t dangling = 0, damaged = 0;
+	uint64_t first = graph->roots.first_dangling;
+	for (size_t i = graph->heap->index.count; i-- > 0;) {
+		dangling += connecting->regions[i].dangling;
+		damaged += connecting->regions[i].damaged;
+		if (connecting->regions[i].dangling)
+			first = connecting->regions[i].first_dangling;
+	}
+	graph->damaged = damaged;
+	graph->dangling = dangling + graph->roots.dangling;
+	struct inspect_error *error = NULL;
+	if (graph->dangling)
+		error = notes_add(notes, true,
+				  "references that lead to no object, and are left out: %zu, the first to 0x%" PRIx64,
+				  graph->dangling, first);
+	if (!error && damaged)
+		error = notes_add(notes, true, "objects of whose references some could not be read: %zu", damaged);
+	return error;
+}
+
+static size_t count_scanned(const struct heap *heap)
+{
+	size_t scanned = 0;
+	for (size_t id = 0; id < heap->count; id++)
+		scanned += (heap->flags[id] & RUNTIME_SCANNED) != 0;
+	return scanned;
+}
+
+static struct inspect_error *connect_all(struct connecting *connecting, struct notes *notes)
+{
+	struct graph *graph = connecting->graph;
+	const struct address_index *index = &graph->heap->index;
+	uint64_t total = 0;
+	for (size_t i = 0; i < index->count; i++) {
+		connecting->regions[i].start = total;
+		total += index->regions[i]->references;
+	}
+	graph->first = reallocarray(NULL, graph->heap->count + 1, sizeof(*graph->first));
+	graph->edges = reallocarray(NULL, total + 1, sizeof(*graph->edges));
+	if (!graph->first || !graph->edges)
+		return &inspect_error_no_memory;
+	struct inspect_error *error = workers_each(graph->heap->runtime->target, "following references", index->count,
+						   connect_region, connecting);
 	if (error)
 		return error;
-	settle_roots(building);
-	building->graph->dangling = building->dangling;
-	if (!building->dangling)
+	close_region_gaps(connecting);
+	uint32_t *edges = reallocarray(graph->edges, graph->edge_count + 1, sizeof(*edges));
+	if (edges)
+		graph->edges = edges;
+	graph->scanned = count_scanned(graph->heap);
+	return note_dangling(connecting, notes);
+}
+
+struct inspect_error *graph_find_references(struct graph *graph, struct notes *notes)
+{
+	if (graph->first)
 		return NULL;
-	return notes_add(building->notes, true,
-			 "references that lead to no object, and were left out: %zu, the first to 0x%" PRIx64,
-			 building->dangling, building->first_dangling);
+	struct region_edges *regions AUTO_FREE = calloc(graph->heap->index.count + 1, sizeof(*regions));
+	if (!regions)
+		return &inspect_error_no_memory;
+	struct connecting connecting = { .graph = graph, .regions = regions };
+	struct inspect_error *error = connect_all(&connecting, notes);
+	if (error) {
+		free(graph->first);
+		free(graph->edges);
+		graph->first = graph->edges = NULL;
+	}
+	return error;
+}
+
+struct inspect_error *graph_find_objects(struct runtime *runtime, struct heap *heap, struct graph *graph,
+					 struct notes *notes)
+{
+	*graph = (struct graph){ .heap = heap };
+	return heap_build_whole(runtime, heap, &graph->roots, notes);
 }
 
 struct inspect_error *graph_build(struct runtime *runtime, struct heap *heap, struct graph *graph, struct notes *notes)
 {
-	*heap = (struct heap){ 0 };
-	*graph = (struct graph){ .heap = heap };
-	struct building building = {
-		.runtime = runtime, .graph = graph, .notes = notes, .sink.add = add_root,
-	};
-	struct inspect_error *error = build(&building, heap);
-	heap_deinit(&building.tracked);
-	address_set_deinit(&building.met);
-	runtime_references_deinit(&building.references);
-	free(building.root_addresses);
+	struct inspect_error *error = graph_find_objects(runtime, heap, graph, notes);
+	if (!error)
+		error = graph_find_references(graph, notes);
 	if (error) {
 		graph_deinit(graph);
 		heap_deinit(heap);
@@ -365,10 +327,13 @@ struct inspect_error *graph_reverse(struct graph *graph)
 struct inspect_error *graph_labels(const struct graph *graph, uint32_t id, struct runtime_references *references)
 {
 	const struct heap *heap = graph->heap;
-	struct runtime *runtime = (struct runtime *)heap->runtime;
+	struct runtime *runtime = heap->runtime;
+	const struct index_region *region = index_region_at(&heap->index, heap->address[id]);
 	size_t damaged = 0;
 	references->labelled = true;
 	references->count = 0;
+	if (region_cuts(region, heap->address[id]))
+		return NULL;
 	struct inspect_error *error = runtime->operations->references(runtime, &heap->address[id], &heap->type[id], 1,
 								      references, NULL, &damaged);
 	if (error)
@@ -389,10 +354,7 @@ void graph_deinit(struct graph *graph)
 {
 	free(graph->first);
 	free(graph->edges);
-	free(graph->roots);
-	for (size_t i = 0; i < graph->place_count; i++)
-		free(graph->places[i]);
-	free(graph->places);
+	graph_roots_deinit(&graph->roots);
 	free(graph->reverse_first);
 	free(graph->reverse);
 	*graph = (struct graph){ 0 };

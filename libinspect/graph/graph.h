@@ -11,12 +11,8 @@
 #ifndef INSPECT_GRAPH_GRAPH_H
 #define INSPECT_GRAPH_GRAPH_H
 
+#include "graph/discovery.h"
 #include "graph/heap.h"
-
-enum {
-	EDGE_FLAG_BITS = 3,
-	GRAPH_OBJECTS_MAX = 1 << (32 - EDGE_FLAG_BITS), /* ids and flags share a word */
-};
 
 static inline uint32_t edge_target(uint32_t edge)
 {
@@ -28,26 +24,15 @@ static inline unsigned int edge_flags(uint32_t edge)
 	return edge & ((1u << EDGE_FLAG_BITS) - 1);
 }
 
-/* A root and what it is called. */
-struct graph_root {
-	uint32_t object;  /* id */
-	uint8_t kind;     /* enum runtime_root_kind */
-	uint8_t flags;    /* enum runtime_reference_flag */
-	uint32_t place;   /* index into graph->places */
-	struct runtime_label label;
-};
-
 struct graph {
-	const struct heap *heap; /* in a whole heap's column of generations, HEAP_UNTRACKED is one */
-	uint32_t *first;  /* heap->count + 1 */
+	const struct heap *heap; /* all objects */
+	struct graph_roots roots;
+	uint32_t *first;  /* heap->count + 1; NULL until graph_find_references() */
 	uint32_t *edges;
 	size_t edge_count;
-	struct graph_root *roots; /* in the order in which the runtime gives them */
-	size_t root_count;
-	char **places;    /* names of places: "sys", "thread 4711: handler() at app.py:12" */
-	size_t place_count;
 	size_t scanned;   /* objects of types that are not described: some of their references are guessed */
-	size_t dangling;  /* references that lead to no object, and are not among the edges */
+	size_t damaged;   /* objects of whose references some could not be read */
+	size_t dangling;  /* references that lead to no object, and are not among the edges or the roots */
 	/* Reverse edges, made when asked for: who refers to object i, in the order of ids, as edges with the flags. */
 	uint32_t *reverse_first, *reverse;
 };
@@ -66,7 +51,13 @@ static inline const uint32_t *graph_reverse_edges(const struct graph *graph, uin
 	return graph->reverse + graph->reverse_first[id];
 }
 
-/* Finds all objects and references. *@heap and *@graph are filled together. */
+/* Finds all objects: *@heap and *@graph are filled together, without references. */
+struct inspect_error *graph_find_objects(struct runtime *runtime, struct heap *heap, struct graph *graph,
+					 struct notes *notes) __attribute__((warn_unused_result));
+/* Finds the references of the graph's objects, if they are not there. What could not be read goes to @notes. */
+struct inspect_error *graph_find_references(struct graph *graph, struct notes *notes)
+	__attribute__((warn_unused_result));
+/* Both. */
 struct inspect_error *graph_build(struct runtime *runtime, struct heap *heap, struct graph *graph, struct notes *notes)
 	__attribute__((warn_unused_result));
 /* Makes the reverse edges, if they are not there. */

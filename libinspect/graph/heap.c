@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * heap.c - building a heap's columns from a walk over the collectors' lists.
+ * heap.c - making a heap's columns of the index of its objects.
  *
- * The walk comes in the order of the lists. Each object becomes one word: its address, the generation in the
- * two low bits (objects are aligned to four bytes or more) and the collector in the eight high bits. Sorted,
- * the words come apart into the columns, and the word array itself becomes the column of addresses.
+ * Workers take region after region of the index: addresses come from the bits, the rest from the runtime.
  */
 #include "graph/heap.h"
 
@@ -12,121 +10,195 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/array.h"
 #include "base/error.h"
-#include "graph/sort.h"
+#include "graph/discovery.h"
+#include "graph/workers.h"
 
-static const uint64_t GENERATION_BITS = 3;
-static const unsigned int COLLECTOR_SHIFT = 56;
-static const uint64_t ADDRESS_BITS = 0x00fffffffffffffcu;
-
-/* Gathers the words of a walk. */
-struct gathering {
-	struct runtime_sink sink;
-	uint64_t *words;
-	size_t count, capacity;
-	size_t refused; /* addresses that no object can have */
-	uint64_t first_refused;
-};
-
-static struct inspect_error *gather(struct runtime_sink *sink, uint64_t address, unsigned int generation,
-				    unsigned int collector)
-{
-	struct gathering *gathering = (struct gathering *)sink;
-	if (collector >= HEAP_COLLECTORS_MAX)
-		return inspect_error_create(INSPECT_ERROR_CORRUPT,
-					    "more than %d interpreters have collectors of their own",
-					    HEAP_COLLECTORS_MAX);
-	if (!address || address & ~ADDRESS_BITS || generation >= HEAP_GENERATIONS) {
-		if (gathering->refused++ == 0)
-			gathering->first_refused = address;
-		return NULL;
-	}
-	if (gathering->count >= UINT32_MAX)
-		return inspect_error_create(INSPECT_ERROR_CORRUPT,
-					    "the collector's lists have more than %" PRIu32 " objects",
-					    UINT32_MAX);
-	if (!array_reserve(gathering->words, gathering->count, gathering->capacity))
-		return &inspect_error_no_memory;
-	gathering->words[gathering->count++] = address | generation | (uint64_t)collector << COLLECTOR_SHIFT;
-	return NULL;
-}
-
-static struct inspect_error *note_refused(const struct gathering *gathering, struct notes *notes)
-{
-	if (!gathering->refused)
-		return NULL;
-	return notes_add(notes, true,
-			 "the collector's lists are damaged: entries that cannot be objects and were left "
-			 "out: %zu, the first at 0x%" PRIx64,
-			 gathering->refused, gathering->first_refused);
-}
-
-/* Sorts the words by address. */
-static struct inspect_error *sort_words(struct gathering *gathering)
-{
-	if (gathering->count < 2)
-		return NULL;
-	uint64_t *scratch = reallocarray(NULL, gathering->count, sizeof(*scratch));
-	if (!scratch)
-		return &inspect_error_no_memory;
-	uint64_t *sorted = sort_low56(gathering->words, scratch, gathering->count);
-	free(sorted == scratch ? gathering->words : scratch);
-	gathering->words = sorted;
-	gathering->capacity = gathering->count;
-	return NULL;
-}
-
-/* Drops words with an address that the word before them has: the object stays in its youngest generation. */
-static struct inspect_error *drop_duplicates(struct gathering *gathering, struct notes *notes)
-{
-	uint64_t *words = gathering->words;
-	uint64_t first = 0;
-	size_t kept = 0;
-	for (size_t i = 0; i < gathering->count; i++) {
-		if (kept && (words[kept - 1] & ADDRESS_BITS) == (words[i] & ADDRESS_BITS)) {
-			if (!first)
-				first = words[i] & ADDRESS_BITS;
-			continue;
-		}
-		words[kept++] = words[i];
-	}
-	size_t dropped = gathering->count - kept;
-	gathering->count = kept;
-	if (!dropped)
-		return NULL;
-	return notes_add(notes, true,
-			 "the collector's lists are damaged: objects that they have more than once, and that "
-			 "count once here: %zu, the first at 0x%" PRIx64,
-			 dropped, first);
-}
+enum { BATCH = 4096 }; /* objects that a worker takes at once */
 
 /* A column of @count items; never NULL for want of items. */
 static void *column_create(size_t count, size_t item_size)
 {
-	return calloc(count ? count : 1, item_size);
+	return reallocarray(NULL, count ? count : 1, item_size);
 }
 
 static bool columns_create(struct heap *heap)
 {
+	heap->address = column_create(heap->count, sizeof(*heap->address));
 	heap->type = column_create(heap->count, sizeof(*heap->type));
-	heap->size = column_create(heap->count, sizeof(*heap->size));
-	heap->refcount = column_create(heap->count, sizeof(*heap->refcount));
 	heap->generation = column_create(heap->count, sizeof(*heap->generation));
 	heap->flags = column_create(heap->count, sizeof(*heap->flags));
 	heap->collector = column_create(heap->count, sizeof(*heap->collector));
-	return heap->type && heap->size && heap->refcount && heap->generation && heap->flags &&
-	       heap->collector;
+	return heap->address && heap->type && heap->generation && heap->flags && heap->collector;
 }
 
-static void take_words_apart(struct heap *heap)
+/* ---- addresses, types, flags ------------------------------------------------------------------------ */
+
+static void fill_addresses(struct heap *heap, const struct index_region *region)
 {
-	for (size_t id = 0; id < heap->count; id++) {
-		uint64_t word = heap->address[id];
-		heap->generation[id] = word & GENERATION_BITS;
-		heap->collector[id] = word >> COLLECTOR_SHIFT;
-		heap->address[id] = word & ADDRESS_BITS;
+	uint64_t *address = heap->address + region->first;
+	for (size_t word = 0; word < REGION_WORDS; word++) {
+		uint64_t start = (region->number << REGION_SHIFT) + (word << (GRANULE_SHIFT + 6));
+		for (uint64_t bits = region->bits[word]; bits; bits &= bits - 1)
+			*address++ = start + ((uint64_t)__builtin_ctzll(bits) << GRANULE_SHIFT);
 	}
+}
+
+static struct inspect_error *fill_region(void *context, size_t number)
+{
+	struct heap *heap = context;
+	const struct index_region *region = heap->index.regions[number];
+	if (!region->count)
+		return NULL;
+	fill_addresses(heap, region);
+	memset(heap->generation + region->first, HEAP_UNTRACKED, region->count);
+	memset(heap->collector + region->first, 0, region->count);
+	const struct runtime_columns columns = {
+		.type = heap->type + region->first,
+		.flags = heap->flags + region->first,
+	};
+	return heap->runtime->operations->examine(heap->runtime, heap->address + region->first, region->count, &columns);
+}
+
+/* ---- generations and collectors --------------------------------------------------------------------- */
+
+struct listing {
+	struct heap *heap;
+	const struct listed_objects *listed;
+};
+
+/* Fills them for a batch of listed objects. One that is listed more than once stays in its youngest generation. */
+static struct inspect_error *fill_listed(void *context, size_t number)
+{
+	const struct listing *listing = context;
+	struct heap *heap = listing->heap;
+	size_t end = (number + 1) * BATCH < listing->listed->count ? (number + 1) * BATCH : listing->listed->count;
+	for (size_t i = number * BATCH; i < end; i++) {
+		uint64_t word = listing->listed->words[i];
+		uint32_t id;
+		if (!heap_find(heap, listed_address(word), &id) || heap->generation[id] <= listed_generation(word))
+			continue;
+		heap->generation[id] = (uint8_t)listed_generation(word);
+		heap->collector[id] = (uint8_t)listed_collector(word);
+	}
+	return NULL;
+}
+
+static struct inspect_error *fill_generations(struct heap *heap, const struct listed_objects *listed)
+{
+	struct listing listing = { .heap = heap, .listed = listed };
+	size_t batches = (listed->count + BATCH - 1) / BATCH;
+	if (!listed->duplicates)
+		return workers_each(NULL, NULL, batches, fill_listed, &listing);
+	for (size_t i = 0; i < batches; i++) {
+		struct inspect_error *error = fill_listed(&listing, i);
+		if (error)
+			return error;
+	}
+	return NULL;
+}
+
+/* ---- building --------------------------------------------------------------------------------------- */
+
+/* Gives the roots their objects' ids; those that lead to none are no roots. */
+static void settle_roots(const struct heap *heap, struct graph_roots *roots)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < roots->count; i++) {
+		struct graph_root *root = &roots->items[i];
+		if (heap_find(heap, root->address, &root->object))
+			roots->items[kept++] = *root;
+		else if (!(root->flags & RUNTIME_GUESSED) && roots->dangling++ == 0)
+			roots->first_dangling = root->address;
+	}
+	roots->count = kept;
+}
+
+/* Everything but the cleaning up after an error. */
+static struct inspect_error *build(struct runtime *runtime, struct heap *heap, struct listed_objects *listed,
+				   struct graph_roots *roots, struct notes *notes)
+{
+	struct inspect_error *error = discover(runtime, &heap->index, &heap->count, listed, roots, notes);
+	if (error)
+		return error;
+	heap->runtime = runtime;
+	heap->tracked = heap->count;
+	if (!columns_create(heap))
+		return &inspect_error_no_memory;
+	error = workers_each(runtime->target, "looking at objects", heap->index.count, fill_region, heap);
+	if (!error)
+		error = fill_generations(heap, listed);
+	for (size_t id = 0; id < heap->count && !error; id++)
+		heap->tracked -= !heap_is_tracked(heap, (uint32_t)id);
+	return error;
+}
+
+static struct inspect_error *build_clean(struct runtime *runtime, struct heap *heap, struct graph_roots *roots,
+					 struct notes *notes)
+{
+	struct listed_objects listed = { 0 };
+	*heap = (struct heap){ 0 };
+	struct inspect_error *error = build(runtime, heap, &listed, roots, notes);
+	listed_objects_deinit(&listed);
+	if (error)
+		heap_deinit(heap);
+	return error;
+}
+
+struct inspect_error *heap_build(struct runtime *runtime, struct heap *heap, struct notes *notes)
+{
+	return build_clean(runtime, heap, NULL, notes);
+}
+
+struct inspect_error *heap_build_whole(struct runtime *runtime, struct heap *heap, struct graph_roots *roots,
+				       struct notes *notes)
+{
+	*roots = (struct graph_roots){ 0 };
+	struct inspect_error *error = build_clean(runtime, heap, roots, notes);
+	if (error)
+		graph_roots_deinit(roots);
+	else
+		settle_roots(heap, roots);
+	return error;
+}
+
+void heap_deinit(struct heap *heap)
+{
+	free(heap->address);
+	free(heap->type);
+	free(heap->size);
+	free(heap->refcount);
+	free(heap->generation);
+	free(heap->flags);
+	free(heap->collector);
+	index_deinit(&heap->index);
+	*heap = (struct heap){ 0 };
+}
+
+/* ---- sizes and reference counts --------------------------------------------------------------------- */
+
+/* Looks at a batch of objects again, for the columns that are there now. */
+static struct inspect_error *fill_more(void *context, size_t number)
+{
+	struct heap *heap = context;
+	uint8_t flags[BATCH];
+	size_t begin = number * BATCH;
+	size_t count = heap->count - begin < BATCH ? heap->count - begin : BATCH;
+	const struct runtime_columns columns = {
+		.size = heap->size ? heap->size + begin : NULL,
+		.refcount = heap->refcount ? heap->refcount + begin : NULL,
+		.flags = flags,
+	};
+	struct inspect_error *error =
+		heap->runtime->operations->examine(heap->runtime, heap->address + begin, count, &columns);
+	for (size_t i = 0; i < count && !error; i++)
+		heap->flags[begin + i] |= flags[i];
+	return error;
+}
+
+static struct inspect_error *fill_column(struct heap *heap, const char *what)
+{
+	return workers_each(heap->runtime->target, what, (heap->count + BATCH - 1) / BATCH, fill_more, heap);
 }
 
 /* Takes back sizes that no object can have, so that sums of sizes mean something. */
@@ -150,88 +222,44 @@ static struct inspect_error *refuse_sizes(struct heap *heap, struct notes *notes
 			 refused, first);
 }
 
-static struct inspect_error *examine(struct runtime *runtime, struct heap *heap, struct notes *notes)
+struct inspect_error *heap_find_sizes(struct heap *heap, struct notes *notes)
 {
-	const struct runtime_columns columns = {
-		.type = heap->type,
-		.size = heap->size,
-		.refcount = heap->refcount,
-		.flags = heap->flags,
-	};
-	struct inspect_error *error = NULL;
-	if (heap->count)
-		error = runtime->operations->examine(runtime, heap->address, heap->count, &columns);
-	return error ? error : refuse_sizes(heap, notes);
-}
-
-/* Everything from the words to the columns; on an error the caller cleans up. */
-static struct inspect_error *build(struct runtime *runtime, struct gathering *gathering, struct heap *heap,
-				   struct notes *notes)
-{
-	struct inspect_error *error = runtime->operations->walk(runtime, &gathering->sink, notes);
-	if (!error)
-		error = note_refused(gathering, notes);
-	if (!error)
-		error = sort_words(gathering);
-	if (!error)
-		error = drop_duplicates(gathering, notes);
-	if (error)
+	if (heap->size)
+		return NULL;
+	heap->size = column_create(heap->count, sizeof(*heap->size));
+	struct inspect_error *error = heap->size ? fill_column(heap, "measuring objects") : &inspect_error_no_memory;
+	if (error) {
+		free(heap->size);
+		heap->size = NULL;
 		return error;
-
-	heap->runtime = runtime;
-	heap->count = gathering->count;
-	heap->address = gathering->words;
-	gathering->words = NULL;
-	if (!columns_create(heap))
-		return &inspect_error_no_memory;
-	take_words_apart(heap);
-	return examine(runtime, heap, notes);
-}
-
-struct inspect_error *heap_build(struct runtime *runtime, struct heap *heap, struct notes *notes)
-{
-	*heap = (struct heap){ 0 };
-	struct gathering gathering = { .sink.add = gather };
-	struct inspect_error *error = build(runtime, &gathering, heap, notes);
-	free(gathering.words);
-	if (error)
-		heap_deinit(heap);
-	return error;
-}
-
-struct inspect_error *heap_examine(struct runtime *runtime, struct heap *heap, struct notes *notes)
-{
-	heap->runtime = runtime;
-	if (!columns_create(heap))
-		return &inspect_error_no_memory;
-	memset(heap->generation, HEAP_UNTRACKED, heap->count);
-	return examine(runtime, heap, notes);
-}
-
-bool heap_find(const struct heap *heap, uint64_t address, uint32_t *id_ret)
-{
-	size_t low = 0, high = heap->count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (heap->address[middle] < address)
-			low = middle + 1;
-		else
-			high = middle;
 	}
-	if (low == heap->count || heap->address[low] != address)
-		return false;
-	*id_ret = low;
-	return true;
+	return refuse_sizes(heap, notes);
 }
 
-void heap_deinit(struct heap *heap)
+uint64_t heap_size_of(const struct heap *heap, uint32_t id)
 {
-	free(heap->address);
-	free(heap->type);
-	free(heap->size);
-	free(heap->refcount);
-	free(heap->generation);
-	free(heap->flags);
-	free(heap->collector);
-	*heap = (struct heap){ 0 };
+	uint64_t size = 0;
+	uint8_t flags = 0;
+	const struct runtime_columns columns = { .size = &size, .flags = &flags };
+	if (heap->size)
+		return heap->size[id];
+	inspect_error_destroy(heap->runtime->operations->examine(heap->runtime, &heap->address[id], 1, &columns));
+	return flags & RUNTIME_DAMAGED || size >= HEAP_SIZE_MAX ? 0 : size;
+}
+
+struct inspect_error *heap_find_refcounts(struct heap *heap)
+{
+	if (heap->refcount)
+		return NULL;
+	heap->refcount = column_create(heap->count, sizeof(*heap->refcount));
+	uint64_t *size = heap->size;
+	heap->size = NULL; /* is not to be filled again */
+	struct inspect_error *error =
+		heap->refcount ? fill_column(heap, "looking at objects") : &inspect_error_no_memory;
+	heap->size = size;
+	if (error) {
+		free(heap->refcount);
+		heap->refcount = NULL;
+	}
+	return error;
 }

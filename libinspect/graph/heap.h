@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "graph/address_index.h"
 #include "runtime/runtime.h"
 
 enum {
@@ -20,31 +21,51 @@ enum {
 	HEAP_COLLECTORS_MAX = 256,
 };
 
+struct graph_roots;
+
 struct heap {
 	size_t count;
+	size_t tracked;       /* of these, how many are tracked by a collector */
 	uint64_t *address;    /* ascending, no two alike */
 	uint32_t *type;       /* index into the runtime's types */
-	uint64_t *size;       /* bytes; below HEAP_SIZE_MAX */
-	int64_t *refcount;
 	uint8_t *generation;  /* 0, 1, 2, RUNTIME_PERMANENT or HEAP_UNTRACKED */
 	uint8_t *flags;       /* enum runtime_object_flag */
 	uint8_t *collector;   /* which collector tracks it: index into runtime->collectors */
-	const struct runtime *runtime; /* has the types, and more of them after each look at an object */
+	uint64_t *size;       /* bytes, below HEAP_SIZE_MAX; NULL until heap_find_sizes() */
+	int64_t *refcount;    /* NULL until heap_find_refcounts() */
+	struct address_index index;
+	struct runtime *runtime; /* has the types, and more of them after each look at an object */
 };
 
 /* No object is larger than what an address space holds. */
 static const uint64_t HEAP_SIZE_MAX = UINT64_C(1) << 56;
 
 /* Walks @runtime's collectors and makes the heap of all objects that they track. What could not be read
- * goes to @notes. Needs fewer than 40 bytes of memory per object. */
+ * goes to @notes. Needs fewer than 40 bytes of memory per object, sizes and counts of references included. */
 struct inspect_error *heap_build(struct runtime *runtime, struct heap *heap, struct notes *notes)
 	__attribute__((warn_unused_result));
-/* Makes the columns of @heap, of which @heap->count and @heap->address are there: objects that no collector tracks. */
-struct inspect_error *heap_examine(struct runtime *runtime, struct heap *heap, struct notes *notes)
-	__attribute__((warn_unused_result));
-/* The id of the object at @address; false if there is none. O(log n). */
-bool heap_find(const struct heap *heap, uint64_t address, uint32_t *id_ret);
+/* Makes the heap of all objects, tracked or not: those on the collectors' lists, what the roots lead to, and all that
+ * these refer to. @roots has the roots, without those that lead to no object. */
+struct inspect_error *heap_build_whole(struct runtime *runtime, struct heap *heap, struct graph_roots *roots,
+				       struct notes *notes) __attribute__((warn_unused_result));
+/* Fill the columns of sizes and of reference counts, if they are not there. With the sizes flags may be added:
+ * RUNTIME_SIZE_BASIC, and RUNTIME_DAMAGED where the size makes no sense. */
+struct inspect_error *heap_find_sizes(struct heap *heap, struct notes *notes) __attribute__((warn_unused_result));
+struct inspect_error *heap_find_refcounts(struct heap *heap) __attribute__((warn_unused_result));
+/* The size of one object, from the column if it is there, else looked up; 0 if it cannot be read. */
+uint64_t heap_size_of(const struct heap *heap, uint32_t id);
 void heap_deinit(struct heap *heap);
+
+/* The id of the object at @address; false if there is none. */
+static inline bool heap_find(const struct heap *heap, uint64_t address, uint32_t *id_ret)
+{
+	return index_find(&heap->index, address, id_ret);
+}
+
+static inline bool heap_is_tracked(const struct heap *heap, uint32_t id)
+{
+	return heap->generation[id] != HEAP_UNTRACKED;
+}
 
 /* The name of the object's type; valid until the runtime is detached. */
 static inline const char *heap_type_name(const struct heap *heap, uint32_t id)

@@ -100,6 +100,13 @@ struct inspect_error *runtime_fact_add(struct runtime_facts *facts, const char *
 
 bool runtime_references_grow(struct runtime_references *references)
 {
+	if (references->drain) {
+		if (!references->drain(references))
+			return false;
+		references->drained += references->count;
+		references->count = 0;
+		return true;
+	}
 	size_t capacity = references->capacity ? references->capacity * 2 : 1024;
 	uint64_t *items = reallocarray(references->items, capacity, sizeof(*items));
 	if (!items)

@@ -85,6 +85,10 @@ struct runtime_references {
 	struct runtime_label *labels; /* of each item, where wanted */
 	size_t count, capacity;
 	bool labelled;                /* labels are wanted */
+	/* For who wants a list of a fixed length: where not NULL, it is called when the list is full, takes what is in it
+	 * and returns true to go on with an empty list, or false to make the adapter stop. */
+	bool (*drain)(struct runtime_references *references);
+	size_t drained; /* how many it has taken */
 };
 
 /* Where references begin. Roots of a lower kind explain an object better than those of a higher one. */
@@ -180,9 +184,11 @@ struct runtime_operations {
 					 const struct runtime_columns *columns);
 
 	/* Appends to @references all that the objects at @addresses of @types (indices into runtime->types)
-	 * refer to. @ends[i] (may be NULL) becomes references->count after object i. An object that cannot be
-	 * read has the references before the damage; *@damaged_ret is increased by how many such there are.
-	 * What is appended may be no object: nothing at its end is read. Several threads may call this at once. */
+	 * refer to, always the same in the same order. @ends[i] (may be NULL) becomes references->drained +
+	 * references->count after object i. An object that cannot be read has the references before the damage;
+	 * *@damaged_ret is increased by how many such there are. What is appended may be no object: nothing at its
+	 * end is read. What was appended may be gone from the list (drain) before the object is finished. Several
+	 * threads may call this at once. */
 	struct inspect_error *(*references)(struct runtime *runtime, const uint64_t *addresses, const uint32_t *types,
 					    size_t count, struct runtime_references *references, size_t *ends,
 					    size_t *damaged_ret);
@@ -221,9 +227,9 @@ void runtime_detach(struct runtime *runtime);
 /* Adds a fact; @format makes its value. */
 struct inspect_error *runtime_fact_add(struct runtime_facts *facts, const char *item, const char *format, ...)
 	__attribute__((format(printf, 3, 4), warn_unused_result));
-/* Makes room for more of them. False when out of memory. */
+/* Makes room for more of them. False when out of memory, or when drain() says so. */
 bool runtime_references_grow(struct runtime_references *references);
-/* Appends a reference. False when out of memory. */
+/* Appends a reference. False when there is no room for more: no more are wanted then. */
 static inline bool runtime_reference_add(struct runtime_references *references, uint64_t reference,
 					 enum runtime_label_kind kind, uint64_t value, const char *text)
 {

@@ -66,7 +66,7 @@ static struct inspect_error *send_collector(struct verb_context *context,
 static struct inspect_error *run(struct verb_context *context)
 {
 	const struct heap *heap;
-	struct inspect_error *error = verb_heap_of(context, &heap);
+	struct inspect_error *error = verb_tracked_of(context, &heap);
 	if (error)
 		return error;
 	const struct runtime *runtime = heap->runtime;

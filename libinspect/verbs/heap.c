@@ -124,7 +124,7 @@ static struct inspect_error *show(struct verb_context *context, struct histogram
 static struct inspect_error *run(struct verb_context *context)
 {
 	const struct heap *heap;
-	struct inspect_error *error = verb_heap_of(context, &heap);
+	struct inspect_error *error = verb_tracked_of(context, &heap);
 	if (error)
 		return error;
 	struct selection selection;

@@ -71,7 +71,7 @@ static struct inspect_error *heap_for(struct verb_context *context, const struct
 	*heap_ret = NULL;
 	if (!object->tracked || option_flag(context->options, "no-generation"))
 		return NULL;
-	return verb_heap_of(context, heap_ret);
+	return verb_tracked_of(context, heap_ret);
 }
 
 static struct inspect_error *show(struct verb_context *context, struct runtime *runtime, uint64_t address)

@@ -213,7 +213,9 @@ static struct inspect_error *send_all(struct listing *listing)
 static struct inspect_error *run(struct verb_context *context)
 {
 	struct listing listing = { .context = context, .values = option_flag(context->options, "values") };
-	struct inspect_error *error = verb_heap_of(context, &listing.heap);
+	struct inspect_error *error = verb_tracked_of(context, &listing.heap);
+	if (!error)
+		error = heap_find_refcounts((struct heap *)listing.heap);
 	if (!error)
 		error = verb_runtime(context, &listing.runtime);
 	if (error)

@@ -76,7 +76,7 @@ static struct inspect_error *no_object(struct inspect_target *target, const stru
 	uint32_t id;
 	if (!target_has(target, address, sizeof(uint64_t)))
 		return inspect_error_create(INSPECT_ERROR_UNREADABLE, "0x%" PRIx64 ": not in the target's memory", address);
-	if (object_below(heap, address, &id) && address - heap->address[id] < heap->size[id])
+	if (object_below(heap, address, &id) && address - heap->address[id] < heap_size_of(heap, id))
 		return inspect_error_create(INSPECT_ERROR_UNREADABLE,
 					    "0x%" PRIx64 ": no object begins here; it is %" PRIu64 " bytes into the %s at 0x%"
 					    PRIx64 ": ask for that",

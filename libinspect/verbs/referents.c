@@ -65,7 +65,7 @@ static struct inspect_error *send_edge(void *context, uint32_t id, uint32_t edge
 		[TO] = cell_address(heap->address[target]),
 		[ADDRESS] = cell_address(heap->address[target]),
 		[TYPE] = cell_text(heap_type_name(heap, target)),
-		[SIZE] = cell_bytes(heap->size[target]),
+		[SIZE] = cell_bytes(heap_size_of(heap, target)),
 		[LABEL] = cell_absent(NULL),
 		[VALUE] = cell_absent(NULL),
 	};

@@ -29,19 +29,24 @@ struct inspect_session *inspect_session_create(struct inspect_target *target)
 	return session;
 }
 
+static void found_deinit(struct found *found)
+{
+	notes_deinit(&found->notes);
+	inspect_error_destroy(found->error);
+}
+
 void inspect_session_destroy(struct inspect_session *session)
 {
 	if (!session)
 		return;
-	notes_deinit(&session->heap_notes);
-	heap_deinit(&session->heap);
-	notes_deinit(&session->graph_notes);
+	found_deinit(&session->tracked_found);
+	found_deinit(&session->heap_found);
+	found_deinit(&session->graph_found);
 	graph_deinit(&session->graph);
-	heap_deinit(&session->graph_heap);
+	heap_deinit(&session->heap);
+	heap_deinit(&session->tracked);
 	runtime_detach(session->runtime);
 	inspect_error_destroy(session->no_runtime);
-	inspect_error_destroy(session->no_heap);
-	inspect_error_destroy(session->no_graph);
 	inspect_target_close(session->target);
 	free(session);
 }
@@ -99,44 +104,64 @@ struct inspect_error *verb_runtime(struct verb_context *context, struct runtime 
 	return add_notes(&context->notes, &session->runtime->notes);
 }
 
-struct inspect_error *verb_heap_of(struct verb_context *context, const struct heap **heap_ret)
+static struct inspect_error *make_tracked(struct inspect_session *session, struct notes *notes)
 {
-	struct inspect_session *session = context->session;
+	struct inspect_error *error = heap_build(session->runtime, &session->tracked, notes);
+	if (!error)
+		error = heap_find_sizes(&session->tracked, notes);
+	if (error)
+		heap_deinit(&session->tracked);
+	return error;
+}
+
+static struct inspect_error *make_heap(struct inspect_session *session, struct notes *notes)
+{
+	return graph_find_objects(session->runtime, &session->heap, &session->graph, notes);
+}
+
+static struct inspect_error *make_graph(struct inspect_session *session, struct notes *notes)
+{
+	return graph_find_references(&session->graph, notes);
+}
+
+/* Makes what @found is about, unless it is there. Its notes join the answer's. */
+static struct inspect_error *find_once(struct verb_context *context, struct found *found,
+				       struct inspect_error *(*make)(struct inspect_session *session,
+								     struct notes *notes))
+{
 	struct runtime *runtime;
 	struct inspect_error *error = verb_runtime(context, &runtime);
 	if (error)
 		return error;
-	if (session->no_heap)
-		return repeat_error(session->no_heap);
-	if (!session->heap_built) {
-		notes_deinit(&session->heap_notes);
-		error = heap_build(runtime, &session->heap, &session->heap_notes);
+	if (found->error)
+		return repeat_error(found->error);
+	if (!found->made) {
+		notes_deinit(&found->notes);
+		error = make(context->session, &found->notes);
 		if (error)
-			return keep_error(error, &session->no_heap);
-		session->heap_built = true;
+			return keep_error(error, &found->error);
+		found->made = true;
 	}
-	*heap_ret = &session->heap;
-	return add_notes(&context->notes, &session->heap_notes);
+	return add_notes(&context->notes, &found->notes);
+}
+
+struct inspect_error *verb_tracked_of(struct verb_context *context, const struct heap **heap_ret)
+{
+	*heap_ret = &context->session->tracked;
+	return find_once(context, &context->session->tracked_found, make_tracked);
+}
+
+struct inspect_error *verb_heap_of(struct verb_context *context, struct heap **heap_ret)
+{
+	*heap_ret = &context->session->heap;
+	return find_once(context, &context->session->heap_found, make_heap);
 }
 
 struct inspect_error *verb_graph_of(struct verb_context *context, struct graph **graph_ret)
 {
-	struct inspect_session *session = context->session;
-	struct runtime *runtime;
-	struct inspect_error *error = verb_runtime(context, &runtime);
-	if (error)
-		return error;
-	if (session->no_graph)
-		return repeat_error(session->no_graph);
-	if (!session->graph_built) {
-		notes_deinit(&session->graph_notes);
-		error = graph_build(runtime, &session->graph_heap, &session->graph, &session->graph_notes);
-		if (error)
-			return keep_error(error, &session->no_graph);
-		session->graph_built = true;
-	}
-	*graph_ret = &session->graph;
-	return add_notes(&context->notes, &session->graph_notes);
+	*graph_ret = &context->session->graph;
+	struct inspect_error *error = find_once(context, &context->session->heap_found, make_heap);
+	return error ? error : find_once(context, &context->session->graph_found, make_graph);
 }
 
 /* ---- runs ------------------------------------------------------------------------------------------ */

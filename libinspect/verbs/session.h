@@ -9,19 +9,21 @@
 #include "graph/graph.h"
 #include "inspect.h"
 
+/* What is made on first use and kept. */
+struct found {
+	bool made;
+	struct inspect_error *error; /* why it cannot be made */
+	struct notes notes;          /* what it lacks */
+};
+
 struct inspect_session {
 	struct inspect_target *target; /* owned */
 	struct runtime *runtime;       /* NULL: not looked for yet, or not there */
 	struct inspect_error *no_runtime; /* why it is not there */
-	struct heap heap; /* the tracked objects */
-	bool heap_built;
-	struct inspect_error *no_heap; /* why it cannot be built */
-	struct notes heap_notes;       /* what the heap lacks */
-	struct graph graph;
-	struct heap graph_heap;        /* the graph's: all objects */
-	bool graph_built;
-	struct inspect_error *no_graph;
-	struct notes graph_notes;
+	struct found tracked_found, heap_found, graph_found;
+	struct heap tracked; /* the tracked objects, with sizes */
+	struct heap heap;    /* all objects */
+	struct graph graph;  /* the same with their references */
 };
 
 #endif

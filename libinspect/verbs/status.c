@@ -159,7 +159,7 @@ static struct inspect_error *say_histogram(struct verb_context *context, const s
 static struct inspect_error *say_heap(struct verb_context *context)
 {
 	const struct heap *heap;
-	struct inspect_error *error = verb_heap_of(context, &heap);
+	struct inspect_error *error = verb_tracked_of(context, &heap);
 	if (error)
 		return error;
 	const struct heap_filter all = heap_filter_all();

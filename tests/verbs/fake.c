@@ -194,10 +194,14 @@ static struct inspect_error *fake_examine(struct runtime *runtime __attribute__(
 {
 	for (size_t i = 0; i < count; i++) {
 		uint64_t number = number_at(addresses[i]);
-		columns->type[i] = type_of(number);
-		columns->size[i] = size_of(number);
-		columns->refcount[i] = refcount_of(number);
-		columns->flags[i] = flags_of(number);
+		if (columns->type)
+			columns->type[i] = type_of(number);
+		if (columns->size)
+			columns->size[i] = size_of(number);
+		if (columns->refcount)
+			columns->refcount[i] = refcount_of(number);
+		if (columns->flags)
+			columns->flags[i] = flags_of(number);
 	}
 	return NULL;
 }

@@ -1,0 +1,768 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * discovery.c - finding all objects.
+ *
+ * An object is a bit of the address index. Bits are set for the collectors' lists and the roots; then workers take
+ * regions with new bits, look at their objects in the order of addresses, and set the bits of all that they refer to:
+ * in this or another region, which then has new bits. When none has any, all objects are found. What turns out not to
+ * be an object when it is looked at loses its bit in the end.
+ *
+ * What is only guessed to be a reference is put off until everything else is found, and then needs to look like an
+ * object in every respect.
+ *
+ * Nothing here trusts a number: a reference that the target holds takes a word of its memory, so that more references
+ * than it has words mean damage. Then the search begins again, in a fixed order, and leaves out the references of
+ * objects that claim more than what is left.
+ */
+#include "graph/discovery.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/array.h"
+#include "base/error.h"
+#include "graph/heap.h"
+#include "graph/workers.h"
+#include "target/target.h"
+
+enum {
+	BATCH = 1024,    /* objects that are looked at together */
+	BUFFER = 8192,   /* references that are looked at together */
+	PREFETCHED = 32, /* of these, whose bits are fetched together */
+};
+
+struct graph_limits graph_limits = { .objects = GRAPH_OBJECTS_MAX - 1 };
+
+static const uint64_t ADDRESS_LIMIT = UINT64_C(1) << 56;
+
+/* What is being found out about a region. */
+struct region_search {
+	struct index_region *next; /* in the queue */
+	bool queued;
+	uint64_t *guessed; /* guessed references lead here; NULL: none */
+	uint64_t *refused; /* what has a bit and is no object; NULL: none */
+	uint64_t dirty[REGION_WORDS / 64]; /* which words have new bits */
+	uint64_t visited[REGION_WORDS];    /* whose references have been followed */
+};
+
+struct discovery {
+	struct runtime *runtime;
+	struct address_index *index;
+	struct listed_objects *listed;
+	struct graph_roots *roots;
+	struct notes *notes;
+	struct runtime_sink sink;
+	struct runtime_root_sink root_sink;
+
+	size_t refused_listed; /* entries of the lists that cannot be objects */
+	uint64_t first_refused_listed;
+	size_t duplicates;
+	uint64_t first_duplicate;
+
+	uint64_t references_limit;
+	bool careful; /* one object at a time, by one worker, with an eye on the number of references */
+	bool guesses; /* there are some that have not been looked at */
+
+	pthread_mutex_t lock; /* of what follows, and of the index while it gets regions */
+	pthread_cond_t changed;
+	struct index_region *first, *last; /* the queue of regions with new bits */
+	unsigned int busy; /* workers that have a region */
+	struct inspect_error *error;
+
+	/* atomic */
+	bool stopped; /* for an error, or: */
+	bool too_many_references;
+	size_t objects;
+	uint64_t visited;    /* how many of them have been looked at */
+	uint64_t references; /* how many have been counted */
+	uint64_t kept;       /* careful: of these, those of objects that are not cut */
+};
+
+/* One of the workers that follow references. */
+struct searcher {
+	struct discovery *discovery;
+	struct index_region *region; /* the one that it has */
+	struct runtime_references references;
+	size_t new_objects;
+	bool cut;      /* careful: the object has too many references */
+	uint64_t left; /* careful: how many references it may have */
+	bool first;    /* is this the calling thread? */
+	uint64_t addresses[BATCH];
+	uint32_t types[BATCH];
+	uint8_t flags[BATCH];
+};
+
+/* ---- ending early ----------------------------------------------------------------------------------- */
+
+static bool is_stopped(const struct discovery *discovery)
+{
+	return __atomic_load_n(&discovery->stopped, __ATOMIC_RELAXED);
+}
+
+static void stop(struct discovery *discovery)
+{
+	__atomic_store_n(&discovery->stopped, true, __ATOMIC_RELAXED);
+}
+
+static void fail(struct discovery *discovery, struct inspect_error *error)
+{
+	pthread_mutex_lock(&discovery->lock);
+	if (discovery->error)
+		inspect_error_destroy(error);
+	else
+		discovery->error = error;
+	pthread_mutex_unlock(&discovery->lock);
+	stop(discovery);
+}
+
+/* Says how far it is, from the calling thread. */
+static void report(struct discovery *discovery)
+{
+	const struct inspect_target *target = discovery->runtime->target;
+	if (!target || !target->options.progress)
+		return;
+	uint64_t done = __atomic_load_n(&discovery->visited, __ATOMIC_RELAXED);
+	if (!target->options.progress(target->options.progress_context, "finding objects", done, 0))
+		fail(discovery, inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled"));
+}
+
+/* ---- regions ---------------------------------------------------------------------------------------- */
+
+/* Has the target bytes in the region of @address? */
+static bool region_is_mapped(struct inspect_target *target, uint64_t address)
+{
+	if (!target)
+		return true;
+	if (!target->segment_count)
+		return target_has(target, address, sizeof(uint64_t));
+	uint64_t start = address >> REGION_SHIFT << REGION_SHIFT, end = start + (UINT64_C(1) << REGION_SHIFT);
+	size_t low = 0, high = target->segment_count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (target->segments[middle].end <= start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < target->segment_count && target->segments[low].start < end; low++)
+		if (target->segments[low].data)
+			return true;
+	return false;
+}
+
+/* Makes the region of @address. NULL if there is nothing, or out of memory (which is an error). */
+static struct index_region *add_region(struct discovery *discovery, uint64_t address)
+{
+	if (!region_is_mapped(discovery->runtime->target, address))
+		return NULL;
+	pthread_mutex_lock(&discovery->lock);
+	struct index_region *region = index_region_at(discovery->index, address);
+	bool no_memory = false;
+	if (!region) {
+		/* where only the lists matter nothing is searched for */
+		struct region_search *search = discovery->roots ? calloc(1, sizeof(*search)) : NULL;
+		if (search || !discovery->roots)
+			region = index_region_add(discovery->index, address, search);
+		no_memory = !region;
+		if (!region)
+			free(search);
+	}
+	pthread_mutex_unlock(&discovery->lock);
+	if (no_memory)
+		fail(discovery, &inspect_error_no_memory);
+	return region;
+}
+
+/* A bitmap like the region's, made when it is first wanted. */
+static uint64_t *extra_bits(struct discovery *discovery, uint64_t **bits)
+{
+	uint64_t *there = __atomic_load_n(bits, __ATOMIC_ACQUIRE);
+	if (there)
+		return there;
+	uint64_t *made = calloc(REGION_WORDS, sizeof(*made));
+	if (!made) {
+		fail(discovery, &inspect_error_no_memory);
+		return NULL;
+	}
+	if (__atomic_compare_exchange_n(bits, &there, made, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return made;
+	free(made);
+	return there;
+}
+
+static void set_extra_bit(struct discovery *discovery, uint64_t **bits, uint64_t address)
+{
+	uint64_t *words = extra_bits(discovery, bits);
+	if (words)
+		__atomic_fetch_or(&words[region_word(address)], UINT64_C(1) << region_bit(address), __ATOMIC_RELAXED);
+}
+
+/* ---- new bits --------------------------------------------------------------------------------------- */
+
+/* Puts @region in the queue unless it is there. */
+static void enqueue(struct discovery *discovery, struct index_region *region)
+{
+	if (__atomic_load_n(&region->search->queued, __ATOMIC_SEQ_CST) ||
+	    __atomic_exchange_n(&region->search->queued, true, __ATOMIC_SEQ_CST))
+		return;
+	pthread_mutex_lock(&discovery->lock);
+	region->search->next = NULL;
+	if (discovery->last)
+		discovery->last->search->next = region;
+	else
+		discovery->first = region;
+	discovery->last = region;
+	pthread_cond_signal(&discovery->changed);
+	pthread_mutex_unlock(&discovery->lock);
+}
+
+/* Sets the bit of @address. False if it was set. Who takes the bits of a word clears its dirty bit before it looks at
+ * the word: a bit that it misses makes the word dirty again. */
+static bool mark(struct discovery *discovery, struct index_region *region, uint64_t address)
+{
+	size_t word = region_word(address);
+	uint64_t bit = UINT64_C(1) << region_bit(address);
+	if (__atomic_load_n(&region->bits[word], __ATOMIC_RELAXED) & bit ||
+	    __atomic_fetch_or(&region->bits[word], bit, __ATOMIC_SEQ_CST) & bit)
+		return false;
+	if (!region->search)
+		return true;
+	uint64_t *dirty = &region->search->dirty[word / 64];
+	if (!(__atomic_load_n(dirty, __ATOMIC_SEQ_CST) >> word % 64 & 1))
+		__atomic_fetch_or(dirty, UINT64_C(1) << word % 64, __ATOMIC_SEQ_CST);
+	enqueue(discovery, region);
+	return true;
+}
+
+/* Notes a reference that is only guessed. */
+static void guess(struct discovery *discovery, struct index_region *region, uint64_t address)
+{
+	if (__atomic_load_n(&region->bits[region_word(address)], __ATOMIC_RELAXED) >> region_bit(address) & 1)
+		return;
+	set_extra_bit(discovery, &region->search->guessed, address);
+	__atomic_store_n(&discovery->guesses, true, __ATOMIC_RELAXED);
+}
+
+/* A reference leads to where an object may be. Returns whether its bit is new. */
+static bool meet(struct discovery *discovery, uint64_t reference)
+{
+	uint64_t address = reference & ~RUNTIME_REFERENCE_FLAGS;
+	if (!address || address >= ADDRESS_LIMIT)
+		return false;
+	struct index_region *region = index_region_at(discovery->index, address);
+	if (!region)
+		region = add_region(discovery, address);
+	if (!region)
+		return false;
+	if (!(reference & RUNTIME_GUESSED))
+		return mark(discovery, region, address);
+	guess(discovery, region, address);
+	return false;
+}
+
+/* ---- the lists -------------------------------------------------------------------------------------- */
+
+static struct inspect_error *too_many_objects(void)
+{
+	return inspect_error_create(INSPECT_ERROR_CORRUPT,
+				    "there are more than %zu objects, which is as many as can be told apart here",
+				    graph_limits.objects);
+}
+
+static struct inspect_error *note_listed(struct runtime_sink *sink, uint64_t address, unsigned int generation,
+					 unsigned int collector)
+{
+	struct discovery *discovery = (struct discovery *)((char *)sink - offsetof(struct discovery, sink));
+	struct listed_objects *listed = discovery->listed;
+	if (collector >= HEAP_COLLECTORS_MAX)
+		return inspect_error_create(INSPECT_ERROR_CORRUPT,
+					    "more than %d interpreters have collectors of their own",
+					    HEAP_COLLECTORS_MAX);
+	if (!address || address != listed_address(address) || generation >= HEAP_GENERATIONS) {
+		if (discovery->refused_listed++ == 0)
+			discovery->first_refused_listed = address;
+		return NULL;
+	}
+	if (listed->count >= graph_limits.objects)
+		return too_many_objects();
+	if (!array_reserve(listed->words, listed->count, listed->capacity))
+		return &inspect_error_no_memory;
+	listed->words[listed->count++] = address | generation | (uint64_t)collector << 56;
+	struct index_region *region = index_region_at(discovery->index, address);
+	if (!region)
+		region = add_region(discovery, address);
+	if (!region)
+		return discovery->error ? &inspect_error_no_memory : NULL;
+	if (mark(discovery, region, address)) {
+		discovery->objects++;
+		return NULL;
+	}
+	listed->duplicates = true;
+	if (discovery->duplicates++ == 0 || address < discovery->first_duplicate)
+		discovery->first_duplicate = address;
+	return NULL;
+}
+
+static struct inspect_error *walk_lists(struct discovery *discovery)
+{
+	struct runtime *runtime = discovery->runtime;
+	struct inspect_error *error = runtime->operations->walk(runtime, &discovery->sink, discovery->notes);
+	if (!error && discovery->refused_listed)
+		error = notes_add(discovery->notes, true,
+				  "the collector's lists are damaged: entries that cannot be objects and were left "
+				  "out: %zu, the first at 0x%" PRIx64,
+				  discovery->refused_listed, discovery->first_refused_listed);
+	if (!error && discovery->duplicates)
+		error = notes_add(discovery->notes, true,
+				  "the collector's lists are damaged: objects that they have more than once, and that "
+				  "count once here: %zu, the first at 0x%" PRIx64,
+				  discovery->duplicates, discovery->first_duplicate);
+	return error;
+}
+
+/* ---- the roots -------------------------------------------------------------------------------------- */
+
+static struct inspect_error *set_place(struct graph_roots *roots, const char *place)
+{
+	if (roots->place_count && strcmp(roots->places[roots->place_count - 1], place) == 0)
+		return NULL;
+	char *copy = strdup(place);
+	if (!copy || !array_reserve(roots->places, roots->place_count, roots->place_capacity)) {
+		free(copy);
+		return &inspect_error_no_memory;
+	}
+	roots->places[roots->place_count++] = copy;
+	return NULL;
+}
+
+static struct inspect_error *note_root(struct runtime_root_sink *sink, uint64_t reference, enum runtime_root_kind kind,
+				       const char *place, const struct runtime_label *label)
+{
+	struct discovery *discovery = (struct discovery *)((char *)sink - offsetof(struct discovery, root_sink));
+	struct graph_roots *roots = discovery->roots;
+	if (!(reference & ~RUNTIME_REFERENCE_FLAGS))
+		return NULL;
+	struct inspect_error *error = set_place(roots, place);
+	if (error)
+		return error;
+	if (!array_reserve(roots->items, roots->count, roots->capacity))
+		return &inspect_error_no_memory;
+	roots->items[roots->count++] = (struct graph_root){
+		.address = reference & ~RUNTIME_REFERENCE_FLAGS,
+		.place = (uint32_t)(roots->place_count - 1),
+		.kind = kind,
+		.flags = reference & RUNTIME_REFERENCE_FLAGS,
+		.label = *label,
+	};
+	discovery->objects += meet(discovery, reference);
+	return discovery->error ? &inspect_error_no_memory : NULL;
+}
+
+/* ---- following references --------------------------------------------------------------------------- */
+
+/* Sets the bits of all that the references in the list lead to, and empties it. */
+static void take_references(struct searcher *searcher)
+{
+	struct discovery *discovery = searcher->discovery;
+	const uint64_t *items = searcher->references.items;
+	size_t count = searcher->references.count;
+	for (size_t i = 0; i < count; i += PREFETCHED) {
+		size_t end = i + PREFETCHED < count ? i + PREFETCHED : count;
+		for (size_t j = i; j < end; j++) {
+			const struct index_region *region = index_region_at(discovery->index, items[j]);
+			if (region)
+				__builtin_prefetch(&region->bits[region_word(items[j])]);
+		}
+		for (size_t j = i; j < end; j++)
+			searcher->new_objects += meet(discovery, items[j]);
+	}
+}
+
+/* The list is full. */
+static bool drain(struct runtime_references *references)
+{
+	struct searcher *searcher = (struct searcher *)((char *)references - offsetof(struct searcher, references));
+	struct discovery *discovery = searcher->discovery;
+	take_references(searcher);
+	size_t count = references->count;
+	uint64_t total = __atomic_add_fetch(&discovery->references, count, __ATOMIC_RELAXED);
+	if (discovery->careful && references->drained + count > searcher->left) {
+		searcher->cut = true;
+		return false;
+	}
+	if (!discovery->careful && total > discovery->references_limit) {
+		__atomic_store_n(&discovery->too_many_references, true, __ATOMIC_RELAXED);
+		stop(discovery);
+	}
+	return !is_stopped(discovery);
+}
+
+/* Follows the references of @count objects. How many there were is added to the region's number. */
+static void follow(struct searcher *searcher, const uint64_t *addresses, const uint32_t *types, size_t count)
+{
+	struct discovery *discovery = searcher->discovery;
+	struct runtime *runtime = discovery->runtime;
+	size_t damaged = 0;
+	searcher->references.count = searcher->references.drained = 0;
+	struct inspect_error *error = runtime->operations->references(runtime, addresses, types, count,
+								      &searcher->references, NULL, &damaged);
+	if (error) {
+		/* or it ended because drain() said so */
+		if (is_stopped(discovery) || searcher->cut)
+			inspect_error_destroy(error);
+		else
+			fail(discovery, error);
+		return;
+	}
+	size_t total = searcher->references.drained + searcher->references.count;
+	if (drain(&searcher->references))
+		__atomic_fetch_add(&searcher->region->references, total, __ATOMIC_RELAXED);
+}
+
+/* Follows them one object after the other. An object that has more references than the target has left is cut; that is
+ * found out by counting, and the counting must come to an end, too. */
+static void follow_carefully(struct searcher *searcher, size_t count)
+{
+	struct discovery *discovery = searcher->discovery;
+	struct index_region *region = searcher->region;
+	for (size_t i = 0; i < count && !is_stopped(discovery); i++) {
+		uint64_t before = region->references;
+		searcher->left = discovery->references_limit - discovery->kept;
+		searcher->cut = discovery->references > 2 * discovery->references_limit;
+		if (!searcher->cut)
+			follow(searcher, &searcher->addresses[i], &searcher->types[i], 1);
+		discovery->kept += region->references - before;
+		if (searcher->cut)
+			set_extra_bit(discovery, &region->cut, searcher->addresses[i]);
+	}
+}
+
+/* Looks at the @count objects of the batch and follows their references. */
+static void visit_batch(struct searcher *searcher, size_t count)
+{
+	struct discovery *discovery = searcher->discovery;
+	struct runtime *runtime = discovery->runtime;
+	const struct runtime_columns columns = { .type = searcher->types, .flags = searcher->flags };
+	struct inspect_error *error = runtime->operations->examine(runtime, searcher->addresses, count, &columns);
+	if (error) {
+		fail(discovery, error);
+		return;
+	}
+	size_t good = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (searcher->flags[i] & RUNTIME_DAMAGED) {
+			set_extra_bit(discovery, &searcher->region->search->refused, searcher->addresses[i]);
+			continue;
+		}
+		searcher->addresses[good] = searcher->addresses[i];
+		searcher->types[good++] = searcher->types[i];
+	}
+	if (discovery->careful)
+		follow_carefully(searcher, good);
+	else if (good)
+		follow(searcher, searcher->addresses, searcher->types, good);
+	__atomic_fetch_add(&discovery->visited, count, __ATOMIC_RELAXED);
+	size_t objects = __atomic_add_fetch(&discovery->objects, searcher->new_objects, __ATOMIC_RELAXED);
+	searcher->new_objects = 0;
+	if (objects > graph_limits.objects)
+		fail(discovery, too_many_objects());
+	if (searcher->first)
+		report(discovery);
+}
+
+/* The bits of a word that nobody has visited yet: now we have. */
+static uint64_t take_word(struct index_region *region, size_t word)
+{
+	uint64_t bits = __atomic_load_n(&region->bits[word], __ATOMIC_SEQ_CST);
+	return bits & ~__atomic_fetch_or(&region->search->visited[word], bits, __ATOMIC_RELAXED);
+}
+
+/* Looks at the objects of @region that have new bits. */
+static void visit_region(struct searcher *searcher, struct index_region *region)
+{
+	struct region_search *search = region->search;
+	size_t count = 0;
+	searcher->region = region;
+	__atomic_store_n(&search->queued, false, __ATOMIC_SEQ_CST);
+	for (size_t i = 0; i < REGION_WORDS / 64; i++) {
+		if (!__atomic_load_n(&search->dirty[i], __ATOMIC_SEQ_CST))
+			continue;
+		uint64_t dirty = __atomic_exchange_n(&search->dirty[i], 0, __ATOMIC_SEQ_CST);
+		for (; dirty; dirty &= dirty - 1) {
+			size_t word = i * 64 + (size_t)__builtin_ctzll(dirty);
+			uint64_t start = (region->number << REGION_SHIFT) + (word << (GRANULE_SHIFT + 6));
+			for (uint64_t bits = take_word(region, word); bits; bits &= bits - 1) {
+				searcher->addresses[count++] =
+					start + ((uint64_t)__builtin_ctzll(bits) << GRANULE_SHIFT);
+				if (count < BATCH)
+					continue;
+				visit_batch(searcher, count);
+				count = 0;
+				if (is_stopped(searcher->discovery))
+					return;
+			}
+		}
+	}
+	if (count)
+		visit_batch(searcher, count);
+}
+
+/* The next region with new bits; NULL when there is none and nobody is left who may find one. */
+static struct index_region *take_region(struct searcher *searcher)
+{
+	struct discovery *discovery = searcher->discovery;
+	struct index_region *region = NULL;
+	pthread_mutex_lock(&discovery->lock);
+	if (searcher->region)
+		discovery->busy--;
+	searcher->region = NULL;
+	while (!discovery->first && discovery->busy && !is_stopped(discovery))
+		pthread_cond_wait(&discovery->changed, &discovery->lock);
+	if (discovery->first && !is_stopped(discovery)) {
+		region = discovery->first;
+		discovery->first = region->search->next;
+		if (!discovery->first)
+			discovery->last = NULL;
+		discovery->busy++;
+	} else {
+		pthread_cond_broadcast(&discovery->changed);
+	}
+	pthread_mutex_unlock(&discovery->lock);
+	return region;
+}
+
+static void search(void *context, unsigned int worker)
+{
+	struct discovery *discovery = context;
+	struct searcher *searcher = calloc(1, sizeof(*searcher));
+	uint64_t *buffer = reallocarray(NULL, BUFFER, sizeof(*buffer));
+	if (!searcher || !buffer) {
+		free(searcher);
+		free(buffer);
+		if (worker == 0)
+			fail(discovery, &inspect_error_no_memory);
+		return;
+	}
+	searcher->discovery = discovery;
+	searcher->first = worker == 0;
+	searcher->references = (struct runtime_references){ .items = buffer, .capacity = BUFFER, .drain = drain };
+	struct index_region *region;
+	while ((region = take_region(searcher)))
+		visit_region(searcher, region);
+	free(buffer);
+	free(searcher);
+}
+
+/* ---- guesses ---------------------------------------------------------------------------------------- */
+
+/* May a guessed reference lead to this? What has been freed keeps its type, but hardly a count of references. */
+static bool is_plausible(uint8_t flags, int64_t refcount)
+{
+	const int64_t refcount_limit = INT64_C(1) << 33; /* immortal objects have up to 2^32 */
+	return !(flags & RUNTIME_DAMAGED) && refcount > 0 && refcount < refcount_limit;
+}
+
+/* Lets those of the @count objects at @addresses in @region that are plausible be objects. */
+static void accept_batch(struct discovery *discovery, struct index_region *region, const uint64_t *addresses,
+			 size_t count)
+{
+	uint32_t types[64];
+	int64_t refcounts[64];
+	uint8_t flags[64];
+	const struct runtime_columns columns = { .type = types, .refcount = refcounts, .flags = flags };
+	struct runtime *runtime = discovery->runtime;
+	struct inspect_error *error = runtime->operations->examine(runtime, addresses, count, &columns);
+	if (error) {
+		fail(discovery, error);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (is_plausible(flags[i], refcounts[i]))
+			discovery->objects += mark(discovery, region, addresses[i]);
+}
+
+/* Looks at all that guessed references lead to and that is no object yet. */
+static void accept_guesses(struct discovery *discovery)
+{
+	discovery->guesses = false;
+	for (size_t i = 0; i < discovery->index->count && !is_stopped(discovery); i++) {
+		struct index_region *region = discovery->index->regions[i];
+		uint64_t *guessed = region->search->guessed;
+		for (size_t word = 0; guessed && word < REGION_WORDS; word++) {
+			uint64_t addresses[64];
+			size_t count = 0;
+			uint64_t start = (region->number << REGION_SHIFT) + (word << (GRANULE_SHIFT + 6));
+			for (uint64_t bits = guessed[word] & ~region->bits[word]; bits; bits &= bits - 1)
+				addresses[count++] = start + ((uint64_t)__builtin_ctzll(bits) << GRANULE_SHIFT);
+			if (count)
+				accept_batch(discovery, region, addresses, count);
+		}
+		free(guessed);
+		region->search->guessed = NULL;
+	}
+}
+
+/* ---- together --------------------------------------------------------------------------------------- */
+
+static uint64_t references_limit(const struct inspect_target *target)
+{
+	const uint64_t margin = 1 << 20;
+	uint64_t bytes = 0;
+	if (graph_limits.references)
+		return graph_limits.references;
+	if (!target || !target->segment_count)
+		return UINT32_MAX;
+	for (size_t i = 0; i < target->segment_count; i++)
+		if (target->segments[i].data)
+			bytes += target->segments[i].end - target->segments[i].start;
+	uint64_t limit = bytes / sizeof(uint64_t) + margin;
+	return limit < UINT32_MAX ? limit : UINT32_MAX; /* places of edges are 32 bits */
+}
+
+/* Lets what was refused be no object, unless a collector has it on its list. */
+static void settle_refused(struct discovery *discovery)
+{
+	struct address_index *index = discovery->index;
+	bool any = false;
+	for (size_t i = 0; i < index->count; i++) {
+		struct index_region *region = index->regions[i];
+		for (size_t word = 0; region->search->refused && word < REGION_WORDS; word++)
+			region->bits[word] &= ~region->search->refused[word];
+		any |= region->search->refused != NULL;
+	}
+	for (size_t i = 0; any && i < discovery->listed->count; i++) {
+		uint64_t address = listed_address(discovery->listed->words[i]);
+		struct index_region *region = index_region_at(index, address);
+		if (region)
+			region->bits[region_word(address)] |= UINT64_C(1) << region_bit(address);
+	}
+}
+
+static void free_searches(struct address_index *index)
+{
+	for (size_t i = 0; i < index->count; i++) {
+		struct region_search *search = index->regions[i]->search;
+		if (search) {
+			free(search->guessed);
+			free(search->refused);
+		}
+		free(search);
+		index->regions[i]->search = NULL;
+	}
+}
+
+static void find_all(struct discovery *discovery)
+{
+	struct runtime *runtime = discovery->runtime;
+	struct inspect_error *error = walk_lists(discovery);
+	if (!error && discovery->roots)
+		error = runtime->operations->roots(runtime, &discovery->root_sink, discovery->notes);
+	if (error) {
+		fail(discovery, error);
+		return;
+	}
+	if (!discovery->roots)
+		return;
+	unsigned int workers = discovery->careful ? 1 : workers_for(runtime->target);
+	workers_run(workers, search, discovery);
+	while (discovery->guesses && !is_stopped(discovery)) {
+		accept_guesses(discovery);
+		workers_run(workers, search, discovery);
+	}
+}
+
+/* One search. *@again_ret: it found too many references, and is to be made again, carefully. */
+static struct inspect_error *try(struct discovery *discovery, bool *again_ret)
+{
+	pthread_mutex_init(&discovery->lock, NULL);
+	pthread_cond_init(&discovery->changed, NULL);
+	find_all(discovery);
+	pthread_cond_destroy(&discovery->changed);
+	pthread_mutex_destroy(&discovery->lock);
+	if (discovery->roots && !discovery->error && !discovery->too_many_references)
+		settle_refused(discovery);
+	free_searches(discovery->index);
+	*again_ret = !discovery->error && discovery->too_many_references;
+	return discovery->error;
+}
+
+/* Forgets what a search found. False when out of memory. */
+static bool forget(struct discovery *discovery)
+{
+	index_deinit(discovery->index);
+	listed_objects_deinit(discovery->listed);
+	graph_roots_deinit(discovery->roots);
+	return index_init(discovery->index);
+}
+
+static struct inspect_error *note_cut(const struct address_index *index, struct notes *notes)
+{
+	size_t count = 0;
+	uint64_t first = 0;
+	for (size_t i = 0; i < index->count; i++) {
+		for (size_t word = 0; index->regions[i]->cut && word < REGION_WORDS; word++) {
+			uint64_t bits = index->regions[i]->cut[word];
+			if (bits && !count)
+				first = (index->regions[i]->number << REGION_SHIFT) + (word << (GRANULE_SHIFT + 6)) +
+					((uint64_t)__builtin_ctzll(bits) << GRANULE_SHIFT);
+			count += count_bits(bits);
+		}
+	}
+	if (!count)
+		return NULL;
+	return notes_add(notes, true,
+			 "the heap is damaged: objects claim to hold more references than the target has memory for; "
+			 "the references of so many objects are left out: %zu, the first at 0x%" PRIx64,
+			 count, first);
+}
+
+struct inspect_error *discover(struct runtime *runtime, struct address_index *index, size_t *count_ret,
+			       struct listed_objects *listed, struct graph_roots *roots, struct notes *notes)
+{
+	const struct discovery beginning = {
+		.runtime = runtime,
+		.index = index,
+		.listed = listed,
+		.roots = roots,
+		.notes = notes,
+		.sink.add = note_listed,
+		.root_sink.add = note_root,
+		.references_limit = references_limit(runtime->target),
+	};
+	struct discovery discovery = beginning;
+	bool again = false;
+	*listed = (struct listed_objects){ 0 };
+	if (roots)
+		*roots = (struct graph_roots){ 0 };
+	if (!index_init(index))
+		return &inspect_error_no_memory;
+	struct inspect_error *error = try(&discovery, &again);
+	if (!error && again) {
+		if (!forget(&discovery))
+			return &inspect_error_no_memory;
+		discovery = beginning;
+		discovery.careful = true;
+		error = try(&discovery, &again);
+	}
+	if (error)
+		return error;
+	return index_seal(index, count_ret) ? note_cut(index, notes) : &inspect_error_no_memory;
+}
+
+void listed_objects_deinit(struct listed_objects *listed)
+{
+	free(listed->words);
+	*listed = (struct listed_objects){ 0 };
+}
+
+void graph_roots_deinit(struct graph_roots *roots)
+{
+	free(roots->items);
+	for (size_t i = 0; i < roots->place_count; i++)
+		free(roots->places[i]);
+	free(roots->places);
+	*roots = (struct graph_roots){ 0 };
+}
