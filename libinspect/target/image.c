@@ -700,6 +700,28 @@ const char *image_symbol_at(struct inspect_target *target, struct target_image *
 	return NULL;
 }
 
+/* ---- data ---------------------------------------------------------------------------------------- */
+
+bool image_data(const struct target_image *image, size_t index, uint64_t *start_ret, uint64_t *end_ret)
+{
+	const struct image_private *private = image->private;
+	const Elf64_Phdr *constant = image->is_elf ? image_header(image, PT_GNU_RELRO) : NULL;
+	for (size_t i = 0; image->is_elf && i < private->header_count; i++) {
+		const Elf64_Phdr *header = &private->headers[i];
+		if (header->p_type != PT_LOAD || !(header->p_flags & PF_W) || index--)
+			continue;
+		*start_ret = image->bias + header->p_vaddr;
+		*end_ret = *start_ret + header->p_memsz;
+		if (*end_ret < *start_ret)
+			*end_ret = *start_ret;
+		uint64_t constant_end = constant ? image->bias + constant->p_vaddr + constant->p_memsz : 0;
+		if (constant_end > *start_ret && image->bias + constant->p_vaddr <= *start_ret)
+			*start_ret = constant_end < *end_ret ? constant_end : *end_ret;
+		return true;
+	}
+	return false;
+}
+
 /* ---- the file ------------------------------------------------------------------------------------ */
 
 Elf *image_elf(struct inspect_target *target, struct target_image *image)

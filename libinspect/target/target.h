@@ -144,6 +144,10 @@ struct inspect_error *target_read_string(struct inspect_target *target, uint64_t
 /* The image that is mapped at @address, or NULL. */
 struct target_image *target_image_at(struct inspect_target *target, uint64_t address);
 
+/* The @index-th range of addresses with the writable data of @image, .data and .bss, as its program headers say, without
+ * what the dynamic linker makes read-only at the start (RELRO). False where there are no more; ranges may be empty. */
+bool image_data(const struct target_image *image, size_t index, uint64_t *start_ret, uint64_t *end_ret);
+
 /* Looks up a defined dynamic or static symbol of @image by its exact name. *@address_ret is its address in
  * the target, 0 where there is no such symbol; *@size_ret (may be NULL) its size in bytes.
  * The dynamic symbols are read through the target's memory (PT_DYNAMIC, DT_GNU_HASH or DT_HASH), so this

@@ -4,9 +4,11 @@
  */
 #include "runtime/cpython/roots.h"
 
+#include "runtime/cpython/scan.h"
+
 /* The modules of each interpreter. */
 struct inspect_error *cpython_roots(struct runtime *runtime, struct runtime_root_sink *sink,
-				    struct notes *notes __attribute__((unused)))
+				    struct notes *notes)
 {
 	struct cpython *cpython = (struct cpython *)runtime;
 	static const struct runtime_label modules_label = { .kind = RUNTIME_LABEL_TEXT, .text = ".modules" };
@@ -20,5 +22,5 @@ struct inspect_error *cpython_roots(struct runtime *runtime, struct runtime_root
 		if (error)
 			return error;
 	}
-	return NULL;
+	return scan_roots(cpython, sink, notes);
 }

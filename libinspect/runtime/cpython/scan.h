@@ -27,4 +27,11 @@ bool cpython_is_ready_type(struct cpython *cpython, uint64_t address);
  * it adds nothing that could be a reference. */
 bool scan_bind(struct binding *binding, struct cpython *cpython, uint64_t class, uint64_t base);
 
+/* ---- roots_scan.c ---- */
+
+/* Sends to @sink what C code holds: RUNTIME_ROOT_GLOBAL, RUNTIME_ROOT_STACK, and the static types of every image as
+ * RUNTIME_ROOT_STATIC. What was not searched goes to @notes. */
+struct inspect_error *scan_roots(struct cpython *cpython, struct runtime_root_sink *sink, struct notes *notes)
+	__attribute__((warn_unused_result));
+
 #endif
