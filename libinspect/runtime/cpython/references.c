@@ -235,8 +235,20 @@ static bool size_fits(const struct cpython *cpython, const struct described_type
 					    class->basicsize + class->itemsize >= size);
 }
 
+/* Is @class another's than CPython's although it is called as if it were a builtin? Every module that Cython made has types
+ * of its own called "generator", "coroutine" and "async_generator". */
+static bool is_foreign(const struct cpython *cpython, const struct class *class)
+{
+	if (class->flags & TPFLAGS_HEAPTYPE || strchr(class->name, '.') || !cpython->image)
+		return false;
+	const struct target_image *image = target_image_at(cpython->target, class->address);
+	return image && image != cpython->image && !strstr(image->path, "/lib-dynload/");
+}
+
 static const struct described_type *find_description(const struct cpython *cpython, const struct class *class)
 {
+	if (is_foreign(cpython, class))
+		return NULL;
 	for (size_t i = 0; i < sizeof(described_types) / sizeof(*described_types); i++) {
 		const struct described_type *described = &described_types[i];
 		if (strcmp(described->name, class->name) == 0 && in_versions(cpython, described) &&
