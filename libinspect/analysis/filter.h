@@ -14,14 +14,14 @@
 struct heap_filter {
 	const bool *types;              /* one a type of the runtime, or NULL: any type */
 	uint32_t type_count;            /* later types do not pass */
-	uint8_t generations;            /* bit g: generation g passes */
-	uint64_t min_size, max_size;    /* bytes, both inclusive */
+	uint8_t generations;            /* bit g: generation g passes; HEAP_UNTRACKED is one */
+	uint64_t min_size, max_size;    /* bytes, both inclusive; need the heap's column of sizes */
 	uint64_t collectors[HEAP_COLLECTORS_MAX / 64]; /* bit c: what collector c tracks passes */
 };
 
 static inline struct heap_filter heap_filter_all(void)
 {
-	struct heap_filter filter = { .generations = (1 << HEAP_GENERATIONS) - 1, .max_size = UINT64_MAX };
+	struct heap_filter filter = { .generations = (1 << (HEAP_UNTRACKED + 1)) - 1, .max_size = UINT64_MAX };
 	for (unsigned int i = 0; i < HEAP_COLLECTORS_MAX / 64; i++)
 		filter.collectors[i] = UINT64_MAX;
 	return filter;
@@ -29,8 +29,8 @@ static inline struct heap_filter heap_filter_all(void)
 
 static inline bool heap_filter_passes(const struct heap_filter *filter, const struct heap *heap, uint32_t id)
 {
-	return (filter->generations >> heap->generation[id] & 1) && heap->size[id] >= filter->min_size &&
-	       heap->size[id] <= filter->max_size &&
+	return (filter->generations >> heap->generation[id] & 1) &&
+	       (!heap->size || (heap->size[id] >= filter->min_size && heap->size[id] <= filter->max_size)) &&
 	       (filter->collectors[heap->collector[id] / 64] >> heap->collector[id] % 64 & 1) &&
 	       (!filter->types ||
 		(heap->type[id] < filter->type_count && filter->types[heap->type[id]]));

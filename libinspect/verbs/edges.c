@@ -4,8 +4,11 @@
  */
 #include "verbs/edges.h"
 
-#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "verbs/options.h"
 
@@ -21,7 +24,7 @@ struct inspect_error *object_values_init(struct object_values *values, struct ve
 }
 
 /* What is wrong with one object does not end the list. */
-struct inspect_error *object_value(struct object_values *values, uint32_t id, struct cell *cell)
+struct inspect_error *object_value(struct object_values *values, uint32_t id, struct cell *size, struct cell *value)
 {
 	if (!values->wanted || !table_shows_next(values->context->table))
 		return NULL;
@@ -29,7 +32,8 @@ struct inspect_error *object_value(struct object_values *values, uint32_t id, st
 	struct inspect_error *error =
 		values->runtime->operations->object(values->runtime, values->heap->address[id], &values->last);
 	if (!error) {
-		*cell = cell_text(values->last.value);
+		*size = cell_bytes(values->last.size);
+		*value = cell_text(values->last.value);
 		return NULL;
 	}
 	values->last = (struct runtime_object){ 0 };
@@ -49,6 +53,37 @@ struct inspect_error *object_values_end(struct object_values *values)
 		return NULL;
 	return notes_add(&values->context->notes, true, "%zu objects could not be read, so their values are missing",
 			 values->unreadable);
+}
+
+const char *root_kind_name(unsigned int kind)
+{
+	static const char *const names[] = {
+		[RUNTIME_ROOT_INTERPRETER] = "interpreter",
+		[RUNTIME_ROOT_FRAME] = "frame",
+		[RUNTIME_ROOT_THREAD] = "thread",
+		[RUNTIME_ROOT_STATIC] = "static",
+		[RUNTIME_ROOT_INTERNED] = "interned",
+		[RUNTIME_ROOT_GLOBAL] = "global",
+		[RUNTIME_ROOT_STACK] = "stack",
+	};
+	return kind < sizeof(names) / sizeof(*names) ? names[kind] : "?";
+}
+
+char *root_text(struct runtime *runtime, const struct graph *graph, const struct graph_root *root)
+{
+	const char *place = graph->roots.places[root->place];
+	if (root->label.kind == RUNTIME_LABEL_NONE)
+		return strdup(place);
+	struct runtime_label called = root->label;
+	bool variable = called.kind == RUNTIME_LABEL_ATTRIBUTE && called.text && strcmp(called.text, "local") == 0;
+	if (variable)
+		called.text = NULL; /* ".x", which is shown as "place: x" */
+	char *label AUTO_FREE = runtime->operations->label(runtime, &called);
+	if (!label)
+		return NULL;
+	char *text;
+	bool joined = !variable && strchr(".[{", label[0]);
+	return asprintf(&text, "%s%s%s", place, joined ? "" : ": ", label + variable) < 0 ? NULL : text;
 }
 
 struct inspect_error *note_scanned(struct verb_context *context, const struct graph *graph)

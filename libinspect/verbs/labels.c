@@ -6,10 +6,12 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/error.h"
 
 enum {
 	SLOT_BITS = 15,
+	LISTS = 64,
 	BATCH_OBJECTS = 1024, /* whose references are read at once */
 };
 
@@ -23,7 +25,8 @@ struct inspect_error *labels_init(struct labels *labels, struct runtime *runtime
 {
 	*labels = (struct labels){ .runtime = runtime, .references.labelled = true };
 	labels->slots = calloc((size_t)1 << SLOT_BITS, sizeof(*labels->slots));
-	return labels->slots ? NULL : &inspect_error_no_memory;
+	labels->lists = calloc(LISTS, sizeof(*labels->lists));
+	return labels->slots && labels->lists ? NULL : &inspect_error_no_memory;
 }
 
 void labels_deinit(struct labels *labels)
@@ -31,6 +34,9 @@ void labels_deinit(struct labels *labels)
 	for (size_t i = 0; labels->slots && i < (size_t)1 << SLOT_BITS; i++)
 		free(labels->slots[i].text);
 	free(labels->slots);
+	for (size_t i = 0; labels->lists && i < LISTS; i++)
+		free(labels->lists[i].items);
+	free(labels->lists);
 	runtime_references_deinit(&labels->references);
 	*labels = (struct labels){ 0 };
 }
@@ -97,4 +103,29 @@ struct inspect_error *labels_of_range(struct labels *labels, const struct graph 
 		first += count;
 	}
 	return NULL;
+}
+
+static struct inspect_error *append(void *context, uint32_t id __attribute__((unused)), uint32_t edge __attribute__((unused)),
+				    const struct runtime_label *label)
+{
+	struct label_list *list = context;
+	if (!array_reserve(list->items, list->count, list->capacity))
+		return &inspect_error_no_memory;
+	list->items[list->count++] = label ? *label : (struct runtime_label){ 0 };
+	return NULL;
+}
+
+struct inspect_error *labels_of_object(struct labels *labels, const struct graph *graph, uint32_t id,
+				       const struct label_list **list_ret)
+{
+	struct label_list *list = &labels->lists[id % LISTS];
+	*list_ret = list;
+	if (list->count && list->id == id)
+		return NULL;
+	free(list->items);
+	*list = (struct label_list){ .id = id };
+	struct inspect_error *error = labels_of_range(labels, graph, id, id + 1, append, list);
+	if (error)
+		list->count = 0;
+	return error;
 }

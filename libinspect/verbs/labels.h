@@ -13,7 +13,15 @@
 struct labels {
 	struct runtime *runtime;
 	struct label_slot *slots;
+	struct label_list *lists;
 	struct runtime_references references; /* of the objects looked at last */
+};
+
+/* The labels of all of an object's references. */
+struct label_list {
+	uint32_t id;
+	struct runtime_label *items; /* one an edge; RUNTIME_LABEL_NONE where the target did not show it again */
+	size_t count, capacity;
 };
 
 struct inspect_error *labels_init(struct labels *labels, struct runtime *runtime) __attribute__((warn_unused_result));
@@ -30,5 +38,10 @@ typedef struct inspect_error *labels_edge_fn(void *context, uint32_t id, uint32_
 /* Calls @edge for each reference of the objects from @first up to, not including, @end, in their order. */
 struct inspect_error *labels_of_range(struct labels *labels, const struct graph *graph, uint32_t first, uint32_t end,
 				      labels_edge_fn *edge, void *context) __attribute__((warn_unused_result));
+
+/* The labels of the references of object @id, in their order. Those of objects asked for lately are kept. They are
+ * valid until the next call. */
+struct inspect_error *labels_of_object(struct labels *labels, const struct graph *graph, uint32_t id,
+				       const struct label_list **list_ret) __attribute__((warn_unused_result));
 
 #endif

@@ -168,7 +168,7 @@ static bool json_end(struct table *table, const struct table_end *end)
 	struct emitter *emitter = &table->emitter;
 	emit_text(emitter, table->total.rows ? "\n],\n" : "],\n");
 	emit_key(emitter, "total", true);
-	if (table->verb->rows)
+	if (table->rows)
 		emit_sums(table, &table->total);
 	else
 		emit_text(emitter, "null");

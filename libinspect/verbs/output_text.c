@@ -178,8 +178,8 @@ static bool fit_to_screen(struct table *table)
 {
 	struct text_data *text = table->renderer_data;
 	size_t screen = table->emitter.output->width;
-	if (!screen || table->verb->shape != VERB_TABLE ||
-	    table_column(table, table->column_count - 1)->kind != COLUMN_TEXT)
+	const struct verb_column *column = table_column(table, table->column_count - 1);
+	if (!screen || table->verb->shape != VERB_TABLE || column->kind != COLUMN_TEXT || column->whole)
 		return true;
 	size_t before = width_before_last(text);
 	size_t room = screen > before + SHORTEST_VALUE ? screen - before : SHORTEST_VALUE;
@@ -388,7 +388,7 @@ static bool add_rest(struct table *table)
 	char number[NUMBER_TEXT_SIZE];
 	number_grouped(table->rest.rows, number);
 	char *label;
-	if (asprintf(&label, "… %s more %s", number, table->verb->rows) < 0)
+	if (asprintf(&label, "… %s more %s", number, table->rows) < 0)
 		return false;
 	return add_sums(table, &table->rest, label, REST_COLOUR);
 }
@@ -399,19 +399,27 @@ static bool add_total(struct table *table)
 	number_grouped(table->total.rows, number);
 	bool is_text = table_column(table, label_column(table))->kind == COLUMN_TEXT;
 	char *label;
-	int length = is_text ? asprintf(&label, "total of %s %s", number, table->verb->rows) :
+	int length = is_text ? asprintf(&label, "total of %s %s", number, table->rows) :
 			       asprintf(&label, "total");
 	return length >= 0 && add_sums(table, &table->total, label, TOTAL_COLOUR);
 }
 
+static bool has_sums(const struct table *table)
+{
+	for (size_t i = 0; i < table->column_count; i++)
+		if (table_column(table, i)->summed)
+			return true;
+	return false;
+}
+
 static bool text_end(struct table *table, const struct table_end *end)
 {
-	bool summed = table->verb->rows && table->verb->shape == VERB_TABLE;
+	bool summed = table->rows && table->verb->shape == VERB_TABLE;
 	if (end->error && !table->total.rows)
 		return true;
 	if (summed && table->rest.rows && !add_rest(table))
 		return false;
-	if (summed && !end->error && !add_total(table))
+	if (summed && !end->error && (table->total.rows != 1 || has_sums(table)) && !add_total(table))
 		return false;
 	return print_batch(table);
 }

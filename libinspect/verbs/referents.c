@@ -65,7 +65,7 @@ static struct inspect_error *send_edge(void *context, uint32_t id, uint32_t edge
 		[TO] = cell_address(heap->address[target]),
 		[ADDRESS] = cell_address(heap->address[target]),
 		[TYPE] = cell_text(heap_type_name(heap, target)),
-		[SIZE] = cell_bytes(heap_size_of(heap, target)),
+		[SIZE] = cell_absent(NULL),
 		[LABEL] = cell_absent(NULL),
 		[VALUE] = cell_absent(NULL),
 	};
@@ -75,7 +75,7 @@ static struct inspect_error *send_edge(void *context, uint32_t id, uint32_t edge
 		if (cells[LABEL].absent)
 			return &inspect_error_no_memory;
 	}
-	struct inspect_error *error = object_value(&listing->values, target, &cells[VALUE]);
+	struct inspect_error *error = object_value(&listing->values, target, &cells[SIZE], &cells[VALUE]);
 	return error ? error : table_row(listing->context->table, cells);
 }
 

@@ -84,6 +84,7 @@ struct inspect_error *table_create(const struct verb *verb, const struct options
 	if (!table)
 		return &inspect_error_no_memory;
 	table->verb = verb;
+	table->rows = verb->rows;
 	table->target = target;
 	table->renderer = formats[format].renderer;
 	table->emitter.output = output;
@@ -119,6 +120,11 @@ static void add_to_sums(const struct verb *verb, struct table_sums *sums, const 
 		if (__builtin_add_overflow(sums->columns[i], cells[i].number, &sums->columns[i]))
 			sums->columns[i] = INT64_MAX;
 	}
+}
+
+void table_call_rows(struct table *table, const char *rows)
+{
+	table->rows = rows;
 }
 
 bool table_shows_next(const struct table *table)

@@ -52,6 +52,7 @@ extern const struct renderer renderer_text, renderer_json, renderer_jsonl, rende
 
 struct table {
 	const struct verb *verb;
+	const char *rows; /* what they are called */
 	const struct inspect_target *target;
 	const struct renderer *renderer;
 	struct emitter emitter;

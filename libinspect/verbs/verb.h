@@ -41,6 +41,7 @@ struct verb_column {
 	bool no_unit;       /* BYTES: tables for people have the plain number alone */
 	bool detail;        /* tables for people do without it */
 	const char *without; /* the column is not there with this option */
+	bool whole;         /* in the last column: is not cut to the width of the screen */
 	bool several;       /* tables for people do without it unless there are several operands */
 };
 
@@ -82,7 +83,8 @@ struct verb {
 };
 
 extern const struct verb verb_status, verb_heap, verb_gc, verb_generations, verb_objects, verb_object,
-	verb_referents;
+	verb_referents, verb_referrers, verb_roots,
+	verb_path;
 
 /* The verb called @name, or NULL; and the one whose name is most like it. */
 const struct verb *verb_find(const char *name);
@@ -108,6 +110,9 @@ struct inspect_error *verb_graph_of(struct verb_context *context, struct graph *
  * --limit are counted and summed up. */
 struct inspect_error *table_row(struct table *table, const struct cell *cells)
 	__attribute__((warn_unused_result));
+
+/* Calls the rows @rows in place of what the verb calls them; a constant, before the first row. */
+void table_call_rows(struct table *table, const char *rows);
 
 /* Will the next row be seen, or only be summed up? Cells that are costly to make may be absent then. */
 bool table_shows_next(const struct table *table);

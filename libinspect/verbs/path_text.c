@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * path_text.c - a path as a Python expression.
+ *
+ * Labels read as Python already, so an expression is mostly one label after the other. What is done here is to write
+ * `.__dict__['x']` as `.x` where that is the same.
+ */
+#include "verbs/path_text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/error.h"
+#include "verbs/edges.h"
+
+/* An expression being written. */
+struct expression {
+	struct labels *labels;
+	const struct graph *graph;
+	FILE *stream;
+};
+
+/* ---- labels ---------------------------------------------------------------------------------------- */
+
+/* The label of @step, which is not the first of its path. */
+static struct inspect_error *label_of(struct labels *labels, const struct graph *graph, const struct path_step *step,
+				      struct runtime_label *label_ret)
+{
+	const struct label_list *list;
+	struct inspect_error *error = labels_of_object(labels, graph, step->from, &list);
+	if (error)
+		return error;
+	*label_ret = step->position < list->count ? list->items[step->position] : (struct runtime_label){ 0 };
+	return NULL;
+}
+
+struct inspect_error *path_step_label(struct labels *labels, const struct graph *graph, const struct path_step *step,
+				      char **text_ret)
+{
+	struct runtime_label label;
+	struct inspect_error *error = label_of(labels, graph, step, &label);
+	if (error)
+		return error;
+	const char *text = labels_text(labels, &label);
+	*text_ret = text ? strdup(text) : NULL;
+	return *text_ret ? NULL : &inspect_error_no_memory;
+}
+
+static bool is_text(const struct runtime_label *label, const char *text)
+{
+	return label->kind == RUNTIME_LABEL_TEXT && strcmp(label->text, text) == 0;
+}
+
+/* Is object @id a type? Types refer to the order in which their bases are asked. */
+static struct inspect_error *is_type(struct labels *labels, const struct graph *graph, uint32_t id, bool *is_type_ret)
+{
+	const struct label_list *list;
+	struct inspect_error *error = labels_of_object(labels, graph, id, &list);
+	*is_type_ret = false;
+	for (size_t i = 0; !error && i < list->count; i++)
+		*is_type_ret |= is_text(&list->items[i], ".__mro__");
+	return error;
+}
+
+/* ---- names ----------------------------------------------------------------------------------------- */
+
+static bool is_keyword(const char *name, size_t length)
+{
+	static const char *const keywords[] = {
+		"False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue", "def",
+		"del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is",
+		"lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while", "with", "yield",
+	};
+	for (size_t i = 0; i < sizeof(keywords) / sizeof(*keywords); i++)
+		if (strlen(keywords[i]) == length && memcmp(keywords[i], name, length) == 0)
+			return true;
+	return false;
+}
+
+/* Can the @length bytes at @name stand behind a dot? */
+static bool is_identifier(const char *name, size_t length)
+{
+	static const char characters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+	return length && strspn(name, characters) >= length && !(*name >= '0' && *name <= '9') && !is_keyword(name, length);
+}
+
+/* Sets *@name_ret to the identifier in the text of a key, "['name']", or its length to 0. */
+static size_t identifier_in(const char *text, const char **name_ret)
+{
+	size_t length = strlen(text);
+	*name_ret = text + 2;
+	if (length <= 4 || memcmp(text, "['", 2) != 0 || memcmp(text + length - 2, "']", 2) != 0)
+		return 0;
+	return is_identifier(text + 2, length - 4) ? length - 4 : 0;
+}
+
+/* Does attribute access give values of this type as they are, when they are in the namespace of a class? Others may
+ * be descriptors. */
+static bool is_plain_value(const char *type)
+{
+	static const char *const types[] = {
+		"bool", "bytearray", "bytes", "collections.OrderedDict", "collections.defaultdict", "collections.deque",
+		"dict", "float", "frozenset", "int", "list", "set", "str", "tuple", "type",
+		"weakref.WeakKeyDictionary", "weakref.WeakSet", "weakref.WeakValueDictionary",
+	};
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+		if (strcmp(types[i], type) == 0)
+			return true;
+	return false;
+}
+
+static bool is_special(const char *name, size_t length)
+{
+	return length > 4 && memcmp(name, "__", 2) == 0 && memcmp(name + length - 2, "__", 2) == 0;
+}
+
+/* ---- expressions ----------------------------------------------------------------------------------- */
+
+static struct inspect_error *write_root(struct expression *expression, const struct path *path)
+{
+	const struct graph_root *root = &expression->graph->roots.items[path->steps[0].from];
+	char *text AUTO_FREE = root_text(expression->labels->runtime, expression->graph, root);
+	if (!text)
+		return &inspect_error_no_memory;
+	fputs(text, expression->stream);
+	return NULL;
+}
+
+/* Writes the attribute that is item @item of the dictionary @dict, as `.name`; *@written_ret: it is that. */
+static struct inspect_error *write_attribute(struct expression *expression, const struct path_step *dict,
+					     const struct path_step *item, bool *written_ret)
+{
+	struct runtime_label label;
+	bool of_type;
+	*written_ret = false;
+	struct inspect_error *error = label_of(expression->labels, expression->graph, item, &label);
+	if (!error)
+		error = is_type(expression->labels, expression->graph, dict->from, &of_type);
+	if (error || label.kind != RUNTIME_LABEL_KEY)
+		return error;
+	const char *text = labels_text(expression->labels, &label), *name;
+	if (!text)
+		return &inspect_error_no_memory;
+	size_t length = identifier_in(text, &name);
+	if (of_type && (is_special(name, length) || !is_plain_value(heap_type_name(expression->graph->heap, item->object))))
+		return NULL;
+	*written_ret = length;
+	if (length)
+		fprintf(expression->stream, ".%.*s", (int)length, name);
+	return NULL;
+}
+
+/* An attribute whose name may be anything that setattr() takes. */
+static struct inspect_error *write_named(struct expression *expression, const struct runtime_label *label,
+					 const char *text)
+{
+	if (is_identifier(text + 1, strlen(text + 1))) {
+		fputs(text, expression->stream);
+		return NULL;
+	}
+	const struct runtime_label key = { .kind = RUNTIME_LABEL_KEY, .value = label->value };
+	text = labels_text(expression->labels, &key);
+	if (!text)
+		return &inspect_error_no_memory;
+	fprintf(expression->stream, ".__dict__%s", text);
+	return NULL;
+}
+
+static struct inspect_error *write_label(struct expression *expression, const struct runtime_label *label)
+{
+	const char *text = labels_text(expression->labels, label);
+	if (!text)
+		return &inspect_error_no_memory;
+	if (label->kind == RUNTIME_LABEL_ATTRIBUTE && !label->text)
+		return write_named(expression, label, text);
+	bool joined = *text == '.' || *text == '[' || *text == '{';
+	fprintf(expression->stream, joined ? "%s" : "<%s>", text);
+	return NULL;
+}
+
+static struct inspect_error *write_steps(struct expression *expression, const struct path *path)
+{
+	struct inspect_error *error = NULL;
+	for (size_t i = 1; i < path->count && !error; i++) {
+		struct runtime_label label;
+		bool written = false;
+		error = label_of(expression->labels, expression->graph, &path->steps[i], &label);
+		if (!error && is_text(&label, ".__dict__") && i + 1 < path->count)
+			error = write_attribute(expression, &path->steps[i], &path->steps[i + 1], &written);
+		if (written)
+			i++;
+		else if (!error)
+			error = write_label(expression, &label);
+	}
+	return error;
+}
+
+struct inspect_error *path_text(struct labels *labels, const struct graph *graph, const struct path *path,
+				char **text_ret)
+{
+	size_t size;
+	char *text AUTO_FREE = NULL;
+	struct expression expression = { .labels = labels, .graph = graph, .stream = open_memstream(&text, &size) };
+	if (!expression.stream)
+		return &inspect_error_no_memory;
+	struct inspect_error *error = write_root(&expression, path);
+	if (!error)
+		error = write_steps(&expression, path);
+	if (fclose(expression.stream) != 0 && !error)
+		error = &inspect_error_no_memory;
+	if (error)
+		return error;
+	*text_ret = text;
+	text = NULL;
+	return NULL;
+}
+
+/* ---- places ---------------------------------------------------------------------------------------- */
+
+struct inspect_error *path_place_steps(struct labels *labels, const struct graph *graph, const struct path *path,
+				       size_t *count_ret)
+{
+	struct inspect_error *error = NULL;
+	size_t count = 1;
+	if (count < path->count && strcmp(heap_type_name(graph->heap, path->steps[count].object), "module") == 0)
+		count++;
+	if (count == 2 && count < path->count) {
+		struct runtime_label label;
+		error = label_of(labels, graph, &path->steps[count], &label);
+		count += !error && is_text(&label, ".__dict__");
+	}
+	*count_ret = count;
+	return error;
+}
