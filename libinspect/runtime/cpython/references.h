@@ -115,6 +115,18 @@ visit_fn module_state_references;
 visit_fn dict_references, set_references, type_references;
 /* references_frames.c */
 visit_fn frame_references, generator_frame_references;
+/* references_datetime.c */
+visit_fn time_references, datetime_references, zoneinfo_references;
+/* references_re.c */
+visit_fn template_references;
+/* references_xml.c */
+visit_fn element_references, element_iterator_references, expat_parser_references;
+/* references_sqlite3.c */
+visit_fn sqlite_connection_references, sqlite_cache_references;
+/* references_language.c */
+visit_fn tokenizer_references, interpreters_buffer_references;
+/* references_lsprof.c */
+visit_fn profiler_references;
 /* references_instance.c */
 visit_fn slots_references, instance_dict_references;
 
