@@ -62,8 +62,10 @@ static struct inspect_error *attach_place(struct inspect_target *target, const s
 		return &inspect_error_no_memory;
 	}
 	struct inspect_error *error = bind_layout(cpython);
-	if (!error)
+	if (!error) {
+		cpython_find_interned(cpython);
 		error = collectors_read(cpython);
+	}
 	if (!error && place->image && place->image->state == IMAGE_UNVERIFIED)
 		error = notes_add(&cpython->runtime.notes, !place->image->alike, "%s is taken for the file that ran: it %s",
 				  place->image->file, place->image->problem);

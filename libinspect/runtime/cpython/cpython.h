@@ -38,6 +38,7 @@ struct cpython_type {
 struct cpython_interpreter {
 	uint64_t address; /* of its PyInterpreterState */
 	int64_t id;
+	uint64_t interned; /* its dict of interned strings, whose references do not count; 0: unknown */
 };
 
 /* CPython 3.6 keeps its state in static variables (Modules/gcmodule.c, Python/pystate.c): their addresses, 0
@@ -152,6 +153,17 @@ char *cpython_str_text(struct cpython *cpython, uint64_t address, size_t limit, 
 bool cpython_str_equals(struct cpython *cpython, uint64_t address, const char *text);
 
 /* ---- dict objects (dict.c) ---- */
+
+/* Finds the dicts of interned strings. What they refer to does not count in the reference counts of the strings:
+ * PyUnicode_InternInPlace() of Objects/unicodeobject.c takes both references off. (roots_static.c) */
+void cpython_find_interned(struct cpython *cpython);
+static inline bool cpython_is_interned_dict(const struct cpython *cpython, uint64_t dict)
+{
+	for (size_t i = 0; i < cpython->interpreter_count; i++)
+		if (cpython->interpreters[i].interned == dict)
+			return true;
+	return false;
+}
 
 /* A walk over a dict's items in insertion order; works for combined, split and unicode-key tables. */
 struct dict_iterator {

@@ -270,6 +270,21 @@ static bool find_member(Dwarf_Die *type, const char *name, size_t length, unsign
 	return false;
 }
 
+/* How many items the array @type has; all there can be where that is not said: "[]". */
+static uint64_t array_length(Dwarf_Die *type)
+{
+	Dwarf_Die range;
+	Dwarf_Attribute attr;
+	Dwarf_Word value;
+	if (dwarf_child(type, &range) || dwarf_tag(&range) != DW_TAG_subrange_type)
+		return VALUE_LIMIT;
+	if (dwarf_attr(&range, DW_AT_count, &attr) && !dwarf_formudata(&attr, &value))
+		return value;
+	if (dwarf_attr(&range, DW_AT_upper_bound, &attr) && !dwarf_formudata(&attr, &value))
+		return value < VALUE_LIMIT ? value + 1 : VALUE_LIMIT;
+	return VALUE_LIMIT;
+}
+
 /* Goes to item number @index of the array @type. */
 static bool index_array(Dwarf_Die *type, unsigned long index, int64_t *offset)
 {
@@ -277,7 +292,7 @@ static bool index_array(Dwarf_Die *type, unsigned long index, int64_t *offset)
 	if (dwarf_tag(type) != DW_TAG_array_type || !follow(type, DW_AT_type, &item) || !peel(&item))
 		return false;
 	int size = dwarf_bytesize(&item);
-	if (size < 0 || index > VALUE_LIMIT)
+	if (size < 0 || index >= array_length(type))
 		return false;
 	*offset += (int64_t)index * size;
 	*type = item;

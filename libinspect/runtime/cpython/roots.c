@@ -1,26 +1,191 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * roots.c - where references to objects of CPython begin: the states of interpreters and threads.
+ * roots.c - where references to objects of CPython begin: the state of the runtime and of its interpreters, as
+ * roots.def describes it.
  */
 #include "runtime/cpython/roots.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "runtime/cpython/collector.h"
 #include "runtime/cpython/scan.h"
 
-/* The modules of each interpreter. */
-struct inspect_error *cpython_roots(struct runtime *runtime, struct runtime_root_sink *sink,
-				    struct notes *notes)
+/* ---- sending --------------------------------------------------------------------------------------- */
+
+struct inspect_error *roots_add(struct roots *roots, uint64_t reference, enum runtime_root_kind kind, const char *place,
+				struct runtime_label label)
 {
-	struct cpython *cpython = (struct cpython *)runtime;
-	static const struct runtime_label modules_label = { .kind = RUNTIME_LABEL_TEXT, .text = ".modules" };
-	for (size_t i = 0; i < cpython->interpreter_count; i++) {
-		uint64_t modules;
-		if (!read_pointer(cpython, cpython->interpreters[i].address, cpython->layout.interpreter_modules, &modules) ||
-		    !modules)
-			continue;
-		struct inspect_error *error =
-			sink->add(sink, modules, RUNTIME_ROOT_INTERPRETER, "sys", &modules_label);
-		if (error)
-			return error;
+	uint64_t address = reference & ~RUNTIME_REFERENCE_FLAGS;
+	return address ? roots->sink->add(roots->sink, reference, kind, place, &label) : NULL;
+}
+
+/* ---- what roots.def says --------------------------------------------------------------------------- */
+
+enum root_shape {
+	ROOT_POINTER,
+	ROOT_RUN,    /* from @field in steps up to @last */
+	ROOT_LIST,   /* behind the pointer at @field, as many as the Py_ssize_t at @last says */
+	ROOT_OBJECT, /* no pointer: the object itself */
+};
+
+/* One line of roots.def; fields are places in struct layout. */
+struct root_description {
+	enum root_shape shape;
+	size_t field, second, last;
+	const char *place, *label;
+	unsigned int flags;
+};
+
+#define FIELD_PLACE(name) offsetof(struct layout, name)
+
+static const struct root_description interpreter_roots[] = {
+#define INTERPRETER(name, members, place, label, flags) { ROOT_POINTER, FIELD_PLACE(name), 0, 0, place, label, flags },
+#define KNOWN_INTERPRETER(name, place, label, flags) { ROOT_POINTER, FIELD_PLACE(name), 0, 0, place, label, flags },
+#define INTERPRETER_RUN(name, first, second, last, place, label, flags) \
+	{ ROOT_RUN, FIELD_PLACE(name), FIELD_PLACE(name##_second), FIELD_PLACE(name##_last), place, label, flags },
+#define INTERPRETER_LIST(name, pointer, count, place, label, flags) \
+	{ ROOT_LIST, FIELD_PLACE(name), 0, FIELD_PLACE(name##_count), place, label, flags },
+#define INTERPRETER_OBJECT(name, members, place, label) \
+	{ ROOT_OBJECT, FIELD_PLACE(name), 0, 0, place, label, RUNTIME_UNCOUNTED },
+#include "runtime/cpython/roots.def"
+};
+
+static const struct root_description runtime_roots[] = {
+#define RUNTIME(name, members, place, label, flags) { ROOT_POINTER, FIELD_PLACE(name), 0, 0, place, label, flags },
+#define RUNTIME_RUN(name, first, second, last, place, label, flags) \
+	{ ROOT_RUN, FIELD_PLACE(name), FIELD_PLACE(name##_second), FIELD_PLACE(name##_last), place, label, flags },
+#include "runtime/cpython/roots.def"
+};
+
+static int32_t field_value(const struct cpython *cpython, size_t field)
+{
+	int32_t value;
+	memcpy(&value, (const char *)&cpython->layout + field, sizeof(value));
+	return value;
+}
+
+/* Sends the pointer at @address. */
+static struct inspect_error *add_pointer(struct roots *roots, uint64_t address, unsigned int flags, const char *place,
+					 struct runtime_label label)
+{
+	uint64_t target;
+	if (!read_pointer(roots->cpython, address, 0, &target) || target % sizeof(target))
+		return NULL;
+	return roots_add(roots, target | flags, RUNTIME_ROOT_INTERPRETER, place, label);
+}
+
+static struct inspect_error *add_pointers(struct roots *roots, uint64_t first, uint64_t count, uint64_t step,
+					  const struct root_description *root, const char *place)
+{
+	enum { COUNT_LIMIT = 1 << 20 };
+	struct inspect_error *error = NULL;
+	for (uint64_t i = 0; i < count && count <= COUNT_LIMIT && !error; i++) {
+		struct runtime_label label = { RUNTIME_LABEL_INDEX, i, root->label };
+		error = add_pointer(roots, first + i * step, root->flags, place, label);
 	}
-	return scan_roots(cpython, sink, notes);
+	return error;
+}
+
+/* Sends what @root describes of the structure at @state. */
+static struct inspect_error *add_described(struct roots *roots, uint64_t state, const struct root_description *root,
+					   const char *place)
+{
+	struct cpython *cpython = roots->cpython;
+	int32_t field = field_value(cpython, root->field);
+	uint64_t address = state + (uint64_t)field, items;
+	int64_t count;
+	if (field == LAYOUT_ABSENT)
+		return NULL;
+	switch (root->shape) {
+	case ROOT_POINTER:
+		return add_pointer(roots, address, root->flags, place, text_label(root->label));
+	case ROOT_RUN: {
+		int32_t step = field_value(cpython, root->second) - field;
+		int32_t length = field_value(cpython, root->last) - field;
+		step = step > 0 ? step : (int32_t)sizeof(uint64_t);
+		return length < 0 ? NULL : add_pointers(roots, address, (uint64_t)(length / step) + 1, (uint64_t)step, root, place);
+	}
+	case ROOT_LIST:
+		if (!read_ssize(cpython, state, field_value(cpython, root->last), &count) || count < 0 ||
+		    !read_pointer(cpython, address, 0, &items))
+			return NULL;
+		return add_pointers(roots, items, (uint64_t)count, sizeof(uint64_t), root, place);
+	case ROOT_OBJECT:
+		return roots_add(roots, address | root->flags, RUNTIME_ROOT_STATIC, place, text_label(root->label));
+	}
+	return NULL;
+}
+
+/* ---- interpreters ---------------------------------------------------------------------------------- */
+
+static struct inspect_error *add_interpreter(struct roots *roots, const struct cpython_interpreter *interpreter)
+{
+	struct inspect_error *error = NULL;
+	for (size_t i = 0; i < sizeof(interpreter_roots) / sizeof(*interpreter_roots) && !error; i++) {
+		const struct root_description *root = &interpreter_roots[i];
+		char place[128];
+		if (interpreter->id > 0)
+			snprintf(place, sizeof(place), "interpreter %" PRId64 ": %s", interpreter->id, root->place);
+		error = add_described(roots, interpreter->address, root, interpreter->id > 0 ? place : root->place);
+	}
+	/* 3.10 keeps the one empty tuple where others keep the list of free tuples of length 1 */
+	static const struct root_description empty_tuple = {
+		.field = FIELD_PLACE(interpreter_empty_tuple), .place = "interpreter", .label = " ()",
+	};
+	if (!error && !cpython_at_least(roots->cpython, 3, 11))
+		error = add_described(roots, interpreter->address, &empty_tuple, empty_tuple.place);
+	return error;
+}
+
+/* Uncollectable objects, and the functions to call. In 3.6 they are static variables, which the scan finds. */
+static struct inspect_error *add_collectors(struct roots *roots)
+{
+	struct inspect_error *error = NULL;
+	size_t count = roots->cpython->runtime_address ? collector_count(roots->cpython) : 0;
+	for (size_t i = 0; i < count && !error; i++) {
+		struct collector_places places;
+		collector_places(roots->cpython, i, &places);
+		if (places.garbage)
+			error = add_pointer(roots, places.garbage, 0, "gc", text_label(".garbage"));
+		if (!error && places.callbacks)
+			error = add_pointer(roots, places.callbacks, 0, "gc", text_label(".callbacks"));
+	}
+	return error;
+}
+
+static struct inspect_error *add_runtime(struct roots *roots)
+{
+	struct inspect_error *error = NULL;
+	uint64_t state = roots->cpython->runtime_address;
+	for (size_t i = 0; i < sizeof(runtime_roots) / sizeof(*runtime_roots) && state && !error; i++)
+		error = add_described(roots, state, &runtime_roots[i], runtime_roots[i].place);
+	return error;
+}
+
+static struct inspect_error *add_all(struct roots *roots)
+{
+	struct cpython *cpython = roots->cpython;
+	struct inspect_error *error = NULL;
+	for (size_t i = 0; i < cpython->interpreter_count && !error; i++) {
+		const struct cpython_interpreter *interpreter = &cpython->interpreters[i];
+		if (!interpreter->address)
+			continue; /* 3.6 without a symbol table and without a running thread */
+		error = add_interpreter(roots, interpreter);
+		if (!error)
+			error = roots_add_threads(roots, interpreter);
+	}
+	if (!error)
+		error = add_collectors(roots);
+	if (!error)
+		error = add_runtime(roots);
+	if (!error)
+		error = roots_add_static(roots);
+	return error ? error : scan_roots(cpython, roots->sink, roots->notes);
+}
+
+struct inspect_error *cpython_roots(struct runtime *runtime, struct runtime_root_sink *sink, struct notes *notes)
+{
+	struct roots roots = { .cpython = (struct cpython *)runtime, .sink = sink, .notes = notes };
+	return add_all(&roots);
 }
