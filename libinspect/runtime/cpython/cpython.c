@@ -65,6 +65,8 @@ static struct inspect_error *attach_place(struct inspect_target *target, const s
 	if (!error) {
 		cpython_find_interned(cpython);
 		error = collectors_read(cpython);
+		cpython_find_dict_lookup(cpython);
+		cpython_find_subtype_traverse(cpython);
 	}
 	if (!error && place->image && place->image->state == IMAGE_UNVERIFIED)
 		error = notes_add(&cpython->runtime.notes, !place->image->alike, "%s is taken for the file that ran: it %s",

@@ -68,6 +68,7 @@ struct cpython {
 	uint64_t type_type; /* address of PyType_Type */
 
 	struct type_table *types; /* type.c */
+	uint64_t dict_general_lookup; /* the address of lookdict() up to 3.10, or 0: dict.c */
 	uint64_t subtype_traverse; /* tp_traverse of classes that Python code made, or 0: references.c */
 	uint64_t lost_address;  /* the first one that was wanted, that the process had and the target lacks; or 0 */
 };
@@ -165,6 +166,20 @@ static inline bool cpython_is_interned_dict(const struct cpython *cpython, uint6
 	return false;
 }
 
+/* The table of keys of one dict, or of several. */
+struct dict_keys {
+	uint64_t address, entries;
+	uint32_t entry_size, key_offset, value_offset;
+	int64_t count;      /* of entries, deleted ones among them */
+	int64_t references; /* dk_refcnt: how many dicts and types share it */
+	bool general;       /* the keys may be other objects than str: dict_traverse() visits them */
+};
+/* Reads the PyDictKeysObject at @address. False if it makes no sense. */
+bool dict_keys_read(struct cpython *cpython, uint64_t address, struct dict_keys *keys);
+/* Up to 3.10 a table has keys other than str if its dk_lookup is lookdict(). That is a static function; the dict of
+ * object's subclasses, whose keys are int, has it. */
+void cpython_find_dict_lookup(struct cpython *cpython);
+
 /* A walk over a dict's items in insertion order; works for combined, split and unicode-key tables. */
 struct dict_iterator {
 	struct cpython *cpython;
@@ -193,6 +208,8 @@ void cpython_types_deinit(struct cpython *cpython);
 /* Corrects where the states of static types are (3.12+): that is not published and moves between patch releases, from
  * 3.14.3 to 3.14.4 by 8 bytes. Those of type and dict, whose addresses are given, tell. */
 void cpython_settle_static_types(struct cpython *cpython, uint64_t type_type, uint64_t dict_type);
+/* The state of the static builtin type @type in the interpreter number @interpreter (3.12 on), 0 if unknown. */
+uint64_t cpython_static_type_state(struct cpython *cpython, size_t interpreter, uint64_t type);
 /* type.__dict__: tp_dict, or its per-interpreter place for static builtin types (3.12+). 0 if unknown. */
 uint64_t cpython_type_dict(struct cpython *cpython, uint64_t type);
 /* Is the object at @address a type: is its own type one whose instances are types? */

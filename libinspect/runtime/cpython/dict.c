@@ -41,32 +41,60 @@ static bool read_index_size(struct cpython *cpython, uint64_t keys, uint64_t *by
 	return true;
 }
 
-bool dict_iterator_init(struct dict_iterator *iterator, struct cpython *cpython, uint64_t dict)
+bool dict_keys_read(struct cpython *cpython, uint64_t address, struct dict_keys *keys)
 {
 	const struct layout *layout = &cpython->layout;
-	*iterator = (struct dict_iterator){ .cpython = cpython };
-
-	uint64_t keys, index_bytes, slots;
-	int64_t entries;
-	if (!read_pointer(cpython, dict, layout->dict_keys, &keys) ||
-	    !read_pointer(cpython, dict, layout->dict_values, &iterator->values) ||
-	    !read_index_size(cpython, keys, &index_bytes, &slots) ||
-	    !read_ssize(cpython, keys, layout->dict_keys_nentries, &entries) || entries < 0 ||
-	    (uint64_t)entries > slots)
+	uint64_t index_bytes, slots;
+	*keys = (struct dict_keys){ .address = address };
+	if (!read_index_size(cpython, address, &index_bytes, &slots) ||
+	    !read_ssize(cpython, address, layout->dict_keys_nentries, &keys->count) || keys->count < 0 ||
+	    (uint64_t)keys->count > slots ||
+	    !read_ssize(cpython, address, layout->dict_keys_refcnt, &keys->references))
 		return false;
 
 	uint8_t kind = DICT_KEYS_GENERAL;
-	if (layout->dict_keys_kind != LAYOUT_ABSENT &&
-	    !read_uint8(cpython, keys, layout->dict_keys_kind, &kind))
+	uint64_t lookup;
+	bool has_kind = layout->dict_keys_kind != LAYOUT_ABSENT;
+	if (has_kind && !read_uint8(cpython, address, layout->dict_keys_kind, &kind))
 		return false;
 	bool general = kind == DICT_KEYS_GENERAL;
-	iterator->entry_size = (uint32_t)(general ? layout->size_of_dict_entry : layout->size_of_dict_unicode_entry);
-	iterator->key_offset = (uint32_t)(general ? layout->dict_entry_key : layout->dict_unicode_entry_key);
-	iterator->value_offset = (uint32_t)(general ? layout->dict_entry_value : layout->dict_unicode_entry_value);
-	iterator->entries = keys + (uint64_t)layout->dict_keys_indices + index_bytes;
+	keys->entry_size = (uint32_t)(general ? layout->size_of_dict_entry : layout->size_of_dict_unicode_entry);
+	keys->key_offset = (uint32_t)(general ? layout->dict_entry_key : layout->dict_unicode_entry_key);
+	keys->value_offset = (uint32_t)(general ? layout->dict_entry_value : layout->dict_unicode_entry_value);
+	keys->entries = address + (uint64_t)layout->dict_keys_indices + index_bytes;
+	keys->general = has_kind ? general : read_pointer(cpython, address, layout->dict_keys_lookup, &lookup) &&
+					     lookup == cpython->dict_general_lookup;
+	return true;
+}
+
+void cpython_find_dict_lookup(struct cpython *cpython)
+{
+	uint64_t object, subclasses, keys, used;
+	if (cpython->layout.dict_keys_kind == LAYOUT_ABSENT &&
+	    read_pointer(cpython, cpython->type_type, cpython->layout.type_base, &object) &&
+	    read_pointer(cpython, object, cpython->layout.type_subclasses, &subclasses) &&
+	    read_pointer(cpython, subclasses, cpython->layout.dict_used, &used) && used &&
+	    read_pointer(cpython, subclasses, cpython->layout.dict_keys, &keys))
+		read_pointer(cpython, keys, cpython->layout.dict_keys_lookup, &cpython->dict_general_lookup);
+}
+
+bool dict_iterator_init(struct dict_iterator *iterator, struct cpython *cpython, uint64_t dict)
+{
+	const struct layout *layout = &cpython->layout;
+	uint64_t address;
+	struct dict_keys keys;
+	*iterator = (struct dict_iterator){ .cpython = cpython };
+	if (!read_pointer(cpython, dict, layout->dict_keys, &address) ||
+	    !read_pointer(cpython, dict, layout->dict_values, &iterator->values) ||
+	    !dict_keys_read(cpython, address, &keys))
+		return false;
+	iterator->entry_size = keys.entry_size;
+	iterator->key_offset = keys.key_offset;
+	iterator->value_offset = keys.value_offset;
+	iterator->entries = keys.entries;
 	if (iterator->values && layout->dict_values_array != LAYOUT_ABSENT)
 		iterator->values += (uint64_t)layout->dict_values_array;
-	iterator->count = entries;
+	iterator->count = keys.count;
 	return true;
 }
 

@@ -96,6 +96,7 @@ struct described_step {
 	size_t offset, count;
 	const char *text;
 	visit_fn *function;
+	bool extends; /* the base's steps follow */
 	bool last;
 };
 
@@ -107,12 +108,13 @@ struct described_step {
 #define LAID_OUT(name) static const struct described_step name##_steps[] = {
 #define UNSIZED(name) static const struct described_step name##_steps[] = {
 #define REFERENCE(name, types, members, label, flags) \
-	{ STEP_POINTER, flags, RUNTIME_LABEL_TEXT, PLACE(name), 0, label, NULL, false },
-#define MEMBER(name, label, flags) { STEP_POINTER, flags, RUNTIME_LABEL_TEXT, PLACE(name), 0, label, NULL, false },
-#define ITEMS(name, flags) { STEP_ITEMS, flags, RUNTIME_LABEL_INDEX, PLACE(name), 0, NULL, NULL, false },
+	{ STEP_POINTER, flags, RUNTIME_LABEL_TEXT, PLACE(name), 0, label, NULL, false, false },
+#define MEMBER(name, label, flags) { STEP_POINTER, flags, RUNTIME_LABEL_TEXT, PLACE(name), 0, label, NULL, false, false },
+#define ITEMS(name, flags) { STEP_ITEMS, flags, RUNTIME_LABEL_INDEX, PLACE(name), 0, NULL, NULL, false, false },
 #define ARRAY(name, count, flags) \
-	{ STEP_ARRAY, flags, RUNTIME_LABEL_INDEX, PLACE(name), PLACE(count), NULL, NULL, false },
-#define FUNCTION(name) { STEP_FUNCTION, 0, RUNTIME_LABEL_NONE, 0, 0, NULL, name##_references, false },
+	{ STEP_ARRAY, flags, RUNTIME_LABEL_INDEX, PLACE(name), PLACE(count), NULL, NULL, false, false },
+#define FUNCTION(name) { STEP_FUNCTION, 0, RUNTIME_LABEL_NONE, 0, 0, NULL, name##_references, false, false },
+#define EXTENDS() { .extends = true, .last = true },
 #define END_STRUCT(name) { .last = true } };
 #include "runtime/cpython/references.def"
 
@@ -171,7 +173,6 @@ struct binding {
 	struct cpython_type *type;
 	size_t capacity;
 	bool no_memory;
-	bool type_visited; /* does the traverse function of the C type among them visit the type? */
 };
 
 void binding_add(struct binding *binding, const struct reference_step *step)
@@ -289,12 +290,15 @@ static bool lay_out_step(const struct cpython *cpython, const struct described_s
 	return step->offset != LAYOUT_ABSENT && step->count != LAYOUT_ABSENT;
 }
 
-/* Adds the steps of @described, which @class is. False if the layout knows none of the offsets that they need. */
-static bool add_described(struct binding *binding, const struct class *class, const struct described_type *described)
+/* Adds the steps of @described, which @class is. False if the layout knows none of the offsets that they need.
+ * *@extends_ret is whether those of its base follow. */
+static bool add_described(struct binding *binding, const struct class *class, const struct described_type *described,
+			  bool *extends_ret)
 {
 	bool any = !described->steps, wanted = false;
 	bool visited = class->flags & TPFLAGS_HAVE_GC && class->traverse;
-	for (const struct described_step *from = described->steps; from && !from->last; from++) {
+	const struct described_step *from = described->steps;
+	for (; from && !from->last; from++) {
 		struct reference_step step;
 		wanted = true;
 		if (!lay_out_step(binding->cpython, from, &step))
@@ -303,6 +307,7 @@ static bool add_described(struct binding *binding, const struct class *class, co
 		step.flags |= visited ? 0 : RUNTIME_UNVISITED;
 		binding_add(binding, &step);
 	}
+	*extends_ret = from && from->extends;
 	return any || !wanted;
 }
 
@@ -323,45 +328,90 @@ static bool is_python_class(struct cpython *cpython, const struct class *class)
 static void bind_class(struct binding *binding, const struct class *class, uint64_t *address_ret)
 {
 	struct cpython *cpython = binding->cpython;
-	*address_ret = 0;
-	if (is_python_class(cpython, class)) {
-		*address_ret = class->base;
-		return;
-	}
+	bool extends;
 	const struct described_type *described = find_description(cpython, class);
-	if (described && add_described(binding, class, described)) {
-		binding->type_visited = !is_unvisited_type(cpython, class);
-		return;
+	if (described && add_described(binding, class, described, &extends)) {
+		*address_ret = extends ? class->base : 0;
+	} else {
+		/* C types that nobody described, and those that add nothing to their base */
+		if (scan_bind(binding, cpython, class->address, class->base))
+			binding->type->scanned = true;
+		*address_ret = class->base;
 	}
-	/* C types that nobody described, and those that add nothing to their base */
-	if (scan_bind(binding, cpython, class->address, class->base))
-		binding->type->scanned = true;
-	*address_ret = class->base;
+}
+
+/* What subtype_traverse() visits before it calls the traverse function of the first base that is written in C, which
+ * becomes *@class. */
+static void bind_python_classes(struct binding *binding, struct class *class)
+{
+	enum { DEPTH_LIMIT = 1000 };
+	struct cpython *cpython = binding->cpython;
+	int64_t own_dict = 0, dict = 0;
+	read_ssize(cpython, class->address, cpython->layout.type_dictoffset, &own_dict);
+	for (int depth = 0; depth < DEPTH_LIMIT && is_python_class(cpython, class); depth++) {
+		instance_bind_slots(binding, cpython, class->address, binding->type->basicsize);
+		if (!class->base || !read_class(cpython, class->base, class))
+			break;
+	}
+	read_ssize(cpython, class->address, cpython->layout.type_dictoffset, &dict);
+	if (own_dict != dict)
+		instance_bind_dict(binding, binding->type, own_dict);
+}
+
+/* Does the traverse function of the C type @class visit the type? Since 3.9 (bpo-40217) that of a type on the heap does,
+ * but not one that it has from a static type. */
+static bool traverse_visits_type(struct cpython *cpython, struct class class)
+{
+	enum { DEPTH_LIMIT = 1000 };
+	if (!cpython_at_least(cpython, 3, 9) || is_unvisited_type(cpython, &class))
+		return false;
+	for (int depth = 0; depth < DEPTH_LIMIT; depth++) {
+		struct class base;
+		if (!(class.flags & TPFLAGS_HEAPTYPE))
+			return false;
+		if (!class.base || !read_class(cpython, class.base, &base) || base.traverse != class.traverse)
+			return true;
+		class = base;
+	}
+	return true;
+}
+
+/* Objects hold their type if it is on the heap: those of C types since 3.8 (bpo-35810). For classes, subtype_traverse()
+ * visits it, but since 3.9 only if the C type @base, whose traverse function it calls, is not on the heap itself. */
+static void bind_type(struct binding *binding, const struct class *base)
+{
+	const struct cpython_type *type = binding->type;
+	bool is_class = type->address != base->address, base_on_heap = base->flags & TPFLAGS_HEAPTYPE;
+	bool visited = traverse_visits_type(binding->cpython, *base);
+	if (is_class && (!cpython_at_least(binding->cpython, 3, 9) || !base_on_heap || !base->traverse))
+		visited = true;
+	if (!(type->flags & TPFLAGS_HAVE_GC))
+		visited = false;
+	if (type->flags & TPFLAGS_HEAPTYPE)
+		binding_add(binding, &(struct reference_step){
+			.kind = STEP_TYPE,
+			.flags = visited ? 0 : RUNTIME_UNVISITED,
+			.label = RUNTIME_LABEL_TEXT,
+			.text = ".__class__",
+		});
 }
 
 bool cpython_bind_references(struct cpython *cpython, struct cpython_type *type)
 {
 	enum { DEPTH_LIMIT = 1000 };
-	struct binding binding = { .cpython = cpython, .type = type, .type_visited = true };
-	uint64_t address = type->address;
-	for (int depth = 0; address && depth < DEPTH_LIMIT; depth++) {
-		struct class class;
-		if (!read_class(cpython, address, &class))
-			break;
+	struct binding binding = { .cpython = cpython, .type = type };
+	struct class class;
+	if (!read_class(cpython, type->address, &class))
+		return true;
+	bind_python_classes(&binding, &class);
+	const struct class base = class;
+	for (int depth = 0; depth < DEPTH_LIMIT; depth++) {
+		uint64_t address;
 		bind_class(&binding, &class, &address);
+		if (!address || !read_class(cpython, address, &class))
+			break;
 	}
-	/* Objects hold their type if it is on the heap: those of C types since 3.8 (bpo-35810); tp_traverse visits it
-	 * since 3.9 (bpo-40217). */
-	bool held = type->flags & TPFLAGS_HEAPTYPE;
-	bool visited = cpython_at_least(cpython, 3, 9) && (type->flags & TPFLAGS_HAVE_GC) && binding.type_visited;
-	const struct reference_step step = {
-		.kind = STEP_TYPE,
-		.flags = visited ? 0 : RUNTIME_UNVISITED,
-		.label = RUNTIME_LABEL_TEXT,
-		.text = ".__class__",
-	};
-	if (held)
-		binding_add(&binding, &step);
+	bind_type(&binding, &base);
 	return !binding.no_memory;
 }
 

@@ -88,6 +88,14 @@ bool visit_module_state(struct visit *visit, const char *name, int64_t size, uin
  * a fixed size and small arrays; valid until the next call. */
 const void *visit_bytes(struct visit *visit, uint64_t address, size_t size, void *buffer);
 
+/* The keys of a table that visit->address holds, called "@text name", or as keys (NULL): references_dict.c */
+void visit_shared_keys(struct visit *visit, uint64_t keys, const char *text);
+/* The @count values from @values on, which belong to @keys, with labels of @kind that name the key: references_dict.c */
+void visit_split_values(struct visit *visit, const struct dict_keys *keys, uint64_t values, int64_t count,
+			unsigned int flags, enum runtime_label_kind kind);
+/* Has the dict of an instance the values that lie in the instance? Or the instance has them: references_instance.c */
+bool cpython_dict_has_inline_values(const struct cpython *cpython);
+
 /* ---- for those who bind ---- */
 
 /* A type whose steps are being found: references.c. */
@@ -96,7 +104,15 @@ void binding_add(struct binding *binding, const struct reference_step *step);
 /* Has the type a step already for the pointer at @offset? */
 bool binding_has_pointer(const struct binding *binding, int32_t offset);
 
+/* Adds the __slots__ of the class at @class; objects have @basicsize bytes: references_instance.c */
+void instance_bind_slots(struct binding *binding, struct cpython *cpython, uint64_t class, int64_t basicsize);
+/* Adds the __dict__ of @type's instances, whose tp_dictoffset is @dictoffset. */
+void instance_bind_dict(struct binding *binding, const struct cpython_type *type, int64_t dictoffset);
+
 /* ---- for the adapter ---- */
+
+/* Finds cpython->subtype_traverse, when attaching: references_instance.c */
+void cpython_find_subtype_traverse(struct cpython *cpython);
 
 /* Finds the steps of @type, which is read but in no table yet. False when out of memory. Called with the table of
  * types locked: must not look up types there. */
@@ -112,7 +128,11 @@ char *cpython_label(struct runtime *runtime, const struct runtime_label *label);
 /* references_module.c */
 visit_fn module_state_references;
 /* references_builtin.c */
-visit_fn dict_references, set_references, type_references;
+visit_fn code_references, hamt_array_node_references;
+/* references_dict.c */
+visit_fn dict_references, odict_references, set_references;
+/* references_type.c */
+visit_fn type_references;
 /* references_frames.c */
 visit_fn frame_references, generator_frame_references;
 /* references_datetime.c */
@@ -127,7 +147,7 @@ visit_fn sqlite_connection_references, sqlite_cache_references;
 visit_fn tokenizer_references, interpreters_buffer_references;
 /* references_lsprof.c */
 visit_fn profiler_references;
-/* references_instance.c */
-visit_fn slots_references, instance_dict_references;
+/* references_instance.c: the __dict__ of types with Py_TPFLAGS_MANAGED_DICT, or the values in its place */
+visit_fn managed_dict_references;
 
 #endif

@@ -28,13 +28,12 @@ bool cpython_is_type(struct cpython *cpython, uint64_t address)
 	       (flags & TPFLAGS_TYPE_SUBCLASS);
 }
 
-/* The state of the static type @type in the main interpreter: since 3.12 (internal/pycore_typeobject.h) tp_subclasses
- * of such a type holds its index + 1 in the interpreter's array. From 3.13 on extension modules' types have an array
- * of their own, and only the state itself tells whose it is. */
-static uint64_t static_type_state(struct cpython *cpython, uint64_t type)
+/* Since 3.12 (internal/pycore_typeobject.h) tp_subclasses of such a type holds its index + 1 in the interpreter's array.
+ * From 3.13 on extension modules' types have an array of their own, and only the state itself tells whose it is. */
+uint64_t cpython_static_type_state(struct cpython *cpython, size_t number_of_interpreter, uint64_t type)
 {
 	const struct layout *layout = &cpython->layout;
-	uint64_t number, owner, interpreter = cpython->interpreters[0].address;
+	uint64_t number, owner, interpreter = cpython->interpreters[number_of_interpreter].address;
 	if (layout->interpreter_static_types == LAYOUT_ABSENT || !interpreter ||
 	    !read_pointer(cpython, type, layout->type_subclasses, &number) || number == 0 || number > STATIC_TYPES_LIMIT)
 		return 0;
@@ -84,7 +83,7 @@ uint64_t cpython_type_dict(struct cpython *cpython, uint64_t type)
 	uint64_t dict, flags;
 	if (read_pointer(cpython, type, layout->type_flags, &flags) && (flags & TPFLAGS_STATIC_BUILTIN) &&
 	    cpython_at_least(cpython, 3, 12)) {
-		uint64_t state = static_type_state(cpython, type);
+		uint64_t state = cpython_static_type_state(cpython, 0, type);
 		return read_pointer(cpython, state, layout->static_type_dict, &dict) ? dict : 0;
 	}
 	return read_pointer(cpython, type, layout->type_dict, &dict) ? dict : 0;

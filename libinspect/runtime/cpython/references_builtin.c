@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * references_builtin.c - what objects of built-in types refer to, where a description is not enough.
+ */
+#include "runtime/cpython/references.h"
+
+/* ---- code: Objects/codeobject.c -------------------------------------------------------------------- */
+
+/* The optimizer's executors, which only builds with it have: _PyExecutorArray of Include/cpython/code.h, 3.13 */
+static void visit_executors(struct visit *visit)
+{
+	const struct layout *layout = visit->layout;
+	uint64_t executors;
+	int32_t size;
+	if (visit_pointer(visit, visit->address, layout->code_executors, &executors) && executors &&
+	    layout->code_executors_items != LAYOUT_ABSENT &&
+	    visit_int(visit, executors, layout->code_executors_size, &size))
+		visit_array(visit, executors + (uint64_t)layout->code_executors_items, size, RUNTIME_UNVISITED,
+			    RUNTIME_LABEL_INDEX, "executors");
+}
+
+/* What co_code and others gave is kept: _PyCoCached, 3.12 */
+void code_references(struct visit *visit, const struct reference_step *step __attribute__((unused)))
+{
+	const struct layout *layout = visit->layout;
+	uint64_t cache;
+	if (visit_pointer(visit, visit->address, layout->code_cache, &cache) && cache) {
+		visit_member(visit, cache, layout->code_cache_code, RUNTIME_UNVISITED, ".co_code");
+		visit_member(visit, cache, layout->code_cache_varnames, RUNTIME_UNVISITED, ".co_varnames");
+		visit_member(visit, cache, layout->code_cache_cellvars, RUNTIME_UNVISITED, ".co_cellvars");
+		visit_member(visit, cache, layout->code_cache_freevars, RUNTIME_UNVISITED, ".co_freevars");
+	}
+	visit_executors(visit);
+}
+
+/* ---- HAMT: Python/hamt.c --------------------------------------------------------------------------- */
+
+void hamt_array_node_references(struct visit *visit, const struct reference_step *step)
+{
+	int32_t items = visit->layout->hamt_array_node_items;
+	if (items == LAYOUT_ABSENT)
+		return;
+	int64_t count = (visit->layout->size_of_hamt_array_node - items) / (int64_t)sizeof(uint64_t);
+	visit_array(visit, visit->address + (uint64_t)items, count < 0 ? 0 : count, step->flags, RUNTIME_LABEL_INDEX, NULL);
+}

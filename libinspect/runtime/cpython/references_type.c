@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * references_type.c - what types refer to: Objects/typeobject.c.
+ *
+ * The collector knows types on the heap alone; type_traverse() visits what can be part of a cycle. What a static type has
+ * counts, too, except for bases that were written in C: since 3.12 a part of it is in the state of each interpreter.
+ */
+#include "runtime/cpython/references.h"
+
+/* What both kinds of type have where the type itself is. */
+static void visit_common(struct visit *visit, unsigned int flags)
+{
+	const struct layout *layout = visit->layout;
+	uint64_t type = visit->address;
+	visit_member(visit, type, layout->type_cache, flags, "cache");
+	visit_member(visit, type, layout->type_mro, flags, ".__mro__");
+	visit_member(visit, type, layout->type_bases, flags, ".__bases__");
+	visit_member(visit, type, layout->type_base, flags, ".__base__");
+}
+
+static void visit_heap_type(struct visit *visit)
+{
+	const struct layout *layout = visit->layout;
+	uint64_t keys, type = visit->address;
+	visit_member(visit, type, layout->type_dict, 0, ".__dict__");
+	visit_common(visit, 0);
+	visit_member(visit, type, layout->heaptype_module, 0, "module");
+	visit_member(visit, type, layout->type_subclasses, RUNTIME_UNVISITED, ".__subclasses__()");
+	visit_member(visit, type, layout->heaptype_name, RUNTIME_UNVISITED, ".__name__");
+	visit_member(visit, type, layout->heaptype_qualname, RUNTIME_UNVISITED, ".__qualname__");
+	visit_member(visit, type, layout->heaptype_slots, RUNTIME_UNVISITED, ".__slots__");
+	if (visit_pointer(visit, type, layout->heaptype_cached_keys, &keys) && keys)
+		visit_shared_keys(visit, keys, "name of attribute");
+}
+
+static void visit_static_type(struct visit *visit, uint64_t type_flags)
+{
+	const struct layout *layout = visit->layout;
+	struct cpython *cpython = visit->cpython;
+	uint64_t type = visit->address;
+	visit_common(visit, RUNTIME_UNVISITED);
+	if (!cpython_at_least(cpython, 3, 12) || !(type_flags & TPFLAGS_STATIC_BUILTIN)) {
+		visit_member(visit, type, layout->type_dict, RUNTIME_UNVISITED, ".__dict__");
+		visit_member(visit, type, layout->type_subclasses, RUNTIME_UNVISITED, ".__subclasses__()");
+		return;
+	}
+	for (size_t i = 0; i < cpython->interpreter_count; i++) {
+		uint64_t state = cpython_static_type_state(cpython, i, type);
+		if (!state)
+			continue;
+		visit_member(visit, state, layout->static_type_dict, RUNTIME_UNVISITED, ".__dict__");
+		visit_member(visit, state, layout->static_type_subclasses, RUNTIME_UNVISITED, ".__subclasses__()");
+	}
+}
+
+void type_references(struct visit *visit, const struct reference_step *step __attribute__((unused)))
+{
+	uint64_t flags;
+	if (!visit_pointer(visit, visit->address, visit->layout->type_flags, &flags))
+		return;
+	if (flags & TPFLAGS_HEAPTYPE)
+		visit_heap_type(visit);
+	else
+		visit_static_type(visit, flags);
+}
