@@ -81,11 +81,15 @@ def verify_oracle(subject):
 def verify_target(subject, target):
     """Every verb's answer about @target (arguments for py-inspect) is what the record says."""
     record = subject.record
-    rows = support.inspect("objects", target, "--format", "jsonl").expect(0).lines()
+    everything = support.inspect("objects", target, "--format", "jsonl").expect(0).lines()
+    rows = [row for row in everything if row["tracked"]]
     lines = records.compare_objects(record, rows)
+    lines += records.compare_untracked(record, everything)
     permanent = [row for row in rows if row["generation"] == "permanent" and int(row["address"], 16) not in record.objects]
     lines += verify_gc(record, target)
     document = complete(support.inspect("heap", target, "--format", "json"))
+    lines += records.compare_histogram(everything, document["rows"])
+    document = complete(support.inspect("heap", target, "--tracked", "--format", "json"))
     lines += records.compare_heap(record, document["rows"], permanent)
     total = document["total"]
     if total["count"] != len(record.objects) + record.unlisted_permanent:
@@ -137,7 +141,7 @@ def verify_status(subject, target):
 def verify_csv(subject, target):
     """CSV has the same rows, and filters and limits do what they say."""
     record = subject.record
-    text = support.inspect("objects", target, "--format", "csv").expect(0).output
+    text = support.inspect("objects", target, "--tracked", "--format", "csv").expect(0).output
     fail_with(records.compare_objects(record, csv.DictReader(io.StringIO(text, newline="")), written=records.one_line))
     rows = support.inspect("objects", target, "--type", "dict", "--generation", "2", "--format", "jsonl").expect(0).lines()
     wanted = {address for address, have in record.objects.items() if have.type == "dict" and have.generation == 2}
@@ -148,7 +152,7 @@ def verify_csv(subject, target):
 def verify_gdb(subject, *arguments):
     """The commands inside gdb say the same."""
     record = subject.record
-    answer = support.run_gdb(["echo \\n<objects>\\n", "py-inspect objects --format jsonl", "echo \\n<gc>\\n",
+    answer = support.run_gdb(["echo \\n<objects>\\n", "py-inspect objects --tracked --format jsonl", "echo \\n<gc>\\n",
                               "py-inspect gc --format json", "echo \\n<end>\\n"], *arguments)
     parts = answer.output.split("\n<")
     found = {part.split(">\n")[0]: part.split(">\n", 1)[1] for part in parts if ">\n" in part}

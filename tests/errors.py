@@ -430,7 +430,7 @@ def corrupt(context, interpreter, rounds):
     copy = context.copy(source)
     parsed = elf.Elf(source)
     segments = [segment for segment in parsed.segments(writable=True) if segment[1] + 8 < len(parsed.data)]
-    rows = inspect("objects", source, "--format", "jsonl").lines()
+    rows = inspect("objects", source, "--tracked", "--format", "jsonl").lines()
     objects = [row["address"] for row in rows]
     types = {row["type"]: int(row["address"], 16) for row in rows}
     hot = [parsed.offset(int(address, 16)) for address in objects]  # the objects' heads
@@ -522,7 +522,7 @@ def break_list(context, interpreter, name, damage_link):
     """Breaks the list of the oldest generation at half its length; what comes before must be told, and where it breaks."""
     source = context.core(interpreter)
     core = elf.Elf(source)
-    rows = inspect("objects", source, "--format", "jsonl").expect(0).lines()
+    rows = inspect("objects", source, "--tracked", "--format", "jsonl").expect(0).lines()
     by_generation = {}
     for row in rows:
         by_generation.setdefault(row["generation"], set()).add(int(row["address"], 16))
@@ -534,7 +534,7 @@ def break_list(context, interpreter, name, damage_link):
     damage_link(core, head, members, half)
     copy = context.path("broken")
     core.write(copy)
-    answer = inspect("objects", copy, "--format", "jsonl").expect(4)
+    answer = inspect("objects", copy, "--tracked", "--format", "jsonl").expect(4)
     said = [row for row in answer.lines() if row["generation"] == generation]
     wanted = {member + head_size for member in members[:half + 1]}
     found = {int(row["address"], 16) for row in said}

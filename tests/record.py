@@ -169,6 +169,37 @@ def compare_heap(record, rows, permanent=()):
     return lines[:40]
 
 
+def compare_untracked(record, rows):
+    """@rows: what `objects` said of all objects. Those that the record has by example have to be among them."""
+    said = {int(row["address"], 16): row for row in rows}
+    lines = []
+    for row in rows:
+        if not row["tracked"] and (row["generation"] is not None or row["interpreter"] is not None):
+            lines.append("object %s is not tracked and in generation %s" % (row["address"], row["generation"]))
+    for have in record.samples:
+        name = "object 0x%x (%s %s)" % (have.address, have.type, (have.repr or "")[:40])
+        row = said.get(have.address)
+        if row is None:
+            lines.append("%s is not among all objects" % name)
+            continue
+        pairs = [("type", have.type, row["type"]), ("tracked", bool(have.tracked), row["tracked"])]
+        if have.repr is not None:  # of a type whose size is exactly known
+            pairs.append(("size", have.size, row["size"]))
+        lines += ["%s: %s is %s, said %s" % (name, what, true, text) for what, true, text in pairs if true != text]
+    return lines[:40]
+
+
+def compare_histogram(rows, types):
+    """@types: what `heap` said; @rows: what `objects` said."""
+    sums = collections.defaultdict(lambda: [0, 0, 0])
+    for row in rows:
+        for index, number in enumerate((1, row["size"], row["tracked"])):
+            sums[row["type"]][index] += number
+    said = {row["type"]: [row["count"], row["bytes"], row["tracked"]] for row in types}
+    return ["heap: %s is %s in all, said %s" % (short(name), sums.get(name), said.get(name))
+            for name in sorted(set(sums) | set(said)) if sums.get(name) != said.get(name)][:40]
+
+
 def compare_generations(record, rows):
     """@rows: what `generations` said."""
     counts = collections.Counter(have.generation for have in record.objects.values())

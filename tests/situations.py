@@ -76,7 +76,7 @@ def verify(folder, target, *options, **more):
     record = records.Record(os.path.join(folder, more.get("record", "record")))
     if not record.exact:
         raise Failure("the program's record contradicts itself: %s" % record.check)
-    rows = inspect("objects", target, "--format", "jsonl", *options).expect(*expected).lines()
+    rows = inspect("objects", target, "--tracked", "--format", "jsonl", *options).expect(*expected).lines()
     lines = records.compare_objects(record, rows)
     document = inspect("gc", target, "--format", "json", *options).expect(*expected).json()
     lines += records.compare_gc(record, document["rows"][0])
@@ -121,7 +121,7 @@ def several_interpreters(context):
 
 
 def compare_interpreters(interpreter, path, target):
-    rows = inspect("objects", target, "--format", "jsonl").expect(0).lines()
+    rows = inspect("objects", target, "--tracked", "--format", "jsonl").expect(0).lines()
     collectors = inspect("gc", target, "--format", "json").expect(0).json()["rows"]
     if interpreter.hexversion < 0x03090000:
         check(len(collectors) == 1, "%s: one collector, said %d", interpreter.name, len(collectors))
@@ -470,7 +470,7 @@ def expect_collecting(target, name):
     check(said.get("collecting") is True, "%s: status does not say that it is collecting", name)
     rows = inspect("gc", target, "--format", "json").expect(0, 4).json()["rows"]
     check(rows[0]["collecting"] is True, "%s: gc does not say that it is collecting", name)
-    answer = inspect("objects", target, "--format", "jsonl").expect(4)
+    answer = inspect("objects", target, "--tracked", "--format", "jsonl").expect(4)
     check("collect" in answer.messages, "%s: %s", name, answer)
     return answer.lines()
 
@@ -532,7 +532,7 @@ def at_any_moment(context):
             command = interpreter.command(os.path.join(PROGRAMS, "collecting.py"), "forever")
             with Program(command, interpreter.env(), folder) as program:
                 for number in range(20 if context.full else 6):
-                    answer = inspect("objects", program.pid, "--format", "jsonl", *(["--no-stop"] if number % 3 == 2 else []))
+                    answer = inspect("objects", program.pid, "--tracked", "--format", "jsonl", *(["--no-stop"] if number % 3 == 2 else []))
                     answer.expect(0, 4, *([3] if number % 3 == 2 else []))
                     if number % 3 != 2:
                         check(len(answer.lines()) > 15000, "%s: 20,000 lists are tracked, said %d: %s", interpreter.name,

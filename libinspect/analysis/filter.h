@@ -16,7 +16,7 @@ struct heap_filter {
 	uint32_t type_count;            /* later types do not pass */
 	uint8_t generations;            /* bit g: generation g passes; HEAP_UNTRACKED is one */
 	uint64_t min_size, max_size;    /* bytes, both inclusive; need the heap's column of sizes */
-	uint64_t collectors[HEAP_COLLECTORS_MAX / 64]; /* bit c: what collector c tracks passes */
+	uint64_t collectors[HEAP_COLLECTORS_MAX / 64]; /* bit c: what collector c tracks passes; bit 0: the untracked */
 };
 
 static inline struct heap_filter heap_filter_all(void)

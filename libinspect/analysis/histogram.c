@@ -58,7 +58,7 @@ struct inspect_error *histogram_build(const struct heap *heap, const struct heap
 	struct inspect_error *error = type_places(heap->runtime, &places, &place_count);
 	if (error)
 		return error;
-	size_t stride = by_generation ? HEAP_GENERATIONS : 1;
+	size_t stride = by_generation ? HEAP_UNTRACKED + 1 : 1;
 	size_t row_count = place_count * stride;
 	struct histogram_row *rows = calloc(row_count + 1, sizeof(*rows));
 	if (!rows)
@@ -72,6 +72,7 @@ struct inspect_error *histogram_build(const struct heap *heap, const struct heap
 		row->generation = generation;
 		row->count++;
 		row->bytes = add_saturating(row->bytes, heap->size[id]);
+		row->tracked += heap_is_tracked(heap, (uint32_t)id);
 		row->basic += (heap->flags[id] & RUNTIME_SIZE_BASIC) != 0;
 	}
 	histogram->rows = rows;
@@ -90,7 +91,7 @@ void generations_sum(const struct heap *heap, struct generation_sum sums[][HEAP_
 {
 	memset(sums, 0, collector_count * sizeof(*sums));
 	for (size_t id = 0; id < heap->count; id++) {
-		if (heap->collector[id] >= collector_count)
+		if (heap->collector[id] >= collector_count || !heap_is_tracked(heap, (uint32_t)id))
 			continue;
 		struct generation_sum *sum = &sums[heap->collector[id]][heap->generation[id]];
 		sum->count++;

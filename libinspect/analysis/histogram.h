@@ -14,8 +14,9 @@
 /* The objects of one type name, or of one type name in one generation. */
 struct histogram_row {
 	const char *type;        /* the runtime's */
-	uint8_t generation;      /* 0 unless asked for by generation */
+	uint8_t generation;      /* 0 unless asked for by generation; HEAP_UNTRACKED is the last one */
 	uint64_t count, bytes;   /* bytes stay at UINT64_MAX if they would be more */
+	uint64_t tracked;        /* of the count: those that a collector tracks */
 	uint64_t basic;          /* of the count: those whose size is basic size and items only */
 };
 
@@ -24,7 +25,7 @@ struct histogram {
 	size_t count;
 };
 
-/* Counts the objects of @heap that pass @filter, types of the same name together. */
+/* Counts the objects of @heap, which has its sizes, that pass @filter, types of the same name together. */
 struct inspect_error *histogram_build(const struct heap *heap, const struct heap_filter *filter,
 				      bool by_generation, struct histogram *histogram)
 	__attribute__((warn_unused_result));
@@ -40,7 +41,7 @@ struct generation_sum {
 	uint64_t count, bytes;
 };
 
-/* Fills @sums, indexed by collector and generation. */
+/* Fills @sums, indexed by collector and generation. @heap has its sizes. */
 void generations_sum(const struct heap *heap, struct generation_sum sums[][HEAP_GENERATIONS],
 		     size_t collector_count);
 

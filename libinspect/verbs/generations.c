@@ -65,7 +65,7 @@ static struct inspect_error *send_collector(struct verb_context *context,
 
 static struct inspect_error *run(struct verb_context *context)
 {
-	const struct heap *heap;
+	struct heap *heap;
 	struct inspect_error *error = verb_tracked_of(context, &heap);
 	if (error)
 		return error;

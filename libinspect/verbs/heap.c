@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * heap.c - the verb `heap`: the types of the tracked objects by count and size.
+ * heap.c - the verb `heap`: the types of all objects by count and size.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,18 +10,21 @@
 #include "verbs/select.h"
 #include "verbs/verb.h"
 
-enum { TYPE, COUNT, BYTES, GENERATION, COLUMN_COUNT_ };
+enum { TYPE, COUNT, BYTES, TRACKED, GENERATION, COLUMN_COUNT_ };
 
 static const struct verb_column columns[] = {
 	[TYPE] = { "type", COLUMN_TEXT, "name of the type; types of the same name are counted together" },
-	[COUNT] = { "count", COLUMN_COUNT, "how many objects the collector tracks", .summed = true },
+	[COUNT] = { "count", COLUMN_COUNT, "how many objects there are", .summed = true },
 	[BYTES] = { "bytes", COLUMN_BYTES, "what sys.getsizeof() would say, summed", .summed = true },
-	[GENERATION] = { "generation", COLUMN_GENERATION, "0, 1, 2 or permanent", .option = "by-generation" },
+	[TRACKED] = { "tracked", COLUMN_COUNT, "how many of the objects the collector tracks", .summed = true },
+	[GENERATION] = { "generation", COLUMN_GENERATION, "0, 1, 2 or permanent; none if not tracked", .option = "by-generation" },
 };
 
 static const struct inspect_verb_option options[] = {
 	{ "type", "PATTERN", "only types of this name; * ? [...] match parts of names; may be repeated",
 	  NULL },
+	{ "tracked", NULL, "only objects that the collector tracks: those of gc.get_objects(); takes less time", NULL },
+	{ "untracked", NULL, "only objects that it does not track: str, int, many tuples and dicts ...", NULL },
 	{ "generation", "GENERATION", "only objects of this generation; may be repeated", "0|1|2|permanent" },
 	{ "interpreter", "ID", "only objects of this interpreter; may be repeated", NULL },
 	{ "by-generation", NULL, "a row for each generation of each type", NULL },
@@ -83,7 +86,9 @@ static struct inspect_error *send_rows(struct verb_context *context, const struc
 			[TYPE] = cell_text(row->type),
 			[COUNT] = cell_count((int64_t)row->count),
 			[BYTES] = cell_bytes(row->bytes),
-			[GENERATION] = cell_generation(row->generation),
+			[TRACKED] = cell_count((int64_t)row->tracked),
+			[GENERATION] = row->generation == HEAP_UNTRACKED ? cell_absent("untracked") :
+									   cell_generation(row->generation),
 		};
 		struct inspect_error *error = table_row(context->table, cells);
 		if (error)
@@ -123,8 +128,8 @@ static struct inspect_error *show(struct verb_context *context, struct histogram
 
 static struct inspect_error *run(struct verb_context *context)
 {
-	const struct heap *heap;
-	struct inspect_error *error = verb_tracked_of(context, &heap);
+	struct heap *heap;
+	struct inspect_error *error = selection_heap(context, &heap);
 	if (error)
 		return error;
 	struct selection selection;
@@ -141,9 +146,9 @@ static struct inspect_error *run(struct verb_context *context)
 }
 
 static const char description[] =
-	"Counts the objects that the garbage collector tracks, in all interpreters, type by type.\n"
-	"Sizes are those of sys.getsizeof(): an object's own memory, not what it refers to.\n"
-	"Objects that the collector never tracks (str, int, bytes ...) are not among them.";
+	"Counts all objects, type by type: those that the garbage collectors of all interpreters\n"
+	"track, and those that they do not track (str, int, bytes ...) but that can be reached.\n"
+	"Sizes are those of sys.getsizeof(): an object's own memory, not what it refers to.";
 
 const struct verb verb_heap = {
 	.info = {
@@ -158,5 +163,6 @@ const struct verb verb_heap = {
 	.columns = columns,
 	.column_count = COLUMN_COUNT_,
 	.rows = "types",
+	.check = selection_check,
 	.run = run,
 };

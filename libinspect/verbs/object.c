@@ -39,7 +39,7 @@ static struct inspect_error *send_object(struct verb_context *context, const str
 					 const struct runtime_object *object)
 {
 	uint32_t id;
-	bool in_heap = heap && heap_find(heap, object->address, &id);
+	bool in_heap = heap && heap_find(heap, object->address, &id) && heap_is_tracked(heap, id);
 	struct cell cells[COLUMN_COUNT_] = {
 		[ADDRESS] = cell_address(object->address),
 		[TYPE] = cell_text(object->type),
@@ -66,7 +66,7 @@ static struct inspect_error *send_object(struct verb_context *context, const str
 
 /* Only objects that are tracked are in the heap, and only for them is it built. */
 static struct inspect_error *heap_for(struct verb_context *context, const struct runtime_object *object,
-				      const struct heap **heap_ret)
+				      struct heap **heap_ret)
 {
 	*heap_ret = NULL;
 	if (!object->tracked || option_flag(context->options, "no-generation"))
@@ -80,7 +80,7 @@ static struct inspect_error *show(struct verb_context *context, struct runtime *
 	struct inspect_error *error = runtime->operations->object(runtime, address, &object);
 	if (error)
 		return error;
-	const struct heap *heap;
+	struct heap *heap;
 	error = heap_for(context, &object, &heap);
 	if (!error)
 		error = send_object(context, heap, &object);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * objects.c - the verb `objects`: the tracked objects one by one.
+ * objects.c - the verb `objects`: all objects one by one.
  *
  * In address order they go straight from the heap to the output; other orders need a sorted array of ids.
  */
@@ -25,9 +25,8 @@ static const struct verb_column columns[] = {
 		   .no_unit = true },
 	[REFCOUNT] = { "refcount", COLUMN_COUNT, "its reference count; none if it is immortal" },
 	[IMMORTAL] = { "immortal", COLUMN_BOOLEAN, "does its reference count mean nothing?", .detail = true },
-	[GENERATION] = { "generation", COLUMN_GENERATION, "0, 1, 2 or permanent" },
-	[TRACKED] = { "tracked", COLUMN_BOOLEAN, "does the collector track it? here it does",
-		      .detail = true },
+	[GENERATION] = { "generation", COLUMN_GENERATION, "0, 1, 2 or permanent; none if not tracked" },
+	[TRACKED] = { "tracked", COLUMN_BOOLEAN, "does the collector track it?", .detail = true },
 	[INTERPRETER] = { "interpreter", COLUMN_NUMBER, "id of the interpreter whose collector tracks it",
 			  .detail = true },
 	[VALUE] = { "value", COLUMN_TEXT, "a short description", .option = "values" },
@@ -36,6 +35,8 @@ static const struct verb_column columns[] = {
 static const struct inspect_verb_option options[] = {
 	{ "type", "PATTERN", "only types of this name; * ? [...] match parts of names; may be repeated",
 	  NULL },
+	{ "tracked", NULL, "only objects that the collector tracks: those of gc.get_objects(); takes less time", NULL },
+	{ "untracked", NULL, "only objects that it does not track: str, int, many tuples and dicts ...", NULL },
 	{ "generation", "GENERATION", "only objects of this generation; may be repeated", "0|1|2|permanent" },
 	{ "interpreter", "ID", "only objects of this interpreter; may be repeated", NULL },
 	{ "min-size", "N", "only objects of at least N bytes; 4k, 2M and 1G work too", NULL },
@@ -51,7 +52,7 @@ static const struct inspect_verb_option options[] = {
 /* One run of the verb. */
 struct listing {
 	struct verb_context *context;
-	const struct heap *heap;
+	struct heap *heap;
 	struct runtime *runtime;
 	struct selection selection;
 	bool values;
@@ -63,7 +64,7 @@ struct listing {
 static struct cell interpreter_cell(const struct heap *heap, uint32_t id)
 {
 	size_t collector = heap->collector[id];
-	if (collector >= heap->runtime->collector_count)
+	if (collector >= heap->runtime->collector_count || !heap_is_tracked(heap, id))
 		return cell_absent(NULL);
 	return cell_number(heap->runtime->collectors[collector].id);
 }
@@ -106,8 +107,9 @@ static struct inspect_error *send_object(struct listing *listing, uint32_t id)
 		[SIZE] = cell_bytes(heap->size[id]),
 		[REFCOUNT] = refcount_cell(heap, id),
 		[IMMORTAL] = cell_boolean(heap->flags[id] & RUNTIME_IMMORTAL),
-		[GENERATION] = cell_generation(heap->generation[id]),
-		[TRACKED] = cell_boolean(true),
+		[GENERATION] = heap_is_tracked(heap, id) ? cell_generation(heap->generation[id]) :
+							       cell_absent("untracked"),
+		[TRACKED] = cell_boolean(heap_is_tracked(heap, id)),
 		[INTERPRETER] = interpreter_cell(heap, id),
 		[VALUE] = cell_text(object.value),
 	};
@@ -213,9 +215,9 @@ static struct inspect_error *send_all(struct listing *listing)
 static struct inspect_error *run(struct verb_context *context)
 {
 	struct listing listing = { .context = context, .values = option_flag(context->options, "values") };
-	struct inspect_error *error = verb_tracked_of(context, &listing.heap);
+	struct inspect_error *error = selection_heap(context, &listing.heap);
 	if (!error)
-		error = heap_find_refcounts((struct heap *)listing.heap);
+		error = heap_find_refcounts(listing.heap);
 	if (!error)
 		error = verb_runtime(context, &listing.runtime);
 	if (error)
@@ -232,9 +234,9 @@ static struct inspect_error *run(struct verb_context *context)
 }
 
 static const char description[] =
-	"Lists the objects that the garbage collector tracks, in the order of their addresses or\n"
-	"sorted. The first thing to do with a type that `heap` shows too many of: look at some of\n"
-	"its objects with `objects --type=NAME --values`.";
+	"Lists all objects, tracked by the garbage collector or not, in the order of their addresses\n"
+	"or sorted. The first thing to do with a type that `heap` shows too many of: look at some\n"
+	"of its objects with `objects --type=NAME --values`.";
 
 const struct verb verb_objects = {
 	.info = {
@@ -249,5 +251,6 @@ const struct verb verb_objects = {
 	.columns = columns,
 	.column_count = COLUMN_COUNT_,
 	.rows = "objects",
+	.check = selection_check,
 	.run = run,
 };

@@ -15,6 +15,12 @@
 #include "base/error.h"
 #include "verbs/options.h"
 
+/* Only what a collector tracks has a generation and an interpreter. */
+static bool only_tracked(const struct options *given)
+{
+	return option_flag(given, "tracked") || option_flag(given, "generation") || option_flag(given, "interpreter");
+}
+
 /* ---- --type ---------------------------------------------------------------------------------------- */
 
 static bool type_matches(const char *pattern, const char *name)
@@ -72,8 +78,8 @@ static struct inspect_error *select_types(struct selection *selection, struct ve
 			continue;
 		const char *nearest = nearest_type(heap, used, pattern);
 		struct inspect_error *error =
-			notes_add(&context->notes, false, "no tracked object is of a type '%s'%s%s%s",
-				  pattern, nearest ? "; there is " : "", nearest ? nearest : "",
+			notes_add(&context->notes, false, "no %sobject is of a type '%s'%s%s%s",
+				  only_tracked(context->options) ? "tracked " : "", pattern, nearest ? "; there is " : "", nearest ? nearest : "",
 				  strpbrk(pattern, "*?[") ? "" : "; '*' and '?' match parts of names");
 		if (error)
 			return error;
@@ -83,10 +89,29 @@ static struct inspect_error *select_types(struct selection *selection, struct ve
 	return NULL;
 }
 
-/* ---- --generation ---------------------------------------------------------------------------------- */
+/* ---- --tracked, --untracked, --generation ---------------------------------------------------------- */
+
+struct inspect_error *selection_check(const struct options *given)
+{
+	if (!option_flag(given, "untracked") || !only_tracked(given))
+		return NULL;
+	return inspect_error_create(INSPECT_ERROR_USAGE,
+				    option_flag(given, "tracked") ?
+					    "--tracked and --untracked together leave nothing: leave out both for all objects" :
+					    "--untracked objects have no generation and no interpreter: leave out that option");
+}
+
+struct inspect_error *selection_heap(struct verb_context *context, struct heap **heap_ret)
+{
+	return only_tracked(context->options) ? verb_tracked_of(context, heap_ret) : verb_heap_of(context, heap_ret);
+}
 
 static void select_generations(struct selection *selection, const struct verb_context *context)
 {
+	if (only_tracked(context->options))
+		selection->filter.generations = (1 << HEAP_GENERATIONS) - 1;
+	if (option_flag(context->options, "untracked"))
+		selection->filter.generations = 1 << HEAP_UNTRACKED;
 	if (!option_flag(context->options, "generation"))
 		return;
 	selection->filter.generations = 0;

@@ -14,8 +14,14 @@ struct selection {
 	bool *types; /* the filter's */
 };
 
-/* Makes a filter of the options --type, --generation, --interpreter, --min-size and --max-size, as far as the
- * verb has them. A --type that no object has becomes a note. */
+/* The objects that the options --tracked, --untracked, --generation and --interpreter choose from, with sizes: all,
+ * or at least those that the collectors track if no others can pass. */
+struct inspect_error *selection_heap(struct verb_context *context, struct heap **heap_ret)
+	__attribute__((warn_unused_result));
+/* Are these options used together in a way that makes sense? For a verb's check(). */
+struct inspect_error *selection_check(const struct options *given) __attribute__((warn_unused_result));
+/* Makes a filter of the options --type, --tracked, --untracked, --generation, --interpreter, --min-size and --max-size,
+ * as far as the verb has them. A --type that no object has becomes a note. */
 struct inspect_error *selection_init(struct selection *selection, struct verb_context *context,
 				     const struct heap *heap) __attribute__((warn_unused_result));
 void selection_deinit(struct selection *selection);

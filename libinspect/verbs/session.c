@@ -41,6 +41,7 @@ void inspect_session_destroy(struct inspect_session *session)
 		return;
 	found_deinit(&session->tracked_found);
 	found_deinit(&session->heap_found);
+	found_deinit(&session->sizes_found);
 	found_deinit(&session->graph_found);
 	graph_deinit(&session->graph);
 	heap_deinit(&session->heap);
@@ -119,6 +120,11 @@ static struct inspect_error *make_heap(struct inspect_session *session, struct n
 	return graph_find_objects(session->runtime, &session->heap, &session->graph, notes);
 }
 
+static struct inspect_error *make_sizes(struct inspect_session *session, struct notes *notes)
+{
+	return heap_find_sizes(&session->heap, notes);
+}
+
 static struct inspect_error *make_graph(struct inspect_session *session, struct notes *notes)
 {
 	return graph_find_references(&session->graph, notes);
@@ -145,8 +151,10 @@ static struct inspect_error *find_once(struct verb_context *context, struct foun
 	return add_notes(&context->notes, &found->notes);
 }
 
-struct inspect_error *verb_tracked_of(struct verb_context *context, const struct heap **heap_ret)
+struct inspect_error *verb_tracked_of(struct verb_context *context, struct heap **heap_ret)
 {
+	if (context->session->heap_found.made)
+		return verb_heap_of(context, heap_ret);
 	*heap_ret = &context->session->tracked;
 	return find_once(context, &context->session->tracked_found, make_tracked);
 }
@@ -154,7 +162,8 @@ struct inspect_error *verb_tracked_of(struct verb_context *context, const struct
 struct inspect_error *verb_heap_of(struct verb_context *context, struct heap **heap_ret)
 {
 	*heap_ret = &context->session->heap;
-	return find_once(context, &context->session->heap_found, make_heap);
+	struct inspect_error *error = find_once(context, &context->session->heap_found, make_heap);
+	return error ? error : find_once(context, &context->session->sizes_found, make_sizes);
 }
 
 struct inspect_error *verb_graph_of(struct verb_context *context, struct graph **graph_ret)

@@ -20,7 +20,7 @@ struct inspect_session {
 	struct inspect_target *target; /* owned */
 	struct runtime *runtime;       /* NULL: not looked for yet, or not there */
 	struct inspect_error *no_runtime; /* why it is not there */
-	struct found tracked_found, heap_found, graph_found;
+	struct found tracked_found, heap_found, sizes_found, graph_found;
 	struct heap tracked; /* the tracked objects, with sizes */
 	struct heap heap;    /* all objects */
 	struct graph graph;  /* the same with their references */

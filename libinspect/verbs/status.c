@@ -158,13 +158,14 @@ static struct inspect_error *say_histogram(struct verb_context *context, const s
 
 static struct inspect_error *say_heap(struct verb_context *context)
 {
-	const struct heap *heap;
+	struct heap *heap;
 	struct inspect_error *error = verb_tracked_of(context, &heap);
 	if (error)
 		return error;
-	const struct heap_filter all = heap_filter_all();
+	struct heap_filter tracked = heap_filter_all();
+	tracked.generations &= (1 << HEAP_GENERATIONS) - 1;
 	struct histogram histogram;
-	error = histogram_build(heap, &all, false, &histogram);
+	error = histogram_build(heap, &tracked, false, &histogram);
 	if (!error)
 		error = say_histogram(context, &histogram);
 	histogram_deinit(&histogram);
@@ -202,8 +203,8 @@ static struct inspect_error *run(struct verb_context *context)
 
 static const char description[] =
 	"Says which process this is or was, which Python is in it and how its structures are known,\n"
-	"how many objects there are, and everything that limits the answers of the other verbs:\n"
-	"missing files, a damaged heap, a collection in progress, sizes that are not all.";
+	"how many objects the collectors track, and everything that limits the answers of the other\n"
+	"verbs: missing files, a damaged heap, a collection in progress, sizes that are not all.";
 
 const struct verb verb_status = {
 	.info = {

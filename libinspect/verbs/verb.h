@@ -96,13 +96,13 @@ struct inspect_target *verb_target(const struct verb_context *context);
 /* The session's runtime, found on first use, and what is made of it on first use. Notes join the answer's. */
 struct inspect_error *verb_runtime(struct verb_context *context, struct runtime **runtime_ret)
 	__attribute__((warn_unused_result));
-/* The objects that the collectors track, with sizes. Costs a fraction of the others. */
-struct inspect_error *verb_tracked_of(struct verb_context *context, const struct heap **heap_ret)
+/* The objects that the collectors track, with sizes; others may be among them. Costs a fraction of the next two. */
+struct inspect_error *verb_tracked_of(struct verb_context *context, struct heap **heap_ret)
 	__attribute__((warn_unused_result));
-/* All objects, tracked or not. Sizes and reference counts are to be asked for: heap_find_sizes() ... */
+/* All objects, tracked or not, with sizes. */
 struct inspect_error *verb_heap_of(struct verb_context *context, struct heap **heap_ret)
 	__attribute__((warn_unused_result));
-/* The graph of all objects; graph->heap is what verb_heap_of() gives. */
+/* The graph of all objects; graph->heap is what verb_heap_of() gives, but sizes may not be there. */
 struct inspect_error *verb_graph_of(struct verb_context *context, struct graph **graph_ret)
 	__attribute__((warn_unused_result));
 

@@ -27,7 +27,7 @@ from session import GDB, GDBSERVER, LIBRARY, LOADER, PY_INSPECT, Batch, Mi, Serv
 
 VERBS = ("status", "heap", "gc", "generations", "objects", "object", "referents", "referrers",
          "roots", "path")
-OBJECTS = "py-inspect objects --format=jsonl"
+OBJECTS = "py-inspect objects --tracked --format=jsonl"
 # Counts in gdb how often a target was opened.
 COUNT_OPENED = [
     "python import py_inspect.library as l; opened = []",
@@ -634,7 +634,7 @@ class MachineInterface(Case):
     def test_live_objects(self):
         program = self.heap()
         mi = Mi(self, "-p", str(program.pid))
-        kind, values = mi.command("-py-inspect-objects")
+        kind, values = mi.command("-py-inspect-objects --tracked")
         self.assertEqual(kind, "done", values)
         self.assertEqual({int(row["address"], 16) for row in values["rows"]}, set(program.record.objects))
         self.assertEqual(values["complete"], "true")
@@ -755,7 +755,7 @@ class Interrupts(Case):
         count = 1000000
         program = self.many(count)
         gdb = Terminal(self, "-p", str(program.pid))
-        gdb.send("py-inspect objects --format=csv\n")
+        gdb.send("py-inspect objects --tracked --format=csv\n")
         gdb.expect("address")
         os.kill(gdb.process.pid, signal.SIGINT)
         gdb.expect("Quit")
@@ -767,13 +767,13 @@ class Interrupts(Case):
         gdb = Terminal(self, "-p", str(program.pid))
         gdb.command("set pagination on")
         gdb.command("set height 12")
-        gdb.send("py-inspect objects --format=csv\n")
+        gdb.send("py-inspect objects --tracked --format=csv\n")
         gdb.expect("--Type <RET>")
         gdb.send("q\n")
         printed = gdb.expect(gdb.PROMPT)
         self.assertIn("Quit", printed)
         gdb.command("set height 0")
-        answer = gdb.command("py-inspect objects --format=csv")
+        answer = gdb.command("py-inspect objects --tracked --format=csv")
         self.assertEqual(len(re.findall("(?m)^0x", answer)), len(program.record.objects))
 
     def test_ctrl_c_still_interrupts_the_program(self):

@@ -3,7 +3,7 @@
  * fake.c - a target and a runtime that are made up, for testing the verbs without a CPython.
  *
  * Linked with the command's own main(), this is the program fake-inspect. Its TARGET is a list of words:
- * "fake,count=300,collectors=2,hostile". Every fact about object number i comes from mix(i, salt), which
+ * "fake,count=300,untracked=50,collectors=2,hostile". Every fact about object number i comes from mix(i, salt), which
  * test_verbs.py computes too; so the test knows the truth without asking us.
  */
 #include "fake.h"
@@ -37,7 +37,8 @@ enum { TYPE_COUNT = 8 };
 
 /* What the words of the target's name ask for. */
 struct wishes {
-	uint64_t count;
+	uint64_t count;     /* objects on the collector's lists */
+	uint64_t untracked; /* and behind them in memory others, to which these refer */
 	unsigned int collectors;
 	bool hostile, broken, no_runtime, bad_runtime, missing, unreadable, damaged, collecting, slow,
 		long_values;
@@ -194,6 +195,10 @@ static struct inspect_error *fake_examine(struct runtime *runtime __attribute__(
 {
 	for (size_t i = 0; i < count; i++) {
 		uint64_t number = number_at(addresses[i]);
+		if (number >= wanted.count + wanted.untracked) {
+			fprintf(stderr, "there is no object at 0x%" PRIx64 "\n", addresses[i]);
+			abort();
+		}
 		if (columns->type)
 			columns->type[i] = type_of(number);
 		if (columns->size)
@@ -204,6 +209,31 @@ static struct inspect_error *fake_examine(struct runtime *runtime __attribute__(
 			columns->flags[i] = flags_of(number);
 	}
 	return NULL;
+}
+
+/* Each tracked object refers to one that is not tracked. */
+static struct inspect_error *fake_references(struct runtime *runtime __attribute__((unused)), const uint64_t *addresses,
+					     const uint32_t *types __attribute__((unused)), size_t count,
+					     struct runtime_references *references, size_t *ends,
+					     size_t *damaged_ret __attribute__((unused)))
+{
+	for (size_t i = 0; i < count; i++) {
+		uint64_t number = number_at(addresses[i]);
+		uint64_t referent = BASE + SPACING * (wanted.count + (wanted.untracked ? number % wanted.untracked : 0));
+		if (number < wanted.count && wanted.untracked &&
+		    !runtime_reference_add(references, referent, RUNTIME_LABEL_TEXT, 0, ".one"))
+			return &inspect_error_no_memory;
+		if (ends)
+			ends[i] = references->drained + references->count;
+	}
+	return NULL;
+}
+
+static struct inspect_error *fake_roots(struct runtime *runtime __attribute__((unused)), struct runtime_root_sink *sink,
+					struct notes *notes __attribute__((unused)))
+{
+	static const struct runtime_label label = { .kind = RUNTIME_LABEL_TEXT, .text = ".modules" };
+	return wanted.count ? sink->add(sink, BASE, RUNTIME_ROOT_INTERPRETER, "sys", &label) : NULL;
 }
 
 static struct inspect_error *fake_object(struct runtime *runtime, uint64_t address,
@@ -222,7 +252,7 @@ static struct inspect_error *fake_object(struct runtime *runtime, uint64_t addre
 		return NULL;
 	}
 	uint64_t number = number_at(address);
-	bool exists = address >= BASE && address % SPACING == 0 && number < wanted.count;
+	bool exists = address >= BASE && address % SPACING == 0 && number < wanted.count + wanted.untracked;
 	if (!exists || (wanted.unreadable && number % 2)) {
 		runtime_object_deinit(object);
 		return inspect_error_create(INSPECT_ERROR_UNREADABLE,
@@ -234,7 +264,7 @@ static struct inspect_error *fake_object(struct runtime *runtime, uint64_t addre
 	object->size_basic = flags_of(number) & RUNTIME_SIZE_BASIC;
 	object->refcount = refcount_of(number);
 	object->immortal = flags_of(number) & RUNTIME_IMMORTAL;
-	object->tracked = true;
+	object->tracked = number < wanted.count;
 	char end[181] = ">";
 	if (wanted.long_values)
 		memset(end, '>', sizeof(end) - 1);
@@ -251,6 +281,8 @@ static const struct runtime_operations fake_operations = {
 	.describe = fake_describe,
 	.walk = fake_walk,
 	.examine = fake_examine,
+	.references = fake_references,
+	.roots = fake_roots,
 	.object = fake_object,
 };
 
@@ -278,6 +310,8 @@ static bool read_words(const char *specification)
 		fake |= strcmp(word, "fake") == 0;
 		if (strncmp(word, "count=", 6) == 0)
 			wanted.count = strtoull(word + 6, NULL, 10);
+		if (strncmp(word, "untracked=", 10) == 0)
+			wanted.untracked = strtoull(word + 10, NULL, 10);
 		if (strncmp(word, "collectors=", 11) == 0)
 			wanted.collectors = strtoul(word + 11, NULL, 10);
 		for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++)
@@ -332,6 +366,6 @@ void inspect_target_close(struct inspect_target *target)
 
 bool target_has(struct inspect_target *target __attribute__((unused)), uint64_t address, uint64_t size)
 {
-	return (address >= BASE && address + size <= BASE + SPACING * wanted.count) ||
+	return (address >= BASE && address + size <= BASE + SPACING * (wanted.count + wanted.untracked)) ||
 	       (address >= UNTRACKED && address + size <= UNTRACKED + SPACING);
 }

@@ -39,10 +39,10 @@ def mix(number, salt):
     return x ^ x >> 31
 
 
-def heap(count=100, collectors=1, names=PLAIN, damaged=False):
-    """The rows that `objects` has to print."""
+def heap(count=100, collectors=1, names=PLAIN, damaged=False, untracked=0):
+    """The rows that `objects` has to print: @count tracked objects, then @untracked others."""
     rows = []
-    for number in range(count):
+    for number in range(count + untracked):
         immortal = mix(number, 6) % 10 == 0
         broken = damaged and mix(number, 8) % 20 == 0
         rows.append({
@@ -51,9 +51,9 @@ def heap(count=100, collectors=1, names=PLAIN, damaged=False):
             "size": 16 + (mix(number, 7) % 5000000 if mix(number, 4) % 100 == 0 else mix(number, 7) % 500),
             "refcount": None if immortal or broken else 1 + mix(number, 5) % 3000,
             "immortal": immortal,
-            "generation": GENERATIONS[mix(number, 2) % 4],
-            "tracked": True,
-            "interpreter": COLLECTOR_IDS[mix(number, 3) % collectors],
+            "generation": GENERATIONS[mix(number, 2) % 4] if number < count else None,
+            "tracked": number < count,
+            "interpreter": COLLECTOR_IDS[mix(number, 3) % collectors] if number < count else None,
         })
     return rows
 
@@ -63,10 +63,10 @@ def histogram(rows, by_generation=False):
     sums = {}
     for row in rows:
         key = (row["type"], row["generation"]) if by_generation else (row["type"],)
-        count, size = sums.get(key, (0, 0))
-        sums[key] = (count + 1, size + row["size"])
+        count, size, tracked = sums.get(key, (0, 0, 0))
+        sums[key] = (count + 1, size + row["size"], tracked + row["tracked"])
     names = ["type", "generation"]
-    return [dict(zip(names, key), count=count, bytes=size) for key, (count, size) in sums.items()]
+    return [dict(zip(names, key), count=count, bytes=size, tracked=tracked) for key, (count, size, tracked) in sums.items()]
 
 
 def address_order(row):
@@ -147,8 +147,9 @@ def same(found, expected, what):
 
 # ---- heap -------------------------------------------------------------------------------------------------------------
 
-TARGET = "fake,count=3000,collectors=3"
-OBJECTS = heap(3000, 3)
+TARGET = "fake,count=3000,untracked=500,collectors=3"
+OBJECTS = heap(3000, 3, untracked=500)
+TRACKED = OBJECTS[:3000]
 
 
 def by(*names):
@@ -166,9 +167,9 @@ def columns(rows, *names):
 
 def test_heap():
     document = document_of("heap", TARGET)
-    same(document["columns"], ["type", "count", "bytes"], "columns")
+    same(document["columns"], ["type", "count", "bytes", "tracked"], "columns")
     same(document["rows"], heap_rows(OBJECTS, "bytes", "count", "type"), "rows")
-    same(document["total"], {"rows": 7, "count": 3000, "bytes": sum(row["size"] for row in OBJECTS)}, "total")
+    same(document["total"], {"rows": 7, "count": 3500, "bytes": sum(row["size"] for row in OBJECTS), "tracked": 3000}, "total")
     same(document["target"], {"kind": "core", "name": TARGET, "pid": 1234567, "command": "service --port=80", "signal": 11},
          "target")
     check("rest" not in document, "there is a rest without --limit")
@@ -185,8 +186,8 @@ def test_heap_sort():
 def test_heap_by_generation():
     expected = histogram(OBJECTS, by_generation=True)
     found = rows_of("heap", "--by-generation", TARGET)
-    same(list(found[0]), ["type", "count", "bytes", "generation"], "columns")
-    same(sorted(found, key=str), sorted(columns(expected, "type", "count", "bytes", "generation"), key=str), "rows")
+    same(list(found[0]), ["type", "count", "bytes", "tracked", "generation"], "columns")
+    same(sorted(found, key=str), sorted(columns(expected, "type", "count", "bytes", "tracked", "generation"), key=str), "rows")
     same([row["bytes"] for row in found], sorted((row["bytes"] for row in expected), reverse=True), "order")
 
 
@@ -199,7 +200,11 @@ def test_heap_filters():
     expect(lambda row: fnmatch.fnmatchcase(row["type"], "app.*"), "--type=app.*")
     expect(lambda row: fnmatch.fnmatchcase(row["type"], "[cl]*l?*"), "--type=[cl]*l?*")
     expect(lambda row: row["type"] in ("cell", "dict"), "--type=cell", "--type=dict")
+    expect(lambda row: row["tracked"], "--tracked")
+    expect(lambda row: not row["tracked"], "--untracked")
+    expect(lambda row: row["type"] == "dict" and not row["tracked"], "--untracked", "--type=dict")
     expect(lambda row: row["generation"] == 2, "--generation=2")
+    expect(lambda row: row["generation"] == 2, "--generation=2", "--tracked")
     expect(lambda row: row["generation"] == "permanent", "--generation", "permanent")
     expect(lambda row: row["generation"] in (0, 1), "--generation=0", "--generation=1")
     expect(lambda row: row["interpreter"] == 3, "--interpreter=3")
@@ -227,9 +232,9 @@ def test_heap_limit():
     document = document_of("heap", TARGET, "--limit=2")
     same(document["rows"], everything[:2], "rows")
     rest = everything[2:]
-    same(document["rest"], {"rows": 5, "count": sum(row["count"] for row in rest), "bytes": sum(row["bytes"] for row in rest)},
-         "rest")
-    same(document["total"]["count"], 3000, "total")
+    same(document["rest"], {"rows": 5, "count": sum(row["count"] for row in rest), "bytes": sum(row["bytes"] for row in rest),
+                            "tracked": sum(row["tracked"] for row in rest)}, "rest")
+    same(document["total"]["count"], 3500, "total")
     same(rows_of("heap", TARGET, "--limit=0"), everything, "limit 0")
     same(rows_of("heap", TARGET, "--limit=7"), everything, "limit of exactly all")
     same(len(rows_of("heap", TARGET, "--limit=1", "--limit=3")), 3, "the last --limit counts")
@@ -237,7 +242,7 @@ def test_heap_limit():
     same(len(text), 5, "lines: header, two rows, rest, total")
     check(re.match(r"… 5 more types +%s +%s" % (grouped(document["rest"]["count"]), grouped(document["rest"]["bytes"])), text[3]),
           "rest is %r", text[3])
-    check(re.match(r"total of 7 types +3 000 +%s" % grouped(document["total"]["bytes"]), text[4]), "total is %r", text[4])
+    check(re.match(r"total of 7 types +3 500 +%s" % grouped(document["total"]["bytes"]), text[4]), "total is %r", text[4])
 
 
 def grouped(number):
@@ -260,7 +265,7 @@ def test_objects():
     document = document_of("objects", TARGET)
     same(document["columns"], COLUMNS, "columns")
     same(document["rows"], OBJECTS, "rows")
-    same(document["total"], {"rows": 3000, "size": sum(row["size"] for row in OBJECTS)}, "total")
+    same(document["total"], {"rows": 3500, "size": sum(row["size"] for row in OBJECTS)}, "total")
     rows_of("objects", TARGET)
 
 
@@ -280,6 +285,9 @@ def test_objects_filters():
         same(rows_of("objects", TARGET, *options), [row for row in OBJECTS if keep(row)], str(options))
 
     expect(lambda row: row["type"] == "function", "--type=function")
+    expect(lambda row: row["tracked"], "--tracked")
+    expect(lambda row: not row["tracked"], "--untracked")
+    expect(lambda row: not row["tracked"] and row["size"] >= 300, "--untracked", "--min-size=300")
     expect(lambda row: row["generation"] == "permanent", "--generation=permanent")
     expect(lambda row: row["interpreter"] == 6, "--interpreter=6")
     expect(lambda row: row["size"] >= 300, "--min-size=300")
@@ -294,7 +302,7 @@ def test_objects_filters():
 def test_objects_limit():
     document = document_of("objects", TARGET, "--limit=10")
     same(document["rows"], OBJECTS[:10], "rows")
-    same(document["rest"], {"rows": 2990, "size": sum(row["size"] for row in OBJECTS[10:])}, "rest")
+    same(document["rest"], {"rows": 3490, "size": sum(row["size"] for row in OBJECTS[10:])}, "rest")
     same(len(rows_of("objects", TARGET, "--limit=2", "--sort=size")), 2, "limit of sorted rows")
 
 
@@ -314,9 +322,9 @@ def test_objects_damaged():
 def test_objects_text():
     lines = Run("objects", TARGET).expect(0).text.splitlines()
     same(len(lines), 1 + 25 + 2, "lines of a default table")
-    check("… 2 975 more objects" in lines[-2] and "total of 3 000 objects" in lines[-1], "ends with %s", lines[-2:])
+    check("… 3 475 more objects" in lines[-2] and "total of 3 500 objects" in lines[-1], "ends with %s", lines[-2:])
     lines = Run("objects", TARGET, "--limit=0").expect(0).text.splitlines()
-    same(len(lines), 1 + 3000 + 1, "lines of a full table")
+    same(len(lines), 1 + 3500 + 1, "lines of a full table")
     same([line.split()[0] for line in lines[1:-1]], [row["address"] for row in OBJECTS], "addresses")
     check("immortal" in lines[1 + next(i for i, row in enumerate(OBJECTS) if row["immortal"])], "immortal is not said")
 
@@ -331,7 +339,7 @@ def object_row(number, objects=OBJECTS):
 
 
 def test_object():
-    for number in 0, 1, 17, 2999:
+    for number in 0, 1, 17, 2999, 3000, 3499:
         address = BASE + SPACING * number
         for written in hex(address), "%x" % address, "0X%X" % address, str(address):
             (row,) = rows_of("object", TARGET, written)
@@ -398,14 +406,14 @@ def test_generations():
     same([(row["interpreter"], row["generation"]) for row in rows],
          [(id, generation) for id in COLLECTOR_IDS for generation in GENERATIONS], "keys")
     for row in rows:
-        mine = [each["size"] for each in OBJECTS
+        mine = [each["size"] for each in TRACKED
                 if each["interpreter"] == row["interpreter"] and each["generation"] == row["generation"]]
         same((row["objects"], row["bytes"]), (len(mine), sum(mine)), "sums")
         index = COLLECTOR_IDS.index(row["interpreter"])
         state = [row[name] for name in ("threshold", "count", "collections", "collected", "uncollectable")]
         g = row["generation"]
         same(state, [None] * 5 if g == "permanent" else [700 + g, 10 * index + g, 1000000 + g, 20 + g, None if g == 2 else 0], "state")
-    same(document["total"], {"rows": 12, "objects": 3000, "bytes": sum(row["size"] for row in OBJECTS)}, "total")
+    same(document["total"], {"rows": 12, "objects": 3000, "bytes": sum(row["size"] for row in TRACKED)}, "total")
     rows_of("generations", TARGET)
     text = Run("generations", TARGET).expect(0).text.splitlines()
     same(len(text), 14, "lines of text: all, without a limit")
@@ -420,10 +428,10 @@ def items(rows):
 
 def test_status():
     found = items(rows_of("status", TARGET))
-    basic = sum(row["type"] == "lxml.etree._Element" for row in OBJECTS)
+    basic = sum(row["type"] == "lxml.etree._Element" for row in TRACKED)
     same(found, {"target": TARGET, "kind": "core", "command": "service --port=80", "pid": 1234567, "signal": "SIGSEGV (11)",
                  "threads": 1, "missing_files": 0, "runtime": "CPython", "version": "3.99.1", "collecting": False,
-                 "objects": 3000, "bytes": sum(row["size"] for row in OBJECTS), "types": 7, "sizes_basic": basic,
+                 "objects": 3000, "bytes": sum(row["size"] for row in TRACKED), "types": 7, "sizes_basic": basic,
                  "sizes_basic_types": "lxml.etree._Element (%d)" % basic, "complete": True}, "items")
     text = Run("status", TARGET).expect(0).text
     check(re.search(r"^pid: +1234567$", text, re.MULTILINE), "a pid is no amount: %s", text)
@@ -514,6 +522,9 @@ def test_wrong_calls():
     expect(["-x"], "heap", "fake", "-x")
     expect(["no interpreter '1'", "0, 3, 6"], "heap", TARGET, "--interpreter=1")
     expect(["no interpreter '3x'"], "objects", TARGET, "--interpreter=3x")
+    expect(["--tracked and --untracked"], "heap", TARGET, "--tracked", "--untracked")
+    expect(["--untracked", "generation"], "objects", TARGET, "--untracked", "--generation=1")
+    expect(["--untracked", "interpreter"], "objects", TARGET, "--untracked", "--interpreter=0")
     expect(["needs a target"], "heap")
     expect(["no verb"],)
     expect(["--frobnicate"], "--frobnicate")
