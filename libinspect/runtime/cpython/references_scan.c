@@ -7,6 +7,9 @@
  * points. What such an object keeps behind a pointer of its own (an array, a struct of the library that it wraps) is not seen.
  * The getset table says nothing: what a getter reads is up to its code.
  */
+#include <string.h>
+
+#include "base/array.h"
 #include "runtime/cpython/scan.h"
 
 /* T_OBJECT and T_OBJECT_EX of Include/structmember.h (Py_T_OBJECT_EX of descrobject.h, 3.12) */
@@ -55,6 +58,12 @@ static void bind_pointer(struct binding *binding, int64_t offset, unsigned int f
 	});
 }
 
+static void bind_nothing(struct binding *binding, int32_t offset)
+{
+	binding_add(binding, &(struct reference_step){
+		.kind = STEP_FUNCTION, .function = no_references, .offset = offset });
+}
+
 /* Is the pointer at @offset one of those between @begin and @end? */
 static bool is_between(int64_t offset, int64_t begin, int64_t end)
 {
@@ -85,6 +94,24 @@ static void bind_members(struct binding *binding, struct cpython *cpython, uint6
 	}
 }
 
+/* Functions that Cython makes pretend to be builtin ones, with themselves as m_self, without counting it
+ * (__Pyx_CyFunction_Init() of Cython/Utility/CythonFunction.c). */
+static void bind_cython_function(struct binding *binding, struct cpython *cpython, uint64_t class)
+{
+	static const char *const names[] = { "cython_function_or_method", "fused_cython_function" };
+	uint64_t address;
+	char *name AUTO_FREE = NULL;
+	if (!read_pointer(cpython, class, cpython->layout.type_name, &address))
+		return;
+	struct inspect_error *error INSPECT_ERROR_AUTO = target_read_string(cpython->target, address, 256, &name);
+	if (error)
+		return;
+	const char *dot = strrchr(name, '.'), *last = dot ? dot + 1 : name; /* Cython 3: "_cython_3_0_8.…" */
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(last, names[i]) == 0)
+			bind_nothing(binding, cpython->layout.builtin_self);
+}
+
 static visit_fn scan_references;
 
 bool scan_bind(struct binding *binding, struct cpython *cpython, uint64_t class, uint64_t base)
@@ -108,8 +135,8 @@ bool scan_bind(struct binding *binding, struct cpython *cpython, uint64_t class,
 	if (is_between(own.dict, begin, end) && !binding_has_pointer(binding, (int32_t)own.dict))
 		bind_pointer(binding, own.dict, flags, ".__dict__", 0);
 	if (is_between(own.weaklist, begin, end))
-		binding_add(binding, &(struct reference_step){
-			.kind = STEP_FUNCTION, .function = no_references, .offset = (int32_t)own.weaklist });
+		bind_nothing(binding, (int32_t)own.weaklist);
+	bind_cython_function(binding, cpython, class);
 	binding_add(binding, &(struct reference_step){
 		.kind = STEP_FUNCTION,
 		.flags = flags | RUNTIME_GUESSED,
