@@ -82,6 +82,7 @@ static void make_world(struct world *world, const struct layout_table *table, ui
 		.interpreters = &world->interpreter, .interpreter_count = 1, .type_type = MEMORY_START + 256,
 	};
 	layout_table_read(table, &world->cpython.layout);
+	assert_true(cpython_types_init(&world->cpython));
 }
 
 static void free_world(struct world *world)
@@ -89,8 +90,7 @@ static void free_world(struct world *world)
 	for (size_t i = 0; i < world->cpython.runtime.type_count; i++)
 		free(world->cpython.runtime.types[i].name);
 	free(world->cpython.runtime.types);
-	free(world->cpython.types);
-	free(world->cpython.type_index);
+	cpython_types_deinit(&world->cpython);
 }
 
 static void check_sizes(struct world *world, uint64_t address, uint64_t *random)
