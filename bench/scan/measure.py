@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: MIT
+"""How well the scan of undescribed types finds references: py-inspect beside gc.get_referents(), object by object.
+
+What bench/scan/run prints and tests/scan.py checks.
+"""
+import collections
+import csv
+import json
+import os
+import re
+import subprocess
+import sysconfig
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+# What each kind of type needs: packages of Debian and Ubuntu, and a way to see whether they are there.
+KINDS = {
+    "numpy": (["python3-numpy"], "import numpy"),
+    "lxml": (["python3-lxml"], "import lxml.etree, lxml.html, lxml.objectify"),
+    "cython": (["cython3", "python3-dev", "gcc"], None),
+    "pybind11": (["pybind11-dev", "python3-dev", "g++"], None),
+}
+
+
+class Missing(Exception):
+    """A kind cannot be measured here; says what to install."""
+
+
+def run(*command, **more):
+    """Runs a command that has to succeed."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **more)
+    if done.returncode:
+        raise RuntimeError("%s: %s" % (" ".join(command), done.stdout.decode("utf-8", "replace")[-2000:]))
+
+
+def build(kind, python, folder):
+    """Builds the extension module of a @kind for @python into @folder."""
+    include = "-I" + subprocess.run([python, "-c", "import sysconfig; print(sysconfig.get_paths()['include'])"],
+                                    stdout=subprocess.PIPE, check=True).stdout.decode().strip()
+    output = os.path.join(folder, "scan_%s.so" % kind)
+    common = ["-O2", "-w", "-fPIC", "-shared", include, "-o", output]
+    if kind == "cython":
+        source = os.path.join(folder, "scan_cython.c")
+        run("cython3", "-3", "-o", source, os.path.join(HERE, "scan_cython.pyx"))
+        run("gcc", *common, source)
+    else:
+        run("g++", "-std=c++17", *common, os.path.join(HERE, "scan_pybind11.cc"))
+
+
+def prepare(kind, python, folder):
+    """Makes a @kind of types usable by @python, or raises Missing."""
+    packages, test = KINDS[kind]
+    try:
+        if test:
+            run(python, "-c", test)
+        else:
+            build(kind, python, folder)
+    except (OSError, RuntimeError) as error:
+        raise Missing("%s cannot be had: apt-get install %s (%s)" % (kind, " ".join(packages), str(error).strip()[-200:]))
+
+
+class Subject:
+    """subject.py, running: with Subject(...) as subject: subject.pid."""
+
+    def __init__(self, python, folder, kinds):
+        self.record = os.path.join(folder, "record")
+        self.process = subprocess.Popen([python, os.path.join(HERE, "subject.py"), self.record, folder] + list(kinds),
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+
+    def __enter__(self):
+        if self.process.stdout.readline() != b"ready\n":
+            self.__exit__()
+            raise RuntimeError("subject.py did not get ready")
+        self.pid = self.process.pid
+        return self
+
+    def __exit__(self, *details):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+class Counts:
+    """What was found of one type's objects, or of one kind's."""
+
+    def __init__(self):
+        self.objects = 0
+        self.referents = 0  # that gc.get_referents() gives, without the type
+        self.inside = 0     # of these: in words of the object itself
+        self.missed = 0     # of these: not found, or not as visited
+        self.guessed = 0    # found by the scan, said to be visited
+        self.wrong = 0      # of these: gc.get_referents() does not give them
+        self.containers = 0        # of the guessed ones: to objects that can be in cycles
+        self.wrong_containers = 0  # of these: gc.get_referents() does not give them
+        self.exact = 0      # found by a member or a __dict__
+        self.unvisited = 0  # said to be held and not visited
+        self.known = 0      # references that the collector does not know, and we do
+        self.known_missed = 0
+        self.wrongs = collections.Counter()
+
+    def add(self, other):
+        for name, value in vars(other).items():
+            if name == "wrongs":
+                self.wrongs.update(value)
+            else:
+                setattr(self, name, getattr(self, name) + value)
+
+    @property
+    def recall(self):
+        return share(self.missed, self.inside)
+
+    @property
+    def precision(self):
+        return share(self.wrong, self.guessed)
+
+    @property
+    def container_precision(self):
+        return share(self.wrong_containers, self.containers)
+
+
+def share(wrong, all_of_them):
+    """How much of it is right."""
+    return 1 - wrong / all_of_them if all_of_them else 1.0
+
+
+def read_edges(py_inspect, pid):
+    """All references as py-inspect sees them: {from: [(to, label, visited, guessed)]}."""
+    command = [py_inspect, "referents", str(pid), "--all", "--format", "csv"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    edges = collections.defaultdict(list)
+    for row in csv.DictReader(process.stdout):
+        edges[int(row["from"], 16)].append((int(row["to"], 16), row["label"], row["visited"] == "true",
+                                            row["guessed"] == "true"))
+    messages = process.stderr.read()
+    if process.wait() not in (0, 4):
+        raise RuntimeError("%s: %s" % (" ".join(command), messages))
+    return edges
+
+
+def compare(object_edges, referents, inside, name, containers):
+    """One object: what py-inspect found of it, and what there is."""
+    counts = Counts()
+    edges = [edge for edge in object_edges if edge[1] != ".__class__"]
+    visited = collections.Counter(to for to, _, is_visited, _ in edges if is_visited)
+    guesses = collections.Counter(to for to, _, is_visited, guessed in edges if is_visited and guessed)
+    wrong = guesses - collections.Counter(referents)
+    counts.objects = 1
+    counts.referents, counts.inside = len(referents), len(inside)
+    counts.missed = sum((collections.Counter(inside) - visited).values())
+    counts.guessed, counts.wrong = sum(guesses.values()), sum(wrong.values())
+    counts.containers = sum(count for to, count in guesses.items() if to in containers)
+    counts.wrong_containers = sum(count for to, count in wrong.items() if to in containers)
+    counts.exact = sum(is_visited and not guessed for _, _, is_visited, guessed in edges)
+    counts.unvisited = sum(not is_visited for _, _, is_visited, _ in edges)
+    labels = {to: label for to, label, _, guessed in edges if guessed}
+    counts.wrongs.update("%s %s" % (name, labels[to]) for to in wrong.elements())
+    return counts
+
+
+def measure(subject, py_inspect):
+    """{kind: {type: Counts}} of all that the subject wrote down."""
+    edges = read_edges(py_inspect, subject.pid)
+    result, kind, containers = {}, None, set()
+    with open(subject.record, encoding="utf-8") as record:
+        for line in record:
+            row = json.loads(line)
+            if row[0] == "containers":
+                containers = set(row[1])
+            elif row[0] == "kind":
+                kind = result.setdefault(row[1], collections.defaultdict(Counts))
+            elif row[0] == "known":
+                have = collections.Counter(to for to, _, is_visited, _ in edges.get(row[1], []) if not is_visited)
+                kind[row[2]].known += len(row[3])
+                kind[row[2]].known_missed += sum((collections.Counter(row[3]) - have).values())
+            else:
+                kind[row[2]].add(compare(edges.get(row[1], []), row[3], row[4], row[2], containers))
+    return result
+
+
+def total(types):
+    """All of a kind's counts together."""
+    counts = Counts()
+    for each in types.values():
+        counts.add(each)
+    return counts
