@@ -580,6 +580,9 @@ static const struct layout_change python_3_6_0[] = {
 	AT(thread_coroutine_wrapper, 192),
 	AT(thread_async_gen_first, 2256),
 	AT(thread_async_gen_finalizer, 2264),
+	AT(exit_callback_function, 0),
+	AT(exit_callback_arguments, 8),
+	AT(exit_callback_keywords, 16),
 	AT(thread_frame, 24),
 };
 
@@ -1628,7 +1631,6 @@ static const struct layout_change python_3_10_13[] = {
 	AT(interpreter_fork_before, 3424),
 	AT(interpreter_fork_parent, 3432),
 	AT(interpreter_fork_child, 3440),
-	AT(interpreter_atexit, 3488),
 	AT(interpreter_audit_hooks, 3504),
 	AT(interpreter_dict, 1344),
 	AT(interpreter_small_ints, 3512),
@@ -1652,6 +1654,8 @@ static const struct layout_change python_3_10_13[] = {
 	AT(interpreter_type_cache_second, 15248),
 	AT(interpreter_type_cache_last, 113504),
 	AT(interpreter_empty_tuple, 9800),
+	AT(interpreter_atexit, 3488),
+	AT(interpreter_atexit_count, 3496),
 	AT(thread_cframe, 48),
 };
 
@@ -1856,7 +1860,6 @@ static const struct layout_change python_3_11_2[] = {
 	AT(interpreter_fork_before, 3480),
 	AT(interpreter_fork_parent, 3488),
 	AT(interpreter_fork_child, 3496),
-	AT(interpreter_atexit, 3536),
 	AT(interpreter_audit_hooks, 3552),
 	AT(interpreter_dict, 1400),
 	AT(interpreter_small_ints, LAYOUT_ABSENT),
@@ -1895,6 +1898,8 @@ static const struct layout_change python_3_11_2[] = {
 	AT(thread_async_gen_finalizer, 216),
 	AT(thread_context, 224),
 	AT(interpreter_empty_tuple, 3632),
+	AT(interpreter_atexit, 3536),
+	AT(interpreter_atexit_count, 3544),
 	AT(runtime_static_objects, 680),
 	AT(size_of_static_objects, 58256),
 	AT(thread_frame, LAYOUT_ABSENT),
@@ -2057,7 +2062,6 @@ static const struct layout_change python_3_12_1[] = {
 	AT(interpreter_fork_before, 3872),
 	AT(interpreter_fork_parent, 3880),
 	AT(interpreter_fork_child, 3888),
-	AT(interpreter_atexit, 3944),
 	AT(interpreter_audit_hooks, 267208),
 	AT(interpreter_monitoring, 381784),
 	AT(interpreter_monitoring_second, 381784),
@@ -2101,6 +2105,8 @@ static const struct layout_change python_3_12_1[] = {
 	AT(thread_async_gen_finalizer, 200),
 	AT(thread_context, 208),
 	AT(interpreter_empty_tuple, 269832),
+	AT(interpreter_atexit, 3944),
+	AT(interpreter_atexit_count, 3952),
 	AT(runtime_static_objects, 3112),
 	AT(size_of_static_objects, 73256),
 	AT(static_type_subclasses, 24),
@@ -2236,7 +2242,6 @@ static const struct layout_change python_3_13_0[] = {
 	AT(interpreter_fork_before, 10632),
 	AT(interpreter_fork_parent, 10640),
 	AT(interpreter_fork_child, 10648),
-	AT(interpreter_atexit, 10712),
 	AT(interpreter_audit_hooks, 10808),
 	AT(interpreter_monitoring, 193176),
 	AT(interpreter_monitoring_second, 193176),
@@ -2282,6 +2287,8 @@ static const struct layout_change python_3_13_0[] = {
 	AT(thread_local_sentinel, 296),
 	AT(thread_running_loop, 304),
 	AT(interpreter_empty_tuple, LAYOUT_ABSENT),
+	AT(interpreter_atexit, 10712),
+	AT(interpreter_atexit_count, 10720),
 	AT(runtime_static_objects, 13840),
 	AT(size_of_static_objects, 74512),
 	AT(static_type_subclasses, 32),
@@ -2361,7 +2368,6 @@ static const struct layout_change python_3_13_0_debug[] = {
 	AT(interpreter_fork_before, 10640),
 	AT(interpreter_fork_parent, 10648),
 	AT(interpreter_fork_child, 10656),
-	AT(interpreter_atexit, 10720),
 	AT(interpreter_audit_hooks, 10816),
 	AT(interpreter_monitoring, 193192),
 	AT(interpreter_monitoring_second, 193192),
@@ -2391,6 +2397,8 @@ static const struct layout_change python_3_13_0_debug[] = {
 	AT(interpreter_memory_error, 194568),
 	AT(runtime_faulthandler_file, 25912),
 	AT(runtime_faulthandler_thread_file, 25936),
+	AT(interpreter_atexit, 10720),
+	AT(interpreter_atexit_count, 10728),
 	AT(runtime_static_objects, 29840),
 };
 
@@ -2448,7 +2456,6 @@ static const struct layout_change python_3_13_5_aarch64[] = {
 	AT(interpreter_fork_before, 10648),
 	AT(interpreter_fork_parent, 10656),
 	AT(interpreter_fork_child, 10664),
-	AT(interpreter_atexit, 10728),
 	AT(interpreter_audit_hooks, 10824),
 	AT(interpreter_dict, 8464),
 	AT(interpreter_replace_inf, LAYOUT_ABSENT),
@@ -2457,6 +2464,8 @@ static const struct layout_change python_3_13_5_aarch64[] = {
 	AT(interpreter_shared_exceptions_last, 10640),
 	AT(runtime_faulthandler_file, 9920),
 	AT(runtime_faulthandler_thread_file, 9944),
+	AT(interpreter_atexit, 10728),
+	AT(interpreter_atexit_count, 10736),
 	AT(runtime_static_objects, 13840),
 	AT(size_of_static_objects, 74560),
 };
@@ -2501,7 +2510,6 @@ static const struct layout_change python_3_13_5_debug_aarch64[] = {
 	AT(interpreter_fork_before, 10656),
 	AT(interpreter_fork_parent, 10664),
 	AT(interpreter_fork_child, 10672),
-	AT(interpreter_atexit, 10736),
 	AT(interpreter_audit_hooks, 10832),
 	AT(interpreter_monitoring, 193208),
 	AT(interpreter_monitoring_second, 193208),
@@ -2530,6 +2538,8 @@ static const struct layout_change python_3_13_5_debug_aarch64[] = {
 	AT(interpreter_memory_error, 194584),
 	AT(runtime_faulthandler_file, 25912),
 	AT(runtime_faulthandler_thread_file, 25936),
+	AT(interpreter_atexit, 10736),
+	AT(interpreter_atexit_count, 10744),
 	AT(runtime_static_objects, 29840),
 };
 
@@ -3126,6 +3136,9 @@ static const struct layout_change python_3_14_3[] = {
 	AT(thread_coroutine_wrapper, LAYOUT_ABSENT),
 	AT(thread_async_gen_first, LAYOUT_ABSENT),
 	AT(thread_async_gen_finalizer, LAYOUT_ABSENT),
+	AT(exit_callback_function, LAYOUT_ABSENT),
+	AT(exit_callback_arguments, LAYOUT_ABSENT),
+	AT(exit_callback_keywords, LAYOUT_ABSENT),
 	AT(thread_frame, LAYOUT_ABSENT),
 	AT(published_size_of_runtime, 24),
 	AT(published_runtime_interpreters_head, 40),
@@ -3297,7 +3310,6 @@ static const struct layout_change python_3_14_5[] = {
 	AT(interpreter_fork_before, 10696),
 	AT(interpreter_fork_parent, 10704),
 	AT(interpreter_fork_child, 10712),
-	AT(interpreter_atexit, 10792),
 	AT(interpreter_audit_hooks, 10912),
 	AT(interpreter_monitoring, 223280),
 	AT(interpreter_monitoring_second, 223280),
@@ -3336,6 +3348,10 @@ static const struct layout_change python_3_14_5[] = {
 	AT(runtime_faulthandler_thread_file, 10160),
 	AT(thread_running_loop, 864),
 	AT(thread_running_task, 872),
+	AT(interpreter_atexit, 10792),
+	AT(interpreter_atexit_count, LAYOUT_ABSENT),
+	AT(exit_callback_arguments, LAYOUT_ABSENT),
+	AT(exit_callback_keywords, LAYOUT_ABSENT),
 	AT(runtime_static_objects, 14064),
 	AT(size_of_static_objects, 76688),
 	AT(published_interpreter_gc, 88),
@@ -3420,7 +3436,6 @@ static const struct layout_change python_3_14_5_aarch64[] = {
 	AT(interpreter_fork_before, 10712),
 	AT(interpreter_fork_parent, 10720),
 	AT(interpreter_fork_child, 10728),
-	AT(interpreter_atexit, 10808),
 	AT(interpreter_audit_hooks, 10928),
 	AT(interpreter_monitoring, 223296),
 	AT(interpreter_monitoring_second, 223296),
@@ -3450,6 +3465,7 @@ static const struct layout_change python_3_14_5_aarch64[] = {
 	AT(interpreter_shared_exceptions_last, 10704),
 	AT(interpreter_empty_hamt, 224824),
 	AT(interpreter_memory_error, 224864),
+	AT(interpreter_atexit, 10808),
 };
 
 /* python_3_14_5_debug: like python_3_14_5_aarch64 */
@@ -3470,7 +3486,6 @@ static const struct layout_change python_3_14_5_debug[] = {
 	AT(interpreter_fork_before, 10704),
 	AT(interpreter_fork_parent, 10712),
 	AT(interpreter_fork_child, 10720),
-	AT(interpreter_atexit, 10800),
 	AT(interpreter_audit_hooks, 10920),
 	AT(interpreter_dict, 8504),
 	AT(interpreter_shared_exceptions, 10680),
@@ -3478,6 +3493,7 @@ static const struct layout_change python_3_14_5_debug[] = {
 	AT(interpreter_shared_exceptions_last, 10696),
 	AT(runtime_faulthandler_file, 26120),
 	AT(runtime_faulthandler_thread_file, 26152),
+	AT(interpreter_atexit, 10800),
 	AT(runtime_static_objects, 30064),
 };
 
@@ -3497,7 +3513,6 @@ static const struct layout_change python_3_14_5_debug_aarch64[] = {
 	AT(interpreter_fork_before, 10720),
 	AT(interpreter_fork_parent, 10728),
 	AT(interpreter_fork_child, 10736),
-	AT(interpreter_atexit, 10816),
 	AT(interpreter_audit_hooks, 10936),
 	AT(interpreter_monitoring, 223312),
 	AT(interpreter_monitoring_second, 223312),
@@ -3529,6 +3544,7 @@ static const struct layout_change python_3_14_5_debug_aarch64[] = {
 	AT(interpreter_memory_error, 224880),
 	AT(runtime_faulthandler_file, 26120),
 	AT(runtime_faulthandler_thread_file, 26152),
+	AT(interpreter_atexit, 10816),
 	AT(runtime_static_objects, 30064),
 };
 
@@ -3651,7 +3667,6 @@ static const struct layout_change python_3_15_0[] = {
 	AT(interpreter_fork_before, 10672),
 	AT(interpreter_fork_parent, 10680),
 	AT(interpreter_fork_child, 10688),
-	AT(interpreter_atexit, 10768),
 	AT(interpreter_audit_hooks, 10888),
 	AT(interpreter_monitoring, 223552),
 	AT(interpreter_monitoring_second, 223552),
@@ -3704,6 +3719,7 @@ static const struct layout_change python_3_15_0[] = {
 	AT(thread_running_loop, 1024),
 	AT(thread_running_task, 1032),
 	AT(thread_lazy_imports, 1096),
+	AT(interpreter_atexit, 10768),
 	AT(runtime_static_objects, 14224),
 	AT(size_of_static_objects, 106104),
 	AT(published_thread_id, 240),
@@ -3785,7 +3801,6 @@ static const struct layout_change python_3_15_0_aarch64[] = {
 	AT(interpreter_fork_before, 10688),
 	AT(interpreter_fork_parent, 10696),
 	AT(interpreter_fork_child, 10704),
-	AT(interpreter_atexit, 10784),
 	AT(interpreter_audit_hooks, 10904),
 	AT(interpreter_monitoring, 223568),
 	AT(interpreter_monitoring_second, 223568),
@@ -3816,6 +3831,7 @@ static const struct layout_change python_3_15_0_aarch64[] = {
 	AT(interpreter_pickle_loads, 10680),
 	AT(interpreter_empty_hamt, 225024),
 	AT(interpreter_memory_error, 225064),
+	AT(interpreter_atexit, 10784),
 };
 
 /* python_3_15_0_debug: like python_3_15_0_aarch64 */
@@ -3836,7 +3852,6 @@ static const struct layout_change python_3_15_0_debug[] = {
 	AT(interpreter_fork_before, 10680),
 	AT(interpreter_fork_parent, 10688),
 	AT(interpreter_fork_child, 10696),
-	AT(interpreter_atexit, 10776),
 	AT(interpreter_audit_hooks, 10896),
 	AT(interpreter_dict, 8456),
 	AT(interpreter_shared_exceptions, 10640),
@@ -3846,6 +3861,7 @@ static const struct layout_change python_3_15_0_debug[] = {
 	AT(interpreter_pickle_loads, 10672),
 	AT(runtime_faulthandler_file, 26248),
 	AT(runtime_faulthandler_thread_file, 26288),
+	AT(interpreter_atexit, 10776),
 	AT(runtime_static_objects, 30232),
 };
 
@@ -3865,7 +3881,6 @@ static const struct layout_change python_3_15_0_debug_aarch64[] = {
 	AT(interpreter_fork_before, 10696),
 	AT(interpreter_fork_parent, 10704),
 	AT(interpreter_fork_child, 10712),
-	AT(interpreter_atexit, 10792),
 	AT(interpreter_audit_hooks, 10912),
 	AT(interpreter_monitoring, 223584),
 	AT(interpreter_monitoring_second, 223584),
@@ -3898,6 +3913,7 @@ static const struct layout_change python_3_15_0_debug_aarch64[] = {
 	AT(interpreter_memory_error, 225080),
 	AT(runtime_faulthandler_file, 26248),
 	AT(runtime_faulthandler_thread_file, 26288),
+	AT(interpreter_atexit, 10792),
 	AT(runtime_static_objects, 30232),
 };
 

@@ -119,22 +119,63 @@ static struct inspect_error *add_described(struct roots *roots, uint64_t state, 
 
 /* ---- interpreters ---------------------------------------------------------------------------------- */
 
+/* What is to be called at exit: since 3.14 a list, from 3.10 on an array of pointers to records; before, the state of
+ * the module atexit. internal/pycore_atexit.h, pycore_interp.h */
+static struct inspect_error *add_exit_callbacks(struct roots *roots, uint64_t interpreter, const char *place)
+{
+	enum { COUNT_LIMIT = 1 << 20 };
+	struct cpython *cpython = roots->cpython;
+	const struct layout *layout = &cpython->layout;
+	const int32_t members[] = { layout->exit_callback_function, layout->exit_callback_arguments,
+				    layout->exit_callback_keywords };
+	struct inspect_error *error = NULL;
+	uint64_t callbacks, callback;
+	int32_t count;
+	if (!read_pointer(cpython, interpreter, layout->interpreter_atexit, &callbacks))
+		return NULL;
+	if (layout->interpreter_atexit_count == LAYOUT_ABSENT)
+		return roots_add(roots, callbacks, RUNTIME_ROOT_INTERPRETER, place, text_label(" callbacks"));
+	if (!read_int32(cpython, interpreter, layout->interpreter_atexit_count, &count) || count > COUNT_LIMIT)
+		return NULL;
+	for (int32_t i = 0; i < count && !error; i++) {
+		if (!read_pointer(cpython, callbacks + (uint64_t)i * sizeof(callback), 0, &callback) || !callback)
+			continue;
+		struct runtime_label label = { RUNTIME_LABEL_INDEX, (uint64_t)i, " callbacks" };
+		for (size_t j = 0; j < sizeof(members) / sizeof(*members) && !error; j++)
+			if (members[j] != LAYOUT_ABSENT)
+				error = add_pointer(roots, callback + (uint64_t)members[j], 0, place, label);
+	}
+	return error;
+}
+
+enum { PLACE_SIZE = 128 };
+
+/* @place as it is called in @interpreter: with the interpreter's id, if it is not the main one. */
+static const char *name_place(const struct cpython_interpreter *interpreter, const char *place, char *buffer)
+{
+	if (interpreter->id <= 0)
+		return place;
+	snprintf(buffer, PLACE_SIZE, "interpreter %" PRId64 ": %s", interpreter->id, place);
+	return buffer;
+}
+
 static struct inspect_error *add_interpreter(struct roots *roots, const struct cpython_interpreter *interpreter)
 {
 	struct inspect_error *error = NULL;
+	char buffer[PLACE_SIZE];
 	for (size_t i = 0; i < sizeof(interpreter_roots) / sizeof(*interpreter_roots) && !error; i++) {
 		const struct root_description *root = &interpreter_roots[i];
-		char place[128];
-		if (interpreter->id > 0)
-			snprintf(place, sizeof(place), "interpreter %" PRId64 ": %s", interpreter->id, root->place);
-		error = add_described(roots, interpreter->address, root, interpreter->id > 0 ? place : root->place);
+		error = add_described(roots, interpreter->address, root, name_place(interpreter, root->place, buffer));
 	}
+	if (!error)
+		error = add_exit_callbacks(roots, interpreter->address, name_place(interpreter, "atexit", buffer));
 	/* 3.10 keeps the one empty tuple where others keep the list of free tuples of length 1 */
 	static const struct root_description empty_tuple = {
 		.field = FIELD_PLACE(interpreter_empty_tuple), .place = "interpreter", .label = " ()",
 	};
 	if (!error && !cpython_at_least(roots->cpython, 3, 11))
-		error = add_described(roots, interpreter->address, &empty_tuple, empty_tuple.place);
+		error = add_described(roots, interpreter->address, &empty_tuple,
+				      name_place(interpreter, empty_tuple.place, buffer));
 	return error;
 }
 
