@@ -83,6 +83,22 @@ static inline bool cpython_at_least(const struct cpython *cpython, unsigned int 
 	return cpython->version >= py_version(major, minor);
 }
 
+/* Fixes that came to several feature releases, each with a bug-fix release: cpython_has_fix() */
+enum cpython_fix {
+	FIX_NONE,
+	FIX_130327, /* instances with a dict visit that, and leave inline values to it: 3.13.13, 3.14.4 */
+	FIX_140000, /* type variables visit their names: 3.13.10, 3.14.1 */
+};
+static inline bool cpython_has_fix(const struct cpython *cpython, enum cpython_fix fix)
+{
+	static const struct { uint32_t in_3_13, in_3_14; } since[] = {
+		[FIX_NONE] = { 0, 0 },
+		[FIX_130327] = { 0x030d0d00, 0x030e0400 },
+		[FIX_140000] = { 0x030d0a00, 0x030e0100 },
+	};
+	return cpython->version >= (cpython_at_least(cpython, 3, 14) ? since[fix].in_3_14 : since[fix].in_3_13);
+}
+
 /* tp_flags: Include/object.h */
 enum {
 	TPFLAGS_INLINE_VALUES = 1 << 2,   /* 3.13 */

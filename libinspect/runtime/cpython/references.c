@@ -103,6 +103,7 @@ struct described_step {
 #define PLACE(name) offsetof(struct layout, name)
 #define V(major, minor) ((major) << 24 | (minor) << 16)
 #define UNVISITED_BEFORE(major, minor) (V(major, minor) | RUNTIME_UNVISITED)
+#define UNVISITED_WITHOUT(fix) ((fix) << 8 | RUNTIME_UNVISITED)
 
 #define STRUCT(name, types) static const struct described_step name##_steps[] = {
 #define LAID_OUT(name) static const struct described_step name##_steps[] = {
@@ -267,12 +268,15 @@ static bool is_unvisited_type(const struct cpython *cpython, const struct class 
 	return false;
 }
 
-/* The flags of @from in this version: see UNVISITED_BEFORE. */
+/* The flags of @from in this version: see UNVISITED_BEFORE and UNVISITED_WITHOUT. */
 static unsigned int step_flags(const struct cpython *cpython, const struct described_step *from)
 {
 	uint32_t visited_since = from->flags & ~UINT32_C(0xffff);
-	unsigned int flags = from->flags & 0xffff;
-	return visited_since && cpython->version >= visited_since ? flags & ~RUNTIME_UNVISITED : flags;
+	enum cpython_fix visited_with = from->flags >> 8 & 0xff;
+	unsigned int flags = from->flags & 0xff;
+	bool visited = (visited_since && cpython->version >= visited_since) ||
+		       (visited_with && cpython_has_fix(cpython, visited_with));
+	return visited ? flags & ~RUNTIME_UNVISITED : flags;
 }
 
 /* What @from is in the layout. False if that knows the offsets not. */
@@ -329,9 +333,13 @@ static void bind_class(struct binding *binding, const struct class *class, uint6
 {
 	struct cpython *cpython = binding->cpython;
 	bool extends;
+	struct class base;
 	const struct described_type *described = find_description(cpython, class);
 	if (described && add_described(binding, class, described, &extends)) {
 		*address_ret = extends ? class->base : 0;
+	} else if (class->itemsize && class->base && read_class(cpython, class->base, &base) &&
+		   structseq_bind(binding, cpython, class->address, class->traverse == base.traverse)) {
+		*address_ret = 0;
 	} else {
 		/* C types that nobody described, and those that add nothing to their base */
 		if (scan_bind(binding, cpython, class->address, class->base))

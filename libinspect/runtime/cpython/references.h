@@ -93,8 +93,6 @@ void visit_shared_keys(struct visit *visit, uint64_t keys, const char *text);
 /* The @count values from @values on, which belong to @keys, with labels of @kind that name the key: references_dict.c */
 void visit_split_values(struct visit *visit, const struct dict_keys *keys, uint64_t values, int64_t count,
 			unsigned int flags, enum runtime_label_kind kind);
-/* Has the dict of an instance the values that lie in the instance? Or the instance has them: references_instance.c */
-bool cpython_dict_has_inline_values(const struct cpython *cpython);
 
 /* ---- for those who bind ---- */
 
@@ -104,6 +102,9 @@ void binding_add(struct binding *binding, const struct reference_step *step);
 /* Has the type a step already for the pointer at @offset? */
 bool binding_has_pointer(const struct binding *binding, int32_t offset);
 
+/* Adds what the objects of the C class at @class hold if that is a struct sequence (time.struct_time): a tuple, and
+ * fields behind it, which a tuple's traverse function does not visit. False if it is none. references_builtin.c */
+bool structseq_bind(struct binding *binding, struct cpython *cpython, uint64_t class, bool is_tuple_traverse);
 /* Adds the __slots__ of the class at @class; objects have @basicsize bytes: references_instance.c */
 void instance_bind_slots(struct binding *binding, struct cpython *cpython, uint64_t class, int64_t basicsize);
 /* Adds the __dict__ of @type's instances, whose tp_dictoffset is @dictoffset. */

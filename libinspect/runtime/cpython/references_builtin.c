@@ -43,3 +43,43 @@ void hamt_array_node_references(struct visit *visit, const struct reference_step
 	int64_t count = (visit->layout->size_of_hamt_array_node - items) / (int64_t)sizeof(uint64_t);
 	visit_array(visit, visit->address + (uint64_t)items, count < 0 ? 0 : count, step->flags, RUNTIME_LABEL_INDEX, NULL);
 }
+
+/* ---- struct sequences: Objects/structseq.c --------------------------------------------------------- */
+
+/* The int that the type at @type has under the name @name, or -1. */
+static int64_t type_number(struct cpython *cpython, uint64_t type, const char *name)
+{
+	int32_t digit;
+	uint64_t number = cpython_dict_get(cpython, cpython_type_dict(cpython, type), name);
+	return read_int32(cpython, number, cpython->layout.int_digits, &digit) ? digit : -1;
+}
+
+bool structseq_bind(struct binding *binding, struct cpython *cpython, uint64_t class, bool is_tuple_traverse)
+{
+	const struct layout *layout = &cpython->layout;
+	int64_t visible = type_number(cpython, class, "n_sequence_fields");
+	int64_t fields = type_number(cpython, class, "n_fields"), offset;
+	uint64_t member, name;
+	if (visible < 0 || fields < visible || layout->size_of_member == LAYOUT_ABSENT ||
+	    !read_pointer(cpython, class, layout->type_members, &member) || !member)
+		return false;
+	binding_add(binding, &(struct reference_step){
+		.kind = STEP_ITEMS, .label = RUNTIME_LABEL_INDEX, .offset = layout->tuple_items });
+	const int64_t begin = layout->tuple_items + visible * (int64_t)sizeof(uint64_t);
+	const int64_t end = layout->tuple_items + fields * (int64_t)sizeof(uint64_t);
+	for (int64_t i = 0; i < fields; i++, member += (uint64_t)layout->size_of_member) {
+		if (!read_pointer(cpython, member, layout->member_name, &name) || !name ||
+		    !read_ssize(cpython, member, layout->member_offset, &offset))
+			break;
+		if (offset < begin || offset >= end)
+			continue;
+		binding_add(binding, &(struct reference_step){
+			.kind = STEP_POINTER,
+			.flags = is_tuple_traverse ? RUNTIME_UNVISITED : 0,
+			.label = RUNTIME_LABEL_MEMBER,
+			.offset = (int32_t)offset,
+			.value = name,
+		});
+	}
+	return true;
+}

@@ -110,12 +110,12 @@ static void visit_entries(struct visit *visit, const struct dict_keys *keys, uns
 
 /* ---- dict ------------------------------------------------------------------------------------------ */
 
-/* Are the values at @values a part of an instance, which visits them itself (3.13.0 to 3.13.12, 3.14.0 to 3.14.3)? From
- * then on (gh-130327) the instance has no more than the dict, and the dict has them. */
+/* Are the values at @values a part of an instance, which visits them itself? With the fix, the instance has the dict
+ * alone, and the dict has them. */
 static bool instance_has_values(struct visit *visit, uint64_t values)
 {
 	uint8_t embedded;
-	if (visit->layout->dict_values_embedded == LAYOUT_ABSENT || cpython_dict_has_inline_values(visit->cpython))
+	if (visit->layout->dict_values_embedded == LAYOUT_ABSENT || cpython_has_fix(visit->cpython, FIX_130327))
 		return false;
 	return visit_byte(visit, values, visit->layout->dict_values_embedded, &embedded) && embedded;
 }

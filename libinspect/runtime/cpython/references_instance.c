@@ -130,23 +130,28 @@ static void visit_values(struct visit *visit, uint64_t values, int64_t count, un
 			   RUNTIME_LABEL_ATTRIBUTE);
 }
 
-bool cpython_dict_has_inline_values(const struct cpython *cpython)
-{
-	const uint32_t since_3_13 = 0x030d0d00, since_3_14 = 0x030e0400;
-	return cpython->version >= (cpython_at_least(cpython, 3, 14) ? since_3_14 : since_3_13);
-}
-
-/* 3.13 on: the values are at the end of the instance and hold until `valid` is zero, with a dict beside them or not. */
-static void visit_inline_values(struct visit *visit, bool has_dict, unsigned int flags)
+/* 3.13 on: the values are at the end of the instance, and hold until `valid` is zero. True if it has any. */
+static bool visit_inline_values(struct visit *visit, unsigned int flags)
 {
 	const struct layout *layout = visit->layout;
 	uint64_t values = visit->address + (uint64_t)visit->type->basicsize;
 	uint8_t valid, capacity;
-	if (!(visit->type->flags & TPFLAGS_INLINE_VALUES) || (has_dict && cpython_dict_has_inline_values(visit->cpython)))
-		return;
-	if (visit_byte(visit, values, layout->dict_values_valid, &valid) && valid &&
-	    visit_byte(visit, values, layout->dict_values_capacity, &capacity))
-		visit_values(visit, values, capacity, flags);
+	if (!(visit->type->flags & TPFLAGS_INLINE_VALUES) ||
+	    !visit_byte(visit, values, layout->dict_values_valid, &valid) || !valid ||
+	    !visit_byte(visit, values, layout->dict_values_capacity, &capacity))
+		return false;
+	visit_values(visit, values, capacity, flags);
+	return true;
+}
+
+/* PyObject_VisitManagedDict() of Objects/dictobject.c: without the fix, an instance with a dict beside its values
+ * visits these, and not the dict. */
+static void visit_dict_or_inline_values(struct visit *visit, uint64_t dict, unsigned int flags)
+{
+	bool fixed = cpython_has_fix(visit->cpython, FIX_130327);
+	if ((!dict || !fixed) && visit_inline_values(visit, flags))
+		flags |= RUNTIME_UNVISITED;
+	visit_emit(visit, dict, flags, RUNTIME_LABEL_TEXT, 0, ".__dict__");
 }
 
 void managed_dict_references(struct visit *visit, const struct reference_step *step)
@@ -156,15 +161,14 @@ void managed_dict_references(struct visit *visit, const struct reference_step *s
 	    !visit_pointer(visit, visit->address + (uint64_t)(int64_t)MANAGED_DICT, 0, &dict))
 		return;
 	if (cpython_at_least(visit->cpython, 3, 13)) {
-		visit_inline_values(visit, dict, step->flags);
-	} else if (cpython_at_least(visit->cpython, 3, 12)) {
-		/* one word for both: _PyDictOrValues_IsValues() of internal/pycore_object.h */
-		if (dict & 1) {
-			values = dict + 1;
-			dict = 0;
-		}
-	} else {
+		visit_dict_or_inline_values(visit, dict, step->flags);
+		return;
+	}
+	if (!cpython_at_least(visit->cpython, 3, 12)) {
 		visit_pointer(visit, visit->address + (uint64_t)(int64_t)MANAGED_VALUES, 0, &values);
+	} else if (dict & 1) { /* one word for both: _PyDictOrValues_IsValues() of internal/pycore_object.h */
+		values = dict + 1;
+		dict = 0;
 	}
 	if (values)
 		visit_values(visit, values, -1, step->flags);
