@@ -161,6 +161,7 @@ class Reader:
             root = self.memory.word(array + 8 * i)
             if root:
                 yield root
+        yield self.field(collector, "collector.garbage")
 
     def arenas(self, collector):
         array = self.field(collector, "collector.arenas")
