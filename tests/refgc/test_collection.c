@@ -411,7 +411,7 @@ static void test_immortal_container(void **state)
 	struct refgc_object *after = self_list(runtime);
 	append(runtime, list, held);
 	append(runtime, held, list);
-	refgc_immortalize(list);
+	assert_true(refgc_immortalize(runtime, list));
 	refgc_release(runtime, held);
 	(void)after;
 	assert_int_equal(refgc_collect(runtime, 0), 1);
@@ -419,7 +419,7 @@ static void test_immortal_container(void **state)
 	assert_int_equal(generation_of(runtime, held), 1);
 	assert_true(refgc_list_delete(runtime, list, 0));
 	assert_int_equal(told.freed, 2);
-	assert_true(refgc_runtime_destroy(runtime) > 0);
+	runtime_end(runtime);
 }
 
 int main(void)

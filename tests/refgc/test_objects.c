@@ -6,6 +6,8 @@
 
 #include <pthread.h>
 
+#include "runtime.h"
+
 static void test_last_reference_frees(void **state)
 {
 	(void)state;
@@ -244,7 +246,7 @@ static void test_immortals_are_not_counted(void **state)
 	struct told told;
 	struct refgc_runtime *runtime = runtime_new(&told);
 	struct refgc_object *number = refgc_int_create(runtime, 7);
-	refgc_immortalize(number);
+	assert_true(refgc_immortalize(runtime, number));
 	int64_t refcount = number->refcount;
 	refgc_retain(number);
 	assert_int_equal(number->refcount, refcount);
@@ -254,7 +256,45 @@ static void test_immortals_are_not_counted(void **state)
 	assert_int_equal(told.freed, 0);
 	assert_true(refgc_is_immortal(refgc_none(runtime)));
 	refgc_release(runtime, refgc_none(runtime));
-	assert_int_equal(refgc_runtime_destroy(runtime), 1);
+	runtime_end(runtime);
+}
+
+/* What is lost is told from what immortal objects keep: items, tables, untracked tuples and atoms, cycles. */
+static void test_immortals_are_not_lost(void **state)
+{
+	(void)state;
+	struct told told;
+	struct refgc_runtime *runtime = runtime_new(&told);
+	struct refgc_object *list = refgc_list_create(runtime), *dict = refgc_dict_create(runtime);
+	struct refgc_object *key = refgc_str_create(runtime, "key"), *lost = refgc_list_create(runtime);
+	struct refgc_object *tuple = refgc_tuple_create(runtime, &key, 1);
+	assert_true(refgc_dict_set(runtime, dict, key, list));
+	assert_true(refgc_list_append(runtime, list, dict));
+	assert_true(refgc_list_append(runtime, list, tuple));
+	assert_true(refgc_list_append(runtime, list, refgc_none(runtime)));
+	assert_true(refgc_list_append(runtime, lost, list));
+	assert_true(refgc_immortalize(runtime, dict));
+	assert_true(refgc_immortalize(runtime, dict));
+	refgc_release(runtime, list);
+	refgc_release(runtime, tuple);
+	refgc_release(runtime, key);
+	refgc_collect(runtime, 2);
+	assert_int_equal(refgc_runtime_destroy(runtime), 2); /* the list that is lost, and its items */
+}
+
+/* Found by readers of the memory, whatever refers to it. */
+static void test_immortals_are_roots(void **state)
+{
+	(void)state;
+	struct told told;
+	struct refgc_runtime *runtime = runtime_new(&told);
+	struct refgc_object *number = refgc_int_create(runtime, 7);
+	assert_true(refgc_immortalize(runtime, number));
+	assert_int_equal(runtime->root_count, 1);
+	assert_ptr_equal(runtime->roots[0], number);
+	assert_true(refgc_immortalize(runtime, number));
+	assert_int_equal(runtime->root_count, 1);
+	runtime_end(runtime);
 }
 
 static void test_roots_hold(void **state)
@@ -297,6 +337,8 @@ int main(void)
 		cmocka_unit_test(test_attributes),
 		cmocka_unit_test(test_deep_chains),
 		cmocka_unit_test(test_immortals_are_not_counted),
+		cmocka_unit_test(test_immortals_are_not_lost),
+		cmocka_unit_test(test_immortals_are_roots),
 		cmocka_unit_test(test_roots_hold),
 		cmocka_unit_test(test_leaks_are_told),
 	};
