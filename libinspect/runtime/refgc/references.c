@@ -106,7 +106,7 @@ struct inspect_error *refgc_references(struct runtime *runtime, const uint64_t *
 			return &inspect_error_no_memory;
 		*damaged_ret += visit.damaged;
 		if (ends)
-			ends[i] = references->count;
+			ends[i] = references->drained + references->count;
 	}
 	return NULL;
 }

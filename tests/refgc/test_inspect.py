@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""libinspect reads a refgc from outside, live and from cores, and says what refgc's own records say: of every object.
+
+    tests/refgc/test_inspect.py [check | check-full] [--programs N] [--only WORD]...
+
+Random programs of a fixed seed (doc/refgc-programs.md), each with a checkpoint somewhere in it and one at its end.
+Compared are all objects with type, size, reference count, generation and flags, all references with their labels,
+the roots, the state of the collector and the values; everything must be equal.
+"""
+import argparse
+import collections
+import concurrent.futures
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+sys.path[:0] = [os.path.dirname(HERE), HERE, os.path.join(TOP, "fixtures", "programs")]
+
+import generate  # noqa: E402
+import support  # noqa: E402
+from inspected import inspected, look_at, recorded  # noqa: E402
+from runner import Failure, Results, Skip, check  # noqa: E402
+from support import BUILD, Folder, Program, SANITIZED  # noqa: E402
+
+SEED = "inspect"
+BATCH = 100  # programs in one process
+GO, WAIT, ABORT = "checkpoint go", "checkpoint wait", "checkpoint abort"
+BOUND = ("make", "root", "weakref", "chain")
+
+
+# ---- programs --------------------------------------------------------------------------------------
+
+def program(index, middle, last):
+    """A random program with the checkpoint @middle at a random place and @last before its end; two in ten have an
+    object that never dies, one in ten has callbacks of the collector."""
+    kind = "large" if index % 500 == 499 else "any"
+    chance = random.Random("%s %d" % (SEED, index))
+    lines = [line for line in generate.program(SEED, index, kind).splitlines()[1:-1]
+             if line and not line.startswith("checkpoint")]
+    places = [i for i, line in enumerate(lines) if line.split()[0] in BOUND]
+    if index % 10 < 2 and places:
+        place = chance.choice(places)
+        words = lines[place].split()
+        name = words[1] if words[0] in ("root", "weakref") else words[2]
+        lines.insert(chance.randint(place + 1, len(lines)), "immortal " + name)
+    if index % 10 == 5:
+        lines.insert(0, "callbacks on")
+    lines.insert(chance.randint(0, len(lines)), middle)
+    return "\n".join(["program inspect-%d" % index] + lines + [last, "end"]) + "\n"
+
+
+def refgc_path(variant="refgc"):
+    path = os.path.join(BUILD, variant)
+    if not os.path.exists(path):
+        raise Skip("there is no %s" % path)
+    return path
+
+
+# ---- comparison ------------------------------------------------------------------------------------
+
+def difference_of(want, have):
+    """Some of what is in one and not in the other."""
+    if isinstance(want, dict):
+        keys = [key for key in {**want, **have} if want.get(key) != have.get(key)]
+        return "%d differ: %s" % (len(keys), "; ".join(
+            "%s: recorded %s, said %s" % (key, want.get(key), have.get(key)) for key in keys[:4]))
+    return "recorded %s, said %s" % (want, have)
+
+
+def counts(heap):
+    """How often each object is referred to."""
+    result = collections.Counter()
+    for (_, to, _, _), count in heap.references.items():
+        result[to] += count
+    for (address, _), count in heap.roots.items():
+        result[address] += count
+    return result
+
+
+class Tally:
+    """How much was compared."""
+
+    def __init__(self):
+        self.checkpoints = self.objects = self.references = self.hidden = 0
+
+    def add(self, other):
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+    def __str__(self):
+        return "%d checkpoints, %d objects, %d references equal; %d objects that nothing leads to" % (
+            self.checkpoints, self.objects, self.references, self.hidden)
+
+
+def compare(target, path, tally):
+    """Compares what libinspect says of @target, a process or a core, with the record at @path."""
+    with open(path, encoding="utf-8") as file:
+        record = json.load(file)
+    want, hidden = recorded(record)
+    with look_at(target) as ask:
+        have = inspected(ask)
+    where = os.path.basename(path)
+    for member in want._fields:
+        check(getattr(want, member) == getattr(have, member), "%s: %s: %s", where, member,
+              difference_of(getattr(want, member), getattr(have, member)))
+    check_counts(have, where)
+    check_hidden(hidden, record, where)
+    tally.checkpoints += 1
+    tally.objects += len(have.objects)
+    tally.references += sum(have.references.values())
+    tally.hidden += len(hidden)
+
+
+def check_counts(heap, where):
+    """By what libinspect says alone: an object's reference count is the number of references to it."""
+    found = counts(heap)
+    for address, (kind, _, refcount, immortal, _, _) in heap.objects.items():
+        check(immortal or refcount == found[address], "%s: the %s at %s has the count %s, and %d references", where, kind,
+              address, refcount, found[address])
+    check(set(found) <= set(heap.objects), "%s: a reference leads to no object", where)
+
+
+def check_hidden(hidden, record, where):
+    """Objects that no list, root or other object leads to are those that should be dead and cannot die: made immortal,
+    or held by such an object, or by a cycle of tuples that were taken out of the collector's sight for good."""
+    addresses = {each["address"] for each in hidden}
+    held = {each["to"] for each in record["references"] if each["from"] in addresses}
+    for each in hidden:
+        check(each["immortal"] or each["address"] in held, "%s: nothing leads to %s, and nothing keeps it", where, each)
+        check(not each["tracked"], "%s: %s is tracked", where, each)
+
+
+# ---- live ------------------------------------------------------------------------------------------
+
+def environment():
+    """With pools, as users have it."""
+    return {key: value for key, value in os.environ.items() if key != "REFGC_WITHOUT_POOLS"}
+
+
+def live_batch(variant, first, count):
+    """Programs of one process, looked at while it waits."""
+    tally = Tally()
+    with Folder() as folder:
+        source = os.path.join(folder, "programs.txt")
+        with open(source, "w", encoding="utf-8") as file:
+            file.write("".join(program(index, WAIT, WAIT) for index in range(first, first + count)))
+        process = subprocess.Popen([refgc_path(variant), "--records", folder, source], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, env=environment())
+        try:
+            for line in process.stdout:
+                report = json.loads(line)
+                if report["op"] == WAIT:
+                    path = os.path.join(folder, "%s-%d.json" % (report["program"], report["line"]))
+                    compare(process.pid, path, tally)
+                    os.unlink(path)
+                    os.kill(process.pid, signal.SIGUSR1)
+            check(process.wait() == 0, "exit status %d: %s", process.returncode, process.stderr.read()[-500:])
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+    check(tally.checkpoints == 2 * count, "%d of %d checkpoints were seen", tally.checkpoints, 2 * count)
+    return tally
+
+
+def live(count, variant="refgc", first=0):
+    """Both cores are busy."""
+    tally = Tally()
+    began = time.monotonic()
+    batches = [(variant, at, min(BATCH, first + count - at)) for at in range(first, first + count, BATCH)]
+    with concurrent.futures.ProcessPoolExecutor(max_workers=2) as pool:
+        for done in pool.map(live_batch, *zip(*batches)):
+            tally.add(done)
+    return "%d programs, %s (%.0f s)" % (count, tally, time.monotonic() - began)
+
+
+# ---- cores -----------------------------------------------------------------------------------------
+
+class Stopped(Program):
+    """A refgc at the last checkpoint of one program, where it waits or has aborted: with Stopped(...) as program."""
+
+    def __init__(self, variant, index, last, folder):
+        self.text = program(index, GO, last)
+        source = os.path.join(folder, "program.txt")
+        with open(source, "w", encoding="utf-8") as file:
+            file.write(self.text)
+        super().__init__([refgc_path(variant), "--records", folder, source], environment(), folder)
+        self.last = last
+
+    def __enter__(self):
+        if self.last == WAIT:
+            self.wait_for(b'"op": "checkpoint wait"')
+        else:
+            self.process.wait(timeout=self.limit)
+        return self
+
+    def record(self):
+        """The path of the record of that checkpoint."""
+        lines = self.text.splitlines()
+        return os.path.join(self.folder, "%s-%d.json" % (lines[0].split()[1], len(lines) - 2))
+
+    def kernel_core(self):
+        """The path of the core that the kernel has written."""
+        cores = [name for name in os.listdir(self.folder) if name == "core" or name.startswith("core.")]
+        if len(cores) != 1:
+            with open("/proc/sys/kernel/core_pattern", encoding="utf-8") as file:
+                raise Skip("the kernel wrote no core here: kernel.core_pattern is %s" % file.read().strip())
+        return os.path.join(self.folder, cores[0])
+
+
+def from_core(variant, index, way):
+    tally = Tally()
+    with Folder() as folder, Stopped(variant, index, ABORT if way == "kernel" else WAIT, folder) as stopped:
+        core = stopped.kernel_core() if way == "kernel" else stopped.gcore(os.path.join(folder, "core"))
+        stopped.__exit__()
+        compare(core, stopped.record(), tally)
+    return tally
+
+
+def cores(count, way, variant="refgc", first=0):
+    tally = Tally()
+    began = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+        for done in pool.map(lambda index: from_core(variant, index, way), range(first, first + count)):
+            tally.add(done)
+    return "%d programs, %s (%.0f s)" % (count, tally, time.monotonic() - began)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("size", choices=("check", "check-full"), nargs="?", default="check")
+    parser.add_argument("--programs", type=int, help="how many are run live; the others in proportion")
+    parser.add_argument("--only", action="append", metavar="WORD", help="only tests with this word in their names")
+    options = parser.parse_args()
+    count = options.programs or (50 if SANITIZED else 100000 if options.size == "check-full" else 10000)
+    results = Results(verbose=True)
+    tests = [("live", live, count),
+             ("kernel's cores", cores, max(count // 50, 3), "kernel"),
+             ("gcore's cores", cores, max(count // 500, 2), "gcore")]
+    for variant in ("refgc-plain", "refgc-static"):
+        tests += [("live: " + variant, live, max(count // 50, 10), variant),
+                  ("kernel's cores: " + variant, cores, max(count // 500, 2), "kernel", variant),
+                  ("gcore's cores: " + variant, cores, max(count // 1000, 2), "gcore", variant)]
+    for name, function, *arguments in tests:
+        if not options.only or any(word in name for word in options.only):
+            results.run(name, function, *arguments)
+    results.finish()
+
+
+if __name__ == "__main__":
+    main()
