@@ -17,7 +17,8 @@ class Node:
     def __init__(self, number, parent):
         self.number = number
         self.parent = parent
-        self.tags = [number, parent]
+        self.name = "node %d" % number
+        self.tags = [number, parent, number * 0.5]
 
 
 class Slots:
@@ -28,13 +29,15 @@ class Slots:
 
 
 def build(objects):
-    """As many tracked objects, in the proportions of a service: instances, lists, dicts, tuples, sets."""
+    """As many tracked objects, in the proportions of a service (instances, lists, dicts, tuples, sets), and as many that
+    are not tracked: numbers, str, bytes."""
     heap = []
     node = Node(0, None)
     while len(heap) * 6 < objects:
         number = len(heap)
         node = Node(number, node if number % 1000 else None)  # 2 tracked objects
-        heap.append((node, {"node": node, "name": "n%d" % number}, {node}, Slots(node, number)))  # 4
+        record = {"node": node, "name": "n%d" % number, "data": b"%d" % number}
+        heap.append((node, record, {node}, Slots(node, number + 0.25)))  # 4
     return heap
 
 
