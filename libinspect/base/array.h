@@ -27,6 +27,10 @@ static inline bool array_grow(void **items, size_t count, size_t *capacity, size
 #define array_reserve(items, count, capacity) \
 	array_grow((void **)&(items), count, &(capacity), sizeof(*(items)))
 
+/* An array of @count items (not cleared) that may be hundreds of MB long, for free(): the kernel is asked for large pages,
+ * so that touching them all costs less. Never NULL for want of items. */
+void *array_create_large(size_t count, size_t item_size);
+
 static inline void free_cleanup(void *pointer)
 {
 	free(*(void **)pointer);

@@ -59,8 +59,6 @@ struct discovery {
 
 	size_t refused_listed; /* entries of the lists that cannot be objects */
 	uint64_t first_refused_listed;
-	size_t duplicates;
-	uint64_t first_duplicate;
 
 	uint64_t references_limit;
 	bool careful; /* one object at a time, by one worker, with an eye on the number of references */
@@ -69,7 +67,9 @@ struct discovery {
 	pthread_mutex_t lock; /* of what follows, and of the index while it gets regions */
 	pthread_cond_t changed;
 	struct index_region *first, *last; /* the queue of regions with new bits */
+	size_t queue_length;
 	unsigned int busy; /* workers that have a region */
+	bool listing;      /* the lists are still being walked */
 	struct inspect_error *error;
 
 	/* atomic */
@@ -109,13 +109,14 @@ static void stop(struct discovery *discovery)
 
 static void fail(struct discovery *discovery, struct inspect_error *error)
 {
+	stop(discovery);
 	pthread_mutex_lock(&discovery->lock);
 	if (discovery->error)
 		inspect_error_destroy(error);
 	else
 		discovery->error = error;
+	pthread_cond_broadcast(&discovery->changed);
 	pthread_mutex_unlock(&discovery->lock);
-	stop(discovery);
 }
 
 /* Says how far it is, from the calling thread. */
@@ -202,6 +203,13 @@ static void set_extra_bit(struct discovery *discovery, uint64_t **bits, uint64_t
 
 /* ---- new bits --------------------------------------------------------------------------------------- */
 
+/* Is there a region for a worker? The region that the walk along the lists is in is left alone for a while. */
+static bool may_take(const struct discovery *discovery)
+{
+	enum { DISTANCE = 4 };
+	return discovery->queue_length > (discovery->listing ? DISTANCE : 0);
+}
+
 /* Puts @region in the queue unless it is there. */
 static void enqueue(struct discovery *discovery, struct index_region *region)
 {
@@ -215,7 +223,9 @@ static void enqueue(struct discovery *discovery, struct index_region *region)
 	else
 		discovery->first = region;
 	discovery->last = region;
-	pthread_cond_signal(&discovery->changed);
+	discovery->queue_length++;
+	if (may_take(discovery))
+		pthread_cond_signal(&discovery->changed);
 	pthread_mutex_unlock(&discovery->lock);
 }
 
@@ -296,13 +306,8 @@ static struct inspect_error *note_listed(struct runtime_sink *sink, uint64_t add
 		region = add_region(discovery, address);
 	if (!region)
 		return discovery->error ? &inspect_error_no_memory : NULL;
-	if (mark(discovery, region, address)) {
-		discovery->objects++;
-		return NULL;
-	}
-	listed->duplicates = true;
-	if (discovery->duplicates++ == 0 || address < discovery->first_duplicate)
-		discovery->first_duplicate = address;
+	if (mark(discovery, region, address))
+		__atomic_fetch_add(&discovery->objects, 1, __ATOMIC_RELAXED);
 	return NULL;
 }
 
@@ -315,11 +320,6 @@ static struct inspect_error *walk_lists(struct discovery *discovery)
 				  "the collector's lists are damaged: entries that cannot be objects and were left "
 				  "out: %zu, the first at 0x%" PRIx64,
 				  discovery->refused_listed, discovery->first_refused_listed);
-	if (!error && discovery->duplicates)
-		error = notes_add(discovery->notes, true,
-				  "the collector's lists are damaged: objects that they have more than once, and that "
-				  "count once here: %zu, the first at 0x%" PRIx64,
-				  discovery->duplicates, discovery->first_duplicate);
 	return error;
 }
 
@@ -519,10 +519,11 @@ static struct index_region *take_region(struct searcher *searcher)
 	if (searcher->region)
 		discovery->busy--;
 	searcher->region = NULL;
-	while (!discovery->first && discovery->busy && !is_stopped(discovery))
+	while (!may_take(discovery) && (discovery->busy || discovery->listing) && !is_stopped(discovery))
 		pthread_cond_wait(&discovery->changed, &discovery->lock);
 	if (discovery->first && !is_stopped(discovery)) {
 		region = discovery->first;
+		discovery->queue_length--;
 		discovery->first = region->search->next;
 		if (!discovery->first)
 			discovery->last = NULL;
@@ -534,9 +535,23 @@ static struct index_region *take_region(struct searcher *searcher)
 	return region;
 }
 
+/* Walks the lists while the other workers begin. */
+static void list(struct discovery *discovery)
+{
+	struct inspect_error *error = walk_lists(discovery);
+	pthread_mutex_lock(&discovery->lock);
+	discovery->listing = false;
+	pthread_cond_broadcast(&discovery->changed);
+	pthread_mutex_unlock(&discovery->lock);
+	if (error)
+		fail(discovery, error);
+}
+
 static void search(void *context, unsigned int worker)
 {
 	struct discovery *discovery = context;
+	if (worker == 0 && discovery->listing)
+		list(discovery);
 	struct searcher *searcher = calloc(1, sizeof(*searcher));
 	uint64_t *buffer = reallocarray(NULL, BUFFER, sizeof(*buffer));
 	if (!searcher || !buffer) {
@@ -657,16 +672,18 @@ static void free_searches(struct address_index *index)
 static void find_all(struct discovery *discovery)
 {
 	struct runtime *runtime = discovery->runtime;
-	struct inspect_error *error = walk_lists(discovery);
-	if (!error && discovery->roots)
-		error = runtime->operations->roots(runtime, &discovery->root_sink, discovery->notes);
+	if (!discovery->roots) {
+		list(discovery);
+		return;
+	}
+	struct inspect_error *error =
+		runtime->operations->roots(runtime, &discovery->root_sink, discovery->notes);
 	if (error) {
 		fail(discovery, error);
 		return;
 	}
-	if (!discovery->roots)
-		return;
 	unsigned int workers = discovery->careful ? 1 : workers_for(runtime->target);
+	discovery->listing = true;
 	workers_run(workers, search, discovery);
 	while (discovery->guesses && !is_stopped(discovery)) {
 		accept_guesses(discovery);

@@ -25,7 +25,6 @@ extern struct graph_limits graph_limits;
 struct listed_objects {
 	uint64_t *words;
 	size_t count, capacity;
-	bool duplicates; /* an object is on the lists more than once */
 };
 
 static inline uint64_t listed_address(uint64_t word)

@@ -175,7 +175,9 @@ static struct inspect_error *connect_region(void *context, size_t number)
 	work->references = (struct runtime_references){ .items = buffer, .capacity = BUFFER, .drain = drain };
 	work->edges = graph->edges + work->result->start;
 	work->room = region->references;
-	struct inspect_error *error = connect_objects(work, graph->first);
+	struct inspect_error *error = graph->heap->filled ? NULL : heap_fill_region(graph->heap, region);
+	if (!error)
+		error = connect_objects(work, graph->first);
 	work->result->count = work->written;
 	return error;
 }
@@ -241,14 +243,15 @@ static struct inspect_error *connect_all(struct connecting *connecting, struct n
 		connecting->regions[i].start = total;
 		total += index->regions[i]->references;
 	}
-	graph->first = reallocarray(NULL, graph->heap->count + 1, sizeof(*graph->first));
-	graph->edges = reallocarray(NULL, total + 1, sizeof(*graph->edges));
+	graph->first = array_create_large(graph->heap->count + 1, sizeof(*graph->first));
+	graph->edges = array_create_large(total + 1, sizeof(*graph->edges));
 	if (!graph->first || !graph->edges)
 		return &inspect_error_no_memory;
 	struct inspect_error *error = workers_each(graph->heap->runtime->target, "following references", index->count,
 						   connect_region, connecting);
 	if (error)
 		return error;
+	graph->heap->filled = true;
 	close_region_gaps(connecting);
 	uint32_t *edges = reallocarray(graph->edges, graph->edge_count + 1, sizeof(*edges));
 	if (edges)
@@ -278,7 +281,7 @@ struct inspect_error *graph_find_objects(struct runtime *runtime, struct heap *h
 					 struct notes *notes)
 {
 	*graph = (struct graph){ .heap = heap };
-	return heap_build_whole(runtime, heap, &graph->roots, notes);
+	return heap_find_all(runtime, heap, &graph->roots, notes);
 }
 
 struct inspect_error *graph_build(struct runtime *runtime, struct heap *heap, struct graph *graph, struct notes *notes)
@@ -301,7 +304,7 @@ struct inspect_error *graph_reverse(struct graph *graph)
 	if (graph->reverse)
 		return NULL;
 	uint32_t *first = calloc(count + 2, sizeof(*first));
-	uint32_t *reverse = reallocarray(NULL, graph->edge_count + 1, sizeof(*reverse));
+	uint32_t *reverse = array_create_large(graph->edge_count + 1, sizeof(*reverse));
 	if (!first || !reverse) {
 		free(first);
 		free(reverse);

@@ -25,7 +25,7 @@ static inline unsigned int edge_flags(uint32_t edge)
 }
 
 struct graph {
-	const struct heap *heap; /* all objects */
+	struct heap *heap; /* all objects */
 	struct graph_roots roots;
 	uint32_t *first;  /* heap->count + 1; NULL until graph_find_references() */
 	uint32_t *edges;
@@ -51,10 +51,12 @@ static inline const uint32_t *graph_reverse_edges(const struct graph *graph, uin
 	return graph->reverse + graph->reverse_first[id];
 }
 
-/* Finds all objects: *@heap and *@graph are filled together, without references. */
+/* Finds all objects: *@heap and *@graph are filled together, without references, and without the columns that
+ * heap_fill() fills. */
 struct inspect_error *graph_find_objects(struct runtime *runtime, struct heap *heap, struct graph *graph,
 					 struct notes *notes) __attribute__((warn_unused_result));
-/* Finds the references of the graph's objects, if they are not there. What could not be read goes to @notes. */
+/* Finds the references of the graph's objects, if they are not there, and fills the heap's columns on the way. What could
+ * not be read goes to @notes. */
 struct inspect_error *graph_find_references(struct graph *graph, struct notes *notes)
 	__attribute__((warn_unused_result));
 /* Both. */

@@ -10,16 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "graph/discovery.h"
 #include "graph/workers.h"
 
 enum { BATCH = 4096 }; /* objects that a worker takes at once */
 
-/* A column of @count items; never NULL for want of items. */
+/* A column of @count items. */
 static void *column_create(size_t count, size_t item_size)
 {
-	return reallocarray(NULL, count ? count : 1, item_size);
+	return array_create_large(count, item_size);
 }
 
 static bool columns_create(struct heap *heap)
@@ -44,20 +45,31 @@ static void fill_addresses(struct heap *heap, const struct index_region *region)
 	}
 }
 
-static struct inspect_error *fill_region(void *context, size_t number)
+struct inspect_error *heap_fill_region(struct heap *heap, const struct index_region *region)
 {
-	struct heap *heap = context;
-	const struct index_region *region = heap->index.regions[number];
 	if (!region->count)
 		return NULL;
 	fill_addresses(heap, region);
-	memset(heap->generation + region->first, HEAP_UNTRACKED, region->count);
-	memset(heap->collector + region->first, 0, region->count);
 	const struct runtime_columns columns = {
 		.type = heap->type + region->first,
 		.flags = heap->flags + region->first,
 	};
 	return heap->runtime->operations->examine(heap->runtime, heap->address + region->first, region->count, &columns);
+}
+
+static struct inspect_error *fill_region(void *context, size_t number)
+{
+	struct heap *heap = context;
+	return heap_fill_region(heap, heap->index.regions[number]);
+}
+
+struct inspect_error *heap_fill(struct heap *heap)
+{
+	struct inspect_error *error = NULL;
+	if (!heap->filled)
+		error = workers_each(heap->runtime->target, "looking at objects", heap->index.count, fill_region, heap);
+	heap->filled = !error;
+	return error;
 }
 
 /* ---- generations and collectors --------------------------------------------------------------------- */
@@ -67,7 +79,7 @@ struct listing {
 	const struct listed_objects *listed;
 };
 
-/* Fills them for a batch of listed objects. One that is listed more than once stays in its youngest generation. */
+/* Fills them for a batch of listed objects. */
 static struct inspect_error *fill_listed(void *context, size_t number)
 {
 	const struct listing *listing = context;
@@ -76,26 +88,54 @@ static struct inspect_error *fill_listed(void *context, size_t number)
 	for (size_t i = number * BATCH; i < end; i++) {
 		uint64_t word = listing->listed->words[i];
 		uint32_t id;
-		if (!heap_find(heap, listed_address(word), &id) || heap->generation[id] <= listed_generation(word))
+		if (!heap_find(heap, listed_address(word), &id))
 			continue;
-		heap->generation[id] = (uint8_t)listed_generation(word);
-		heap->collector[id] = (uint8_t)listed_collector(word);
+		/* one that is listed twice may be met by two workers: fill_twice_listed() */
+		__atomic_store_n(&heap->generation[id], (uint8_t)listed_generation(word), __ATOMIC_RELAXED);
+		__atomic_store_n(&heap->collector[id], (uint8_t)listed_collector(word), __ATOMIC_RELAXED);
 	}
 	return NULL;
 }
 
-static struct inspect_error *fill_generations(struct heap *heap, const struct listed_objects *listed)
+/* The same where objects are listed more than once: they stay in their youngest generation. */
+static struct inspect_error *fill_twice_listed(struct heap *heap, const struct listed_objects *listed,
+					       struct notes *notes)
+{
+	size_t duplicates = 0;
+	uint64_t first = 0;
+	memset(heap->generation, HEAP_UNTRACKED, heap->count);
+	for (size_t i = 0; i < listed->count; i++) {
+		uint64_t address = listed_address(listed->words[i]);
+		unsigned int generation = listed_generation(listed->words[i]);
+		uint32_t id;
+		if (!heap_find(heap, address, &id))
+			continue;
+		if (heap_is_tracked(heap, id) && (duplicates++ == 0 || address < first))
+			first = address;
+		if (heap->generation[id] <= generation)
+			continue;
+		heap->generation[id] = (uint8_t)generation;
+		heap->collector[id] = (uint8_t)listed_collector(listed->words[i]);
+	}
+	return notes_add(notes, true,
+			 "the collector's lists are damaged: objects that they have more than once, and that "
+			 "count once here: %zu, the first at 0x%" PRIx64,
+			 duplicates, first);
+}
+
+static struct inspect_error *fill_generations(struct heap *heap, const struct listed_objects *listed,
+					      struct notes *notes)
 {
 	struct listing listing = { .heap = heap, .listed = listed };
-	size_t batches = (listed->count + BATCH - 1) / BATCH;
-	if (!listed->duplicates)
-		return workers_each(NULL, NULL, batches, fill_listed, &listing);
-	for (size_t i = 0; i < batches; i++) {
-		struct inspect_error *error = fill_listed(&listing, i);
-		if (error)
-			return error;
-	}
-	return NULL;
+	memset(heap->generation, HEAP_UNTRACKED, heap->count);
+	memset(heap->collector, 0, heap->count);
+	struct inspect_error *error =
+		workers_each(NULL, NULL, (listed->count + BATCH - 1) / BATCH, fill_listed, &listing);
+	for (size_t id = 0; id < heap->count; id++)
+		heap->tracked += heap_is_tracked(heap, (uint32_t)id);
+	if (!error && heap->tracked < listed->count)
+		error = fill_twice_listed(heap, listed, notes);
+	return error;
 }
 
 /* ---- building --------------------------------------------------------------------------------------- */
@@ -115,30 +155,22 @@ static void settle_roots(const struct heap *heap, struct graph_roots *roots)
 }
 
 /* Everything but the cleaning up after an error. */
-static struct inspect_error *build(struct runtime *runtime, struct heap *heap, struct listed_objects *listed,
-				   struct graph_roots *roots, struct notes *notes)
+static struct inspect_error *find(struct runtime *runtime, struct heap *heap, struct listed_objects *listed,
+				  struct graph_roots *roots, struct notes *notes)
 {
 	struct inspect_error *error = discover(runtime, &heap->index, &heap->count, listed, roots, notes);
 	if (error)
 		return error;
 	heap->runtime = runtime;
-	heap->tracked = heap->count;
-	if (!columns_create(heap))
-		return &inspect_error_no_memory;
-	error = workers_each(runtime->target, "looking at objects", heap->index.count, fill_region, heap);
-	if (!error)
-		error = fill_generations(heap, listed);
-	for (size_t id = 0; id < heap->count && !error; id++)
-		heap->tracked -= !heap_is_tracked(heap, (uint32_t)id);
-	return error;
+	return columns_create(heap) ? fill_generations(heap, listed, notes) : &inspect_error_no_memory;
 }
 
-static struct inspect_error *build_clean(struct runtime *runtime, struct heap *heap, struct graph_roots *roots,
-					 struct notes *notes)
+static struct inspect_error *find_clean(struct runtime *runtime, struct heap *heap, struct graph_roots *roots,
+					struct notes *notes)
 {
 	struct listed_objects listed = { 0 };
 	*heap = (struct heap){ 0 };
-	struct inspect_error *error = build(runtime, heap, &listed, roots, notes);
+	struct inspect_error *error = find(runtime, heap, &listed, roots, notes);
 	listed_objects_deinit(&listed);
 	if (error)
 		heap_deinit(heap);
@@ -147,14 +179,19 @@ static struct inspect_error *build_clean(struct runtime *runtime, struct heap *h
 
 struct inspect_error *heap_build(struct runtime *runtime, struct heap *heap, struct notes *notes)
 {
-	return build_clean(runtime, heap, NULL, notes);
+	struct inspect_error *error = find_clean(runtime, heap, NULL, notes);
+	if (!error)
+		error = heap_fill(heap);
+	if (error)
+		heap_deinit(heap);
+	return error;
 }
 
-struct inspect_error *heap_build_whole(struct runtime *runtime, struct heap *heap, struct graph_roots *roots,
-				       struct notes *notes)
+struct inspect_error *heap_find_all(struct runtime *runtime, struct heap *heap, struct graph_roots *roots,
+				    struct notes *notes)
 {
 	*roots = (struct graph_roots){ 0 };
-	struct inspect_error *error = build_clean(runtime, heap, roots, notes);
+	struct inspect_error *error = find_clean(runtime, heap, roots, notes);
 	if (error)
 		graph_roots_deinit(roots);
 	else

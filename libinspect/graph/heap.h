@@ -33,6 +33,7 @@ struct heap {
 	uint8_t *collector;   /* which collector tracks it: index into runtime->collectors */
 	uint64_t *size;       /* bytes, below HEAP_SIZE_MAX; NULL until heap_find_sizes() */
 	int64_t *refcount;    /* NULL until heap_find_refcounts() */
+	bool filled;          /* are the columns of addresses, types and flags? */
 	struct address_index index;
 	struct runtime *runtime; /* has the types, and more of them after each look at an object */
 };
@@ -45,9 +46,14 @@ static const uint64_t HEAP_SIZE_MAX = UINT64_C(1) << 56;
 struct inspect_error *heap_build(struct runtime *runtime, struct heap *heap, struct notes *notes)
 	__attribute__((warn_unused_result));
 /* Makes the heap of all objects, tracked or not: those on the collectors' lists, what the roots lead to, and all that
- * these refer to. @roots has the roots, without those that lead to no object. */
-struct inspect_error *heap_build_whole(struct runtime *runtime, struct heap *heap, struct graph_roots *roots,
-				       struct notes *notes) __attribute__((warn_unused_result));
+ * these refer to. @roots has the roots, without those that lead to no object. The columns of addresses, types and flags
+ * are still to be filled: by heap_fill(), or region by region. */
+struct inspect_error *heap_find_all(struct runtime *runtime, struct heap *heap, struct graph_roots *roots,
+				    struct notes *notes) __attribute__((warn_unused_result));
+/* Fills these columns, if they are not. */
+struct inspect_error *heap_fill(struct heap *heap) __attribute__((warn_unused_result));
+struct inspect_error *heap_fill_region(struct heap *heap, const struct index_region *region)
+	__attribute__((warn_unused_result));
 /* Fill the columns of sizes and of reference counts, if they are not there. With the sizes flags may be added:
  * RUNTIME_SIZE_BASIC, and RUNTIME_DAMAGED where the size makes no sense. */
 struct inspect_error *heap_find_sizes(struct heap *heap, struct notes *notes) __attribute__((warn_unused_result));

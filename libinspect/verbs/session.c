@@ -120,9 +120,11 @@ static struct inspect_error *make_heap(struct inspect_session *session, struct n
 	return graph_find_objects(session->runtime, &session->heap, &session->graph, notes);
 }
 
+/* And the columns that come with the references, if those are not there. */
 static struct inspect_error *make_sizes(struct inspect_session *session, struct notes *notes)
 {
-	return heap_find_sizes(&session->heap, notes);
+	struct inspect_error *error = heap_fill(&session->heap);
+	return error ? error : heap_find_sizes(&session->heap, notes);
 }
 
 static struct inspect_error *make_graph(struct inspect_session *session, struct notes *notes)
