@@ -279,7 +279,7 @@ static uint64_t array_length(Dwarf_Die *type)
 	if (dwarf_child(type, &range) || dwarf_tag(&range) != DW_TAG_subrange_type)
 		return VALUE_LIMIT;
 	if (dwarf_attr(&range, DW_AT_count, &attr) && !dwarf_formudata(&attr, &value))
-		return value;
+		return value ? value : VALUE_LIMIT; /* items[0]: as many as there is room for */
 	if (dwarf_attr(&range, DW_AT_upper_bound, &attr) && !dwarf_formudata(&attr, &value))
 		return value < VALUE_LIMIT ? value + 1 : VALUE_LIMIT;
 	return VALUE_LIMIT;

@@ -300,7 +300,8 @@ static bool add_described(struct binding *binding, const struct class *class, co
 			  bool *extends_ret)
 {
 	bool any = !described->steps, wanted = false;
-	bool visited = class->flags & TPFLAGS_HAVE_GC && class->traverse;
+	/* the traverse function of a class of Python's calls this one even where this type's own objects have none */
+	bool visited = binding->type->flags & TPFLAGS_HAVE_GC && class->traverse;
 	const struct described_step *from = described->steps;
 	for (; from && !from->last; from++) {
 		struct reference_step step;

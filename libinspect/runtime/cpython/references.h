@@ -136,6 +136,12 @@ visit_fn dict_references, odict_references, set_references;
 visit_fn type_references;
 /* references_frames.c */
 visit_fn frame_references, generator_frame_references;
+/* references_capsule.c */
+visit_fn capsule_references;
+/* references_ctypes.c */
+visit_fn ctypes_type_references;
+/* references_curses.c */
+visit_fn curses_panel_references;
 /* references_datetime.c */
 visit_fn time_references, datetime_references, zoneinfo_references;
 /* references_re.c */
