@@ -12,7 +12,7 @@
 enum {
 	SLOT_BITS = 15,
 	LISTS = 64,
-	BATCH_OBJECTS = 1024, /* whose references are read at once */
+	LIST_LENGTH = 4096, /* of references at once */
 };
 
 /* A text that was made before; one that falls into the same slot takes its place. */
@@ -23,10 +23,12 @@ struct label_slot {
 
 struct inspect_error *labels_init(struct labels *labels, struct runtime *runtime)
 {
-	*labels = (struct labels){ .runtime = runtime, .references.labelled = true };
+	*labels = (struct labels){ .runtime = runtime };
 	labels->slots = calloc((size_t)1 << SLOT_BITS, sizeof(*labels->slots));
 	labels->lists = calloc(LISTS, sizeof(*labels->lists));
-	return labels->slots && labels->lists ? NULL : &inspect_error_no_memory;
+	labels->items = calloc(LIST_LENGTH, sizeof(*labels->items));
+	labels->labels = calloc(LIST_LENGTH, sizeof(*labels->labels));
+	return labels->slots && labels->lists && labels->items && labels->labels ? NULL : &inspect_error_no_memory;
 }
 
 void labels_deinit(struct labels *labels)
@@ -37,9 +39,12 @@ void labels_deinit(struct labels *labels)
 	for (size_t i = 0; labels->lists && i < LISTS; i++)
 		free(labels->lists[i].items);
 	free(labels->lists);
-	runtime_references_deinit(&labels->references);
+	free(labels->items);
+	free(labels->labels);
 	*labels = (struct labels){ 0 };
 }
+
+/* ---- texts ----------------------------------------------------------------------------------------- */
 
 static struct label_slot *slot_of(struct labels *labels, const struct runtime_label *label)
 {
@@ -59,51 +64,98 @@ const char *labels_text(struct labels *labels, const struct runtime_label *label
 	return slot->text;
 }
 
-/* Tells of the edges of @id, whose references are now items @from to @to. References that lead to no object are among
- * the items and not among the edges. Once one is not found again, others are not looked for far away. */
-static struct inspect_error *tell(struct labels *labels, const struct graph *graph, uint32_t id, size_t from, size_t to,
-				  labels_edge_fn *edge, void *context)
+/* ---- reading references again --------------------------------------------------------------------- */
+
+/* The references of one object on their way to who wants the labels. They come in the order of the edges, and among
+ * them those that lead to no object, which are no edges. */
+struct reading {
+	struct runtime_references references; /* as many as the list takes; first: drain() finds the rest by it */
+	const struct graph *graph;
+	uint32_t id;
+	const uint32_t *edges; /* those of the object that have not been told of */
+	size_t left;
+	labels_edge_fn *edge;
+	void *context;
+	struct inspect_error *error; /* what @edge said */
+};
+
+static bool tell(struct reading *reading, const struct runtime_label *label)
 {
-	enum { NEAR = 16 };
-	const struct runtime_references *references = &labels->references;
-	bool missed = false;
-	size_t count;
-	const uint32_t *edges = graph_edges(graph, id, &count);
-	for (size_t i = 0; i < count; i++) {
-		uint64_t wanted = graph->heap->address[edge_target(edges[i])] | edge_flags(edges[i]);
-		size_t at = from, last = missed && to - from > NEAR ? from + NEAR : to;
-		while (at < last && references->items[at] != wanted)
-			at++;
-		missed |= at == last;
-		struct inspect_error *error = edge(context, id, edges[i], at < last ? &references->labels[at] : NULL);
-		if (error)
-			return error;
-		if (at < last)
-			from = at + 1;
-	}
-	return NULL;
+	reading->error = reading->edge(reading->context, reading->id, *reading->edges++, label);
+	reading->left--;
+	return !reading->error;
+}
+
+/* Tells of the edge that @reference is, and before that of those that must have been lost. */
+static bool take(struct reading *reading, uint64_t reference, const struct runtime_label *label)
+{
+	enum { LOST = 8 };
+	const uint64_t *address = reading->graph->heap->address;
+	size_t ahead = 0, last = reading->left < LOST ? reading->left : LOST;
+	while (ahead < last && (address[edge_target(reading->edges[ahead])] | edge_flags(reading->edges[ahead])) != reference)
+		ahead++;
+	if (ahead == last)
+		return true;
+	for (; ahead; ahead--)
+		if (!tell(reading, NULL))
+			return false;
+	return tell(reading, label);
+}
+
+static bool drain(struct runtime_references *references)
+{
+	struct reading *reading = (struct reading *)references;
+	for (size_t i = 0; i < references->count; i++)
+		if (!take(reading, references->items[i], &references->labels[i]))
+			return false;
+	return true;
+}
+
+/* Reads the references of object @id. */
+static struct inspect_error *read_object(struct reading *reading, uint32_t id)
+{
+	const struct heap *heap = reading->graph->heap;
+	const struct runtime_operations *operations = heap->runtime->operations;
+	size_t damaged = 0;
+	reading->id = id;
+	reading->edges = graph_edges(reading->graph, id, &reading->left);
+	if (!reading->left)
+		return NULL;
+	reading->references.count = reading->references.drained = 0;
+	struct inspect_error *error = operations->references(heap->runtime, &heap->address[id], &heap->type[id], 1,
+							     &reading->references, NULL, &damaged);
+	if (!error)
+		drain(&reading->references);
+	while (!error && !reading->error && reading->left)
+		tell(reading, NULL);
+	if (!reading->error)
+		return error;
+	inspect_error_destroy(error);
+	return reading->error;
 }
 
 struct inspect_error *labels_of_range(struct labels *labels, const struct graph *graph, uint32_t first, uint32_t end,
 				      labels_edge_fn *edge, void *context)
 {
-	const struct heap *heap = graph->heap;
-	size_t ends[BATCH_OBJECTS], damaged = 0;
-	while (first < end) {
-		size_t count = end - first < BATCH_OBJECTS ? end - first : BATCH_OBJECTS, from = 0;
-		labels->references.count = 0;
-		struct inspect_error *error = labels->runtime->operations->references(
-			labels->runtime, heap->address + first, heap->type + first, count, &labels->references, ends, &damaged);
-		for (size_t i = 0; i < count && !error; i++) {
-			error = tell(labels, graph, first + i, from, ends[i], edge, context);
-			from = ends[i];
-		}
-		if (error)
-			return error;
-		first += count;
-	}
-	return NULL;
+	struct reading reading = {
+		.references = {
+			.items = labels->items,
+			.labels = labels->labels,
+			.capacity = LIST_LENGTH,
+			.labelled = true,
+			.drain = drain,
+		},
+		.graph = graph,
+		.edge = edge,
+		.context = context,
+	};
+	struct inspect_error *error = NULL;
+	for (uint32_t id = first; id < end && !error; id++)
+		error = read_object(&reading, id);
+	return error;
 }
+
+/* ---- lists ----------------------------------------------------------------------------------------- */
 
 static struct inspect_error *append(void *context, uint32_t id __attribute__((unused)), uint32_t edge __attribute__((unused)),
 				    const struct runtime_label *label)

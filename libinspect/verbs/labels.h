@@ -14,7 +14,8 @@ struct labels {
 	struct runtime *runtime;
 	struct label_slot *slots;
 	struct label_list *lists;
-	struct runtime_references references; /* of the objects looked at last */
+	uint64_t *items; /* a list of references that are read again, and their labels */
+	struct runtime_label *labels;
 };
 
 /* The labels of all of an object's references. */
