@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "runtime/label.h"
 #include "runtime/runtime.h"
 #include "target/target.h"
 
@@ -22,7 +23,7 @@ static const struct runtime_operations fake_operations;
 
 unsigned int fake_attached, fake_walked, fake_closed;
 
-static const uint64_t BASE = 0x7f0000000000, UNTRACKED = 0x7effffff0000;
+static const uint64_t BASE = 0x7f0000000000, UNTRACKED = 0x7effffff0000, MEMBER_NAME = 0x5000;
 enum { SPACING = 64 };
 
 static const char *const plain_types[] = {
@@ -41,7 +42,7 @@ struct wishes {
 	uint64_t untracked; /* and behind them in memory others, to which these refer */
 	unsigned int collectors;
 	bool hostile, broken, no_runtime, bad_runtime, missing, unreadable, damaged, collecting, slow,
-		long_values;
+		long_values, graph, dangling;
 };
 static struct wishes wanted;
 
@@ -85,7 +86,14 @@ static uint8_t flags_of(uint64_t number)
 {
 	return (mix(number, 6) % 10 == 0 ? RUNTIME_IMMORTAL : 0) |
 	       (type_of(number) == 2 ? RUNTIME_SIZE_BASIC : 0) |
+	       (number >= wanted.count + wanted.untracked ? RUNTIME_DAMAGED : 0) |
 	       (wanted.damaged && mix(number, 8) % 20 == 0 ? RUNTIME_DAMAGED : 0);
+}
+
+/* With "graph" others, too, are on no list, and are there if something refers to them. */
+static bool is_tracked(uint64_t number)
+{
+	return number < wanted.count && (!wanted.graph || mix(number, 9) % 4);
 }
 
 /* ---- the runtime ----------------------------------------------------------------------------------- */
@@ -180,6 +188,8 @@ static struct inspect_error *fake_walk(struct runtime *runtime, struct runtime_s
 	struct inspect_error *error = wanted.slow ? dawdle(runtime) : report(runtime, "walking", 0, 0);
 	for (uint64_t i = 0; i < wanted.count && !error; i++) {
 		uint64_t address = address_of(i), number = number_at(address);
+		if (!is_tracked(number))
+			continue;
 		error = sink->add(sink, address, mix(number, 2) % 4, mix(number, 3) % wanted.collectors);
 		if (!error && wanted.broken && i == 1)
 			error = sink->add(sink, address, 0, 0);
@@ -195,7 +205,7 @@ static struct inspect_error *fake_examine(struct runtime *runtime __attribute__(
 {
 	for (size_t i = 0; i < count; i++) {
 		uint64_t number = number_at(addresses[i]);
-		if (number >= wanted.count + wanted.untracked) {
+		if (number >= wanted.count + wanted.untracked && !wanted.dangling) {
 			fprintf(stderr, "there is no object at 0x%" PRIx64 "\n", addresses[i]);
 			abort();
 		}
@@ -209,31 +219,6 @@ static struct inspect_error *fake_examine(struct runtime *runtime __attribute__(
 			columns->flags[i] = flags_of(number);
 	}
 	return NULL;
-}
-
-/* Each tracked object refers to one that is not tracked. */
-static struct inspect_error *fake_references(struct runtime *runtime __attribute__((unused)), const uint64_t *addresses,
-					     const uint32_t *types __attribute__((unused)), size_t count,
-					     struct runtime_references *references, size_t *ends,
-					     size_t *damaged_ret __attribute__((unused)))
-{
-	for (size_t i = 0; i < count; i++) {
-		uint64_t number = number_at(addresses[i]);
-		uint64_t referent = BASE + SPACING * (wanted.count + (wanted.untracked ? number % wanted.untracked : 0));
-		if (number < wanted.count && wanted.untracked &&
-		    !runtime_reference_add(references, referent, RUNTIME_LABEL_TEXT, 0, ".one"))
-			return &inspect_error_no_memory;
-		if (ends)
-			ends[i] = references->drained + references->count;
-	}
-	return NULL;
-}
-
-static struct inspect_error *fake_roots(struct runtime *runtime __attribute__((unused)), struct runtime_root_sink *sink,
-					struct notes *notes __attribute__((unused)))
-{
-	static const struct runtime_label label = { .kind = RUNTIME_LABEL_TEXT, .text = ".modules" };
-	return wanted.count ? sink->add(sink, BASE, RUNTIME_ROOT_INTERPRETER, "sys", &label) : NULL;
 }
 
 static struct inspect_error *fake_object(struct runtime *runtime, uint64_t address,
@@ -264,7 +249,7 @@ static struct inspect_error *fake_object(struct runtime *runtime, uint64_t addre
 	object->size_basic = flags_of(number) & RUNTIME_SIZE_BASIC;
 	object->refcount = refcount_of(number);
 	object->immortal = flags_of(number) & RUNTIME_IMMORTAL;
-	object->tracked = number < wanted.count;
+	object->tracked = is_tracked(number);
 	char end[181] = ">";
 	if (wanted.long_values)
 		memset(end, '>', sizeof(end) - 1);
@@ -272,6 +257,126 @@ static struct inspect_error *fake_object(struct runtime *runtime, uint64_t addre
 	if (asprintf(&object->value, format, number, end) < 0)
 		object->value = NULL;
 	return NULL;
+}
+
+/* ---- references ------------------------------------------------------------------------------------ */
+
+/* Without "graph" each tracked object refers to one that is not tracked. */
+static bool add_untracked(struct runtime_references *references, uint64_t number)
+{
+	if (number >= wanted.count || !wanted.untracked)
+		return true;
+	uint64_t referent = BASE + SPACING * (wanted.count + number % wanted.untracked);
+	return runtime_reference_add(references, referent, RUNTIME_LABEL_TEXT, 0, ".one");
+}
+
+static const char *const label_texts[] = { ".attribute", "cell", ".__dict__", ".__mro__" };
+
+/* What reference number @reference of object @number, or root number @reference of object -1, is called. */
+static struct runtime_label label_of(uint64_t number, uint64_t reference)
+{
+	enum { KINDS = 15 };
+	uint64_t value = mix(number, 300 + reference) % wanted.count;
+	switch (mix(number, 200 + reference) % KINDS) {
+	case 0:
+		return (struct runtime_label){ .kind = RUNTIME_LABEL_NONE };
+	case 1:
+	case 2:
+	case 3:
+	case 4:
+		return (struct runtime_label){ RUNTIME_LABEL_TEXT, 0, label_texts[value % 4] };
+	case 5:
+		return (struct runtime_label){ RUNTIME_LABEL_INDEX, value, NULL };
+	case 6:
+		return (struct runtime_label){ RUNTIME_LABEL_INDEX, value, "stack" };
+	case 7:
+	case 8:
+		return (struct runtime_label){ RUNTIME_LABEL_KEY, BASE + SPACING * value, NULL };
+	case 9:
+		return (struct runtime_label){ RUNTIME_LABEL_DICT_KEY, BASE + SPACING * value, NULL };
+	case 10:
+		return (struct runtime_label){ .kind = RUNTIME_LABEL_ITEM };
+	case 11:
+		return (struct runtime_label){ RUNTIME_LABEL_ATTRIBUTE, BASE + SPACING * value, NULL };
+	case 12:
+		return (struct runtime_label){ RUNTIME_LABEL_ATTRIBUTE, BASE + SPACING * value, "local" };
+	case 13:
+		return (struct runtime_label){ RUNTIME_LABEL_MEMBER, MEMBER_NAME, NULL };
+	}
+	return (struct runtime_label){ RUNTIME_LABEL_OFFSET, value, NULL };
+}
+
+/* Which flags a reference has: mostly none. */
+static unsigned int flags_of_reference(uint64_t number, uint64_t reference)
+{
+	return mix(number, 400 + reference) % 3 ? 0 : mix(number, 500 + reference) % 8;
+}
+
+static uint64_t target_of(uint64_t number, uint64_t reference)
+{
+	uint64_t address = BASE + SPACING * (mix(number, 100 + reference) % wanted.count);
+	return wanted.dangling && mix(number, 600 + reference) % 10 == 0 ? address + SPACING * wanted.count : address;
+}
+
+/* With "graph" it refers to anything. */
+static bool add_random(struct runtime_references *references, uint64_t number)
+{
+	for (uint64_t j = 0; j < mix(number, 10) % 5; j++) {
+		struct runtime_label label = label_of(number, j);
+		if (!runtime_reference_add(references, target_of(number, j) | flags_of_reference(number, j), label.kind,
+					   label.value, label.text))
+			return false;
+	}
+	return true;
+}
+
+static struct inspect_error *fake_references(struct runtime *runtime __attribute__((unused)), const uint64_t *addresses,
+					     const uint32_t *types __attribute__((unused)), size_t count,
+					     struct runtime_references *references, size_t *ends,
+					     size_t *damaged_ret __attribute__((unused)))
+{
+	for (size_t i = 0; i < count; i++) {
+		uint64_t number = number_at(addresses[i]);
+		if (!(wanted.graph ? add_random : add_untracked)(references, number))
+			return &inspect_error_no_memory;
+		if (ends)
+			ends[i] = references->drained + references->count;
+	}
+	return NULL;
+}
+
+static struct inspect_error *fake_roots(struct runtime *runtime __attribute__((unused)), struct runtime_root_sink *sink,
+					struct notes *notes __attribute__((unused)))
+{
+	static const struct runtime_label modules = { .kind = RUNTIME_LABEL_TEXT, .text = ".modules" };
+	if (!wanted.graph)
+		return wanted.count ? sink->add(sink, BASE, RUNTIME_ROOT_INTERPRETER, "sys", &modules) : NULL;
+	struct inspect_error *error = NULL;
+	for (uint64_t i = 0; i < wanted.count / 50 && !error; i++) {
+		char place[32];
+		snprintf(place, sizeof(place), wanted.hostile ? "\x1b[%" PRIu64 "m" : "place %" PRIu64, i / 2);
+		struct runtime_label label = label_of(-1, i);
+		error = sink->add(sink, target_of(-1, i) | flags_of_reference(-1, i),
+				  mix(-1, 700 + i) % RUNTIME_ROOT_KINDS, place, &label);
+	}
+	return error;
+}
+
+/* An object as a name or a key: identifiers, and what is none. */
+static char *describe(struct runtime *runtime __attribute__((unused)), uint64_t address, bool bare)
+{
+	static const char *const names[] = { "name%" PRIu64, "no name %" PRIu64, "class", "__name%" PRIu64 "__" };
+	uint64_t number = number_at(address);
+	char name[64];
+	char *text;
+	snprintf(name, sizeof(name), names[number % 4], number);
+	const char *hostile = wanted.hostile ? "\x1b\n\"\xff" : "";
+	return asprintf(&text, bare ? "%s%s" : "'%s%s'", name, hostile) < 0 ? NULL : text;
+}
+
+static char *fake_label(struct runtime *runtime, const struct runtime_label *label)
+{
+	return runtime_label_text(runtime, label, describe);
 }
 
 static const struct runtime_operations fake_operations = {
@@ -283,6 +388,7 @@ static const struct runtime_operations fake_operations = {
 	.examine = fake_examine,
 	.references = fake_references,
 	.roots = fake_roots,
+	.label = fake_label,
 	.object = fake_object,
 };
 
@@ -302,7 +408,8 @@ static bool read_words(const char *specification)
 		{ "badruntime", &wanted.bad_runtime }, { "missing", &wanted.missing },
 		{ "unreadable", &wanted.unreadable }, { "damaged", &wanted.damaged },
 		{ "collecting", &wanted.collecting }, { "slow", &wanted.slow },
-		{ "long", &wanted.long_values },
+		{ "long", &wanted.long_values }, { "graph", &wanted.graph },
+		{ "dangling", &wanted.dangling },
 	};
 	char *words = strdup(specification), *rest = NULL;
 	bool fake = false;
@@ -368,4 +475,13 @@ bool target_has(struct inspect_target *target __attribute__((unused)), uint64_t 
 {
 	return (address >= BASE && address + size <= BASE + SPACING * (wanted.count + wanted.untracked)) ||
 	       (address >= UNTRACKED && address + size <= UNTRACKED + SPACING);
+}
+
+struct inspect_error *target_read_string(struct inspect_target *target __attribute__((unused)), uint64_t address,
+					 size_t limit __attribute__((unused)), char **string_ret)
+{
+	if (address != MEMBER_NAME)
+		return inspect_error_create(INSPECT_ERROR_UNREADABLE, "no text at 0x%" PRIx64, address);
+	*string_ret = strdup("member");
+	return NULL;
 }

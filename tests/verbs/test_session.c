@@ -226,7 +226,7 @@ static void verbs_explain_themselves(void **state __attribute__((unused)))
 			assert_non_null(strstr(capture.written.bytes, verb->options[i].help));
 		capture_free(&capture);
 	}
-	assert_int_equal(count, 6);
+	assert_int_equal(count, 10);
 	const struct inspect_verb_option *common = inspect_common_options(&common_count);
 	assert_int_equal(common_count, 2);
 	check_options(common, common_count);
