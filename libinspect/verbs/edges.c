@@ -32,7 +32,8 @@ struct inspect_error *object_value(struct object_values *values, uint32_t id, st
 	struct inspect_error *error =
 		values->runtime->operations->object(values->runtime, values->heap->address[id], &values->last);
 	if (!error) {
-		*size = cell_bytes(values->last.size);
+		if (size)
+			*size = cell_bytes(values->last.size);
 		*value = cell_text(values->last.value);
 		return NULL;
 	}
@@ -45,12 +46,12 @@ struct inspect_error *object_value(struct object_values *values, uint32_t id, st
 	return NULL;
 }
 
-struct inspect_error *object_values_end(struct object_values *values)
+struct inspect_error *object_values_end(struct object_values *values, struct inspect_error *error)
 {
 	runtime_object_deinit(&values->last);
 	values->last = (struct runtime_object){ 0 };
-	if (!values->unreadable)
-		return NULL;
+	if (error || !values->unreadable)
+		return error;
 	return notes_add(&values->context->notes, true, "%zu objects could not be read, so their values are missing",
 			 values->unreadable);
 }

@@ -26,12 +26,13 @@ struct object_values {
 
 struct inspect_error *object_values_init(struct object_values *values, struct verb_context *context,
 					 const struct heap *heap) __attribute__((warn_unused_result));
-/* Describes object @id in *@size and *@value, whose text is valid until the next call. Leaves the cells alone without
- * --values, and when the next row will not be seen. */
+/* Describes object @id in *@size and *@value, whose text is valid until the next call. @size may be
+ * NULL. Leaves the cells alone without --values, and when the next row will not be seen. */
 struct inspect_error *object_value(struct object_values *values, uint32_t id, struct cell *size, struct cell *value)
 	__attribute__((warn_unused_result));
-/* Frees what they hold, and notes how many objects could not be described. */
-struct inspect_error *object_values_end(struct object_values *values) __attribute__((warn_unused_result));
+/* Frees what they hold, and if there is no @error, notes how many objects could not be described. Returns @error. */
+struct inspect_error *object_values_end(struct object_values *values, struct inspect_error *error)
+	__attribute__((warn_unused_result));
 
 /* "interpreter", "frame" ... of an enum runtime_root_kind. */
 const char *root_kind_name(unsigned int kind);

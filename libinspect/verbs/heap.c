@@ -24,7 +24,7 @@ static const struct inspect_verb_option options[] = {
 	{ "type", "PATTERN", "only types of this name; * ? [...] match parts of names; may be repeated",
 	  NULL },
 	{ "tracked", NULL, "only objects that the collector tracks: those of gc.get_objects(); takes less time", NULL },
-	{ "untracked", NULL, "only objects that it does not track: str, int, many tuples and dicts ...", NULL },
+	{ "untracked", NULL, "only objects that it does not track, such as str, int, many tuples and dicts", NULL },
 	{ "generation", "GENERATION", "only objects of this generation; may be repeated", "0|1|2|permanent" },
 	{ "interpreter", "ID", "only objects of this interpreter; may be repeated", NULL },
 	{ "by-generation", NULL, "a row for each generation of each type", NULL },

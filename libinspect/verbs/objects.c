@@ -10,6 +10,7 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "graph/sort.h"
+#include "verbs/edges.h"
 #include "verbs/options.h"
 #include "verbs/select.h"
 #include "verbs/verb.h"
@@ -36,7 +37,7 @@ static const struct inspect_verb_option options[] = {
 	{ "type", "PATTERN", "only types of this name; * ? [...] match parts of names; may be repeated",
 	  NULL },
 	{ "tracked", NULL, "only objects that the collector tracks: those of gc.get_objects(); takes less time", NULL },
-	{ "untracked", NULL, "only objects that it does not track: str, int, many tuples and dicts ...", NULL },
+	{ "untracked", NULL, "only objects that it does not track, such as str, int, many tuples and dicts", NULL },
 	{ "generation", "GENERATION", "only objects of this generation; may be repeated", "0|1|2|permanent" },
 	{ "interpreter", "ID", "only objects of this interpreter; may be repeated", NULL },
 	{ "min-size", "N", "only objects of at least N bytes; 4k, 2M and 1G work too", NULL },
@@ -53,10 +54,8 @@ static const struct inspect_verb_option options[] = {
 struct listing {
 	struct verb_context *context;
 	struct heap *heap;
-	struct runtime *runtime;
 	struct selection selection;
-	bool values;
-	size_t unreadable; /* objects whose value could not be had */
+	struct object_values values;
 };
 
 /* ---- rows ------------------------------------------------------------------------------------------ */
@@ -78,30 +77,10 @@ static struct cell refcount_cell(const struct heap *heap, uint32_t id)
 	return (struct cell){ .number = heap->refcount[id] };
 }
 
-/* Looks at the object; what is wrong with one object does not end the list. */
-static struct inspect_error *look(struct listing *listing, uint32_t id, struct runtime_object *object)
-{
-	struct inspect_error *error =
-		listing->runtime->operations->object(listing->runtime, listing->heap->address[id], object);
-	if (!error)
-		return NULL;
-	*object = (struct runtime_object){ 0 };
-	enum inspect_error_kind kind = inspect_error_kind(error);
-	if (kind == INSPECT_ERROR_CANCELLED || kind == INSPECT_ERROR_NO_MEMORY)
-		return error;
-	inspect_error_destroy(error);
-	listing->unreadable++;
-	return NULL;
-}
-
 static struct inspect_error *send_object(struct listing *listing, uint32_t id)
 {
 	const struct heap *heap = listing->heap;
-	struct runtime_object object = { 0 };
-	struct inspect_error *error = NULL;
-	if (listing->values && table_shows_next(listing->context->table))
-		error = look(listing, id, &object);
-	const struct cell cells[COLUMN_COUNT_] = {
+	struct cell cells[COLUMN_COUNT_] = {
 		[ADDRESS] = cell_address(heap->address[id]),
 		[TYPE] = cell_text(heap_type_name(heap, id)),
 		[SIZE] = cell_bytes(heap->size[id]),
@@ -111,12 +90,10 @@ static struct inspect_error *send_object(struct listing *listing, uint32_t id)
 							       cell_absent("untracked"),
 		[TRACKED] = cell_boolean(heap_is_tracked(heap, id)),
 		[INTERPRETER] = interpreter_cell(heap, id),
-		[VALUE] = cell_text(object.value),
+		[VALUE] = cell_absent(NULL),
 	};
-	if (!error)
-		error = table_row(listing->context->table, cells);
-	runtime_object_deinit(&object);
-	return error;
+	struct inspect_error *error = object_value(&listing->values, id, NULL, &cells[VALUE]);
+	return error ? error : table_row(listing->context->table, cells);
 }
 
 /* ---- orders ---------------------------------------------------------------------------------------- */
@@ -214,23 +191,19 @@ static struct inspect_error *send_all(struct listing *listing)
 
 static struct inspect_error *run(struct verb_context *context)
 {
-	struct listing listing = { .context = context, .values = option_flag(context->options, "values") };
+	struct listing listing = { .context = context };
 	struct inspect_error *error = selection_heap(context, &listing.heap);
 	if (!error)
 		error = heap_find_refcounts(listing.heap);
 	if (!error)
-		error = verb_runtime(context, &listing.runtime);
+		error = object_values_init(&listing.values, context, listing.heap);
 	if (error)
 		return error;
 	error = selection_init(&listing.selection, context, listing.heap);
 	if (!error)
 		error = send_all(&listing);
-	if (!error && listing.unreadable)
-		error = notes_add(&context->notes, true,
-				  "%zu objects could not be read, so their values are missing",
-				  listing.unreadable);
 	selection_deinit(&listing.selection);
-	return error;
+	return object_values_end(&listing.values, error);
 }
 
 static const char description[] =

@@ -272,13 +272,8 @@ static struct inspect_error *end(struct explanation *explanation, struct inspect
 {
 	labels_deinit(&explanation->labels);
 	path_deinit(&explanation->path);
-	struct inspect_error *end_error = object_values_end(&explanation->values);
-	if (!error && !end_error)
-		end_error = note_unreachable(explanation);
-	if (!error)
-		return end_error;
-	inspect_error_destroy(end_error);
-	return error;
+	error = object_values_end(&explanation->values, error);
+	return error ? error : note_unreachable(explanation);
 }
 
 static struct inspect_error *run(struct verb_context *context)

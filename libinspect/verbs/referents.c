@@ -111,18 +111,6 @@ static struct inspect_error *send_all(struct listing *listing)
 							       send_operands(listing);
 }
 
-/* What is said behind the rows, unless there was an @error. */
-static struct inspect_error *close_listing(struct listing *listing, struct inspect_error *error)
-{
-	struct inspect_error *end_error = object_values_end(&listing->values);
-	if (!end_error)
-		end_error = note_scanned(listing->context, listing->graph);
-	if (!error)
-		return end_error;
-	inspect_error_destroy(end_error);
-	return error;
-}
-
 static struct inspect_error *run(struct verb_context *context)
 {
 	struct listing listing = { .context = context };
@@ -137,7 +125,8 @@ static struct inspect_error *run(struct verb_context *context)
 	if (!error)
 		error = send_all(&listing);
 	labels_deinit(&listing.labels);
-	return close_listing(&listing, error);
+	error = object_values_end(&listing.values, error);
+	return error ? error : note_scanned(context, graph);
 }
 
 static struct inspect_error *check(const struct options *given)

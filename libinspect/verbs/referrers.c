@@ -244,13 +244,8 @@ static struct inspect_error *end(struct listing *listing, struct inspect_error *
 	free(listing->ids);
 	free(listing->place);
 	free(listing->referrers);
-	struct inspect_error *end_error = object_values_end(&listing->values);
-	if (!error && !end_error)
-		end_error = note_scanned(listing->context, listing->graph);
-	if (!error)
-		return end_error;
-	inspect_error_destroy(end_error);
-	return error;
+	error = object_values_end(&listing->values, error);
+	return error ? error : note_scanned(listing->context, listing->graph);
 }
 
 static struct inspect_error *run(struct verb_context *context)

@@ -109,11 +109,7 @@ static struct inspect_error *run(struct verb_context *context)
 	if (!error)
 		error = send_all(&listing);
 	selection_deinit(&listing.selection);
-	struct inspect_error *end_error = object_values_end(&listing.values);
-	if (!error)
-		return end_error;
-	inspect_error_destroy(end_error);
-	return error;
+	return object_values_end(&listing.values, error);
 }
 
 static const char description[] =
