@@ -7,9 +7,8 @@ import collections
 import csv
 import json
 import os
-import re
 import subprocess
-import sysconfig
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # What each kind of type needs: packages of Debian and Ubuntu, and a way to see whether they are there.
@@ -87,10 +86,11 @@ class Counts:
         self.referents = 0  # that gc.get_referents() gives, without the type
         self.inside = 0     # of these: in words of the object itself
         self.missed = 0     # of these: not found, or not as visited
+        self.missed_outside = 0  # not found of those that are somewhere else
         self.guessed = 0    # found by the scan, said to be visited
         self.wrong = 0      # of these: gc.get_referents() does not give them
-        self.containers = 0        # of the guessed ones: to objects that can be in cycles
-        self.wrong_containers = 0  # of these: gc.get_referents() does not give them
+        self.held = 0       # of these: held all the same, as the reference count of what they lead to proves
+        self.refuted = 0    # of these: it has no room for them
         self.exact = 0      # found by a member or a __dict__
         self.unvisited = 0  # said to be held and not visited
         self.known = 0      # references that the collector does not know, and we do
@@ -113,8 +113,8 @@ class Counts:
         return share(self.wrong, self.guessed)
 
     @property
-    def container_precision(self):
-        return share(self.wrong_containers, self.containers)
+    def held_precision(self):
+        return share(self.refuted, self.guessed - self.wrong + self.held + self.refuted)
 
 
 def share(wrong, all_of_them):
@@ -122,57 +122,78 @@ def share(wrong, all_of_them):
     return 1 - wrong / all_of_them if all_of_them else 1.0
 
 
-def read_edges(py_inspect, pid):
-    """All references as py-inspect sees them: {from: [(to, label, visited, guessed)]}."""
-    command = [py_inspect, "referents", str(pid), "--all", "--format", "csv"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
-    edges = collections.defaultdict(list)
-    for row in csv.DictReader(process.stdout):
-        edges[int(row["from"], 16)].append((int(row["to"], 16), row["label"], row["visited"] == "true",
-                                            row["guessed"] == "true"))
-    messages = process.stderr.read()
-    if process.wait() not in (0, 4):
-        raise RuntimeError("%s: %s" % (" ".join(command), messages))
-    return edges
+class Heap:
+    """All references and roots as py-inspect sees them."""
+
+    def __init__(self, py_inspect, pid):
+        self.edges = collections.defaultdict(list)  # {from: [(to, label, visited, guessed)]}
+        self.counted = collections.Counter()        # how many counted references lead to an object
+        self.refcounts = {}                         # of those that mean something
+        for row in self.rows(py_inspect, "referents", pid, "--all"):
+            to = int(row["to"], 16)
+            self.edges[int(row["from"], 16)].append((to, row["label"], row["visited"] == "true", row["guessed"] == "true"))
+            self.counted[to] += row["counted"] == "true"
+        for row in self.rows(py_inspect, "roots", pid):
+            self.counted[int(row["address"], 16)] += row["counted"] == "true"
+        for row in self.rows(py_inspect, "objects", pid):
+            if row["immortal"] == "false":
+                self.refcounts[int(row["address"], 16)] = int(row["refcount"])
+
+    @staticmethod
+    def rows(py_inspect, verb, pid, *more):
+        command = [py_inspect, verb, str(pid), "--format", "csv"] + list(more)
+        with tempfile.TemporaryFile() as messages:
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=messages, universal_newlines=True)
+            yield from csv.DictReader(process.stdout)
+            if process.wait() not in (0, 4):
+                messages.seek(0)
+                raise RuntimeError("%s: %s" % (" ".join(command), messages.read().decode("utf-8", "replace")))
+
+    def room(self, address):
+        """How many references more than were found the object has: 0 proves all of them, less refutes some."""
+        if address not in self.refcounts:
+            return 1
+        return self.refcounts[address] - self.counted[address]
 
 
-def compare(object_edges, referents, inside, name, containers):
+def compare(heap, address, referents, inside, name):
     """One object: what py-inspect found of it, and what there is."""
     counts = Counts()
-    edges = [edge for edge in object_edges if edge[1] != ".__class__"]
+    edges = [edge for edge in heap.edges.get(address, ()) if edge[1] != ".__class__"]
     visited = collections.Counter(to for to, _, is_visited, _ in edges if is_visited)
     guesses = collections.Counter(to for to, _, is_visited, guessed in edges if is_visited and guessed)
     wrong = guesses - collections.Counter(referents)
     counts.objects = 1
     counts.referents, counts.inside = len(referents), len(inside)
     counts.missed = sum((collections.Counter(inside) - visited).values())
+    counts.missed_outside = sum((collections.Counter(referents) - visited).values()) - counts.missed
     counts.guessed, counts.wrong = sum(guesses.values()), sum(wrong.values())
-    counts.containers = sum(count for to, count in guesses.items() if to in containers)
-    counts.wrong_containers = sum(count for to, count in wrong.items() if to in containers)
+    counts.held = sum(heap.room(to) == 0 for to in wrong.elements())
+    counts.refuted = sum(heap.room(to) < 0 for to in wrong.elements())
     counts.exact = sum(is_visited and not guessed for _, _, is_visited, guessed in edges)
     counts.unvisited = sum(not is_visited for _, _, is_visited, _ in edges)
     labels = {to: label for to, label, _, guessed in edges if guessed}
-    counts.wrongs.update("%s %s" % (name, labels[to]) for to in wrong.elements())
+    for to in wrong.elements():
+        room = heap.room(to)
+        counts.wrongs["%s %s: %s" % (name, labels[to], "held" if room == 0 else "none" if room < 0 else "undecided")] += 1
     return counts
 
 
 def measure(subject, py_inspect):
     """{kind: {type: Counts}} of all that the subject wrote down."""
-    edges = read_edges(py_inspect, subject.pid)
-    result, kind, containers = {}, None, set()
+    heap = Heap(py_inspect, subject.pid)
+    result, kind = {}, None
     with open(subject.record, encoding="utf-8") as record:
         for line in record:
             row = json.loads(line)
-            if row[0] == "containers":
-                containers = set(row[1])
-            elif row[0] == "kind":
+            if row[0] == "kind":
                 kind = result.setdefault(row[1], collections.defaultdict(Counts))
             elif row[0] == "known":
-                have = collections.Counter(to for to, _, is_visited, _ in edges.get(row[1], []) if not is_visited)
+                have = collections.Counter(to for to, _, is_visited, _ in heap.edges.get(row[1], ()) if not is_visited)
                 kind[row[2]].known += len(row[3])
                 kind[row[2]].known_missed += sum((collections.Counter(row[3]) - have).values())
             else:
-                kind[row[2]].add(compare(edges.get(row[1], []), row[3], row[4], row[2], containers))
+                kind[row[2]].add(compare(heap, row[1], row[3], row[4], row[2]))
     return result
 
 

@@ -8,7 +8,6 @@ knows of all objects of the kind's types to RECORD, writes "ready" and waits. On
     ["kind", kind]
     ["object", address, "type", [referents], [referents that are words of the object itself]]
     ["known", address, "type", [addresses]]  what is known otherwise of objects that the collector does not ask
-    ["containers", [addresses]]     all objects that can be in cycles: of types with Py_TPFLAGS_HAVE_GC
 The type of the object is among neither.
 """
 import ctypes
@@ -169,8 +168,6 @@ def main():
     for each in found.values():
         gc.get_referents(each)  # pybind11's traverse function makes the __dict__
     with open(path, "w", encoding="utf-8") as record:
-        record.write(json.dumps(["containers", [address for address, each in found.items()
-                                                if type(each).__flags__ & 1 << 14]]) + "\n")
         for kind in kinds:
             record.write(json.dumps(["kind", kind]) + "\n")
             for address, each in found.items():

@@ -5,8 +5,8 @@
     tests/references/test_scan.py [check | check-full] [--kind KIND]... [--python PYTHON]
 
 All references that gc.get_referents() gives and that are words of the objects themselves must be found, and of those found
-that lead to objects which can be in cycles more than 99 in 100 must be what gc.get_referents() gives. bench/scan/run
-shows the figures. What is not installed is skipped.
+more than 99 in 100 must be references: gc.get_referents() gives them, or reference counts prove that they are held.
+bench/scan/run shows the figures. What is not installed is skipped.
 """
 import argparse
 import os
@@ -37,11 +37,11 @@ def scan(kind, python):
     check(not missed, "references in the objects themselves are not found: %s", "; ".join(missed[:20]))
     missed = ["%s: %d of %d" % (name, each.known_missed, each.known) for name, each in types.items() if each.known_missed]
     check(not missed, "references that are known otherwise are not found: %s", "; ".join(missed[:20]))
-    check(counts.container_precision > 0.99, "of %d references found %d are none: %s", counts.containers,
-          counts.wrong_containers, counts.wrongs.most_common(5))
-    return "%d objects, %d of %d references inside found, %d of %d found to containers are right, %d of %d in all" % (
-        counts.objects, counts.inside - counts.missed, counts.inside, counts.containers - counts.wrong_containers,
-        counts.containers, counts.guessed - counts.wrong, counts.guessed)
+    check(counts.held_precision > 0.99, "of %d references found %d are none: %s", counts.guessed, counts.refuted,
+          counts.wrongs.most_common(5))
+    return "%d objects, %d of %d references inside found; of %d found %d are visited, %d held, %d neither" % (
+        counts.objects, counts.inside - counts.missed, counts.inside, counts.guessed, counts.guessed - counts.wrong,
+        counts.held, counts.refuted)
 
 
 def main():

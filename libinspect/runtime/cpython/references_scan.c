@@ -126,11 +126,14 @@ bool scan_bind(struct binding *binding, struct cpython *cpython, uint64_t class,
 	/* The items of the base begin where its struct ends; those of metatypes are no objects. */
 	if (inherited.itemsize && !(own.flags & TPFLAGS_TYPE_SUBCLASS))
 		end = begin;
-	if (begin + WORD > end && !has_items)
-		return false;
 	/* A traverse function that is its own visits what it has, one that is its base's cannot know of it. */
 	bool visited = own.flags & TPFLAGS_HAVE_GC && own.traverse && own.traverse != inherited.traverse;
 	unsigned int flags = visited ? 0 : RUNTIME_UNVISITED;
+	if (own.flags & ~inherited.flags & TPFLAGS_MANAGED_DICT)
+		binding_add(binding, &(struct reference_step){
+			.kind = STEP_FUNCTION, .flags = flags, .function = managed_dict_references });
+	if (begin + WORD > end && !has_items)
+		return false;
 	bind_members(binding, cpython, class, begin, end, flags);
 	if (is_between(own.dict, begin, end) && !binding_has_pointer(binding, (int32_t)own.dict))
 		bind_pointer(binding, own.dict, flags, ".__dict__", 0);

@@ -7,7 +7,7 @@
  * heap. As a rule such a variable holds a reference: it is RUNTIME_GUESSED and counts. A word on a C stack or in a
  * register is as a rule borrowed, or left over from a call that has returned: RUNTIME_GUESSED and RUNTIME_UNCOUNTED.
  *
- * Static objects (types that C code defines, None) are roots by being there. A word that points at one
+ * Static objects (types and module definitions in C code) are roots by being there. A word that points at one
  * explains nothing, and is most often an address that the linker put there: it is passed over. What static types and
  * other static objects refer to is known from their descriptions: their words are no roots of their own. Nor is
  * _PyRuntime looked through, which roots.c knows.
@@ -173,12 +173,18 @@ static void skip_object(struct root_scan *scan, uint64_t address, const struct c
 	scan->skip = address + size;
 }
 
+/* Definitions of modules are the other kind of object that C code makes in its data; m_copy is a dict of theirs. */
+static bool is_moduledef(const struct cpython *cpython, const struct cpython_type *type)
+{
+	return strcmp(cpython->runtime.types[type->index].name, "moduledef") == 0;
+}
+
 /* The word at @address points at @type, a static one: does a static object begin there with its header? */
 static struct inspect_error *look_at_header(struct root_scan *scan, uint64_t address, const struct cpython_type *type)
 {
 	struct cpython *cpython = scan->cpython;
 	uint64_t object = address - (uint64_t)cpython->layout.object_type, refcount;
-	if (type->flags & TPFLAGS_TYPE_SUBCLASS) {
+	if (type->flags & TPFLAGS_TYPE_SUBCLASS || is_moduledef(cpython, type)) {
 		if (!cpython_is_object(cpython, object))
 			return NULL;
 		skip_object(scan, object, type);
