@@ -94,6 +94,27 @@ void visit_shared_keys(struct visit *visit, uint64_t keys, const char *text);
 void visit_split_values(struct visit *visit, const struct dict_keys *keys, uint64_t values, int64_t count,
 			unsigned int flags, enum runtime_label_kind kind);
 
+/* A walk along a linked list, which in a damaged target may have no end. Begin with .limit = 1. */
+struct visit_chain {
+	uint64_t mark;         /* a link that was passed */
+	uint64_t steps, limit; /* made since then, and when the mark is moved up: Brent's algorithm */
+};
+
+/* Is @link one where the walk has not been? If it is, that is damage. */
+static inline bool visit_chain_goes_on(struct visit *visit, struct visit_chain *chain, uint64_t link)
+{
+	if (link == chain->mark) {
+		visit->damaged = true;
+		return false;
+	}
+	if (++chain->steps == chain->limit) {
+		chain->mark = link;
+		chain->steps = 0;
+		chain->limit *= 2;
+	}
+	return true;
+}
+
 /* ---- for those who bind ---- */
 
 /* A type whose steps are being found: references.c. */
@@ -127,7 +148,14 @@ char *cpython_label(struct runtime *runtime, const struct runtime_label *label);
 /* ---- functions of references.def, by the file that has them ---- */
 
 /* references_module.c */
-visit_fn module_state_references;
+visit_fn module_state_references, atexit_references, asyncio_free_list_references;
+/* references_collections.c */
+visit_fn deque_references, lru_cache_references, tee_data_references, queue_ring_references;
+/* references_io.c */
+visit_fn stringio_writer_references, multibyte_encoder_references, multibyte_decoder_references,
+	multibyte_reader_references, multibyte_writer_references;
+/* references_pickle.c */
+visit_fn pickler_memo_references, unpickler_memo_references;
 /* references_builtin.c */
 visit_fn code_references, hamt_array_node_references;
 /* references_dict.c */

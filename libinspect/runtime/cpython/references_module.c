@@ -73,3 +73,39 @@ void module_state_references(struct visit *visit, const struct reference_step *s
 	read_name(visit, definition, &state);
 	visit_module_state(visit, state.name, state.size, state.address, state.traverse ? 0 : RUNTIME_UNVISITED);
 }
+
+/* Before 3.10, module atexit keeps what is to be called in an array: Modules/atexitmodule.c. */
+void atexit_references(struct visit *visit, const struct reference_step *step)
+{
+	const struct layout *layout = visit->layout;
+	uint64_t callbacks, callback;
+	int32_t count;
+	if (!visit_pointer(visit, visit->address, layout->atexit_callbacks, &callbacks) || !callbacks ||
+	    !visit_int(visit, visit->address, layout->atexit_callback_count, &count))
+		return;
+	for (int32_t i = 0; i < count && !visit->no_memory; i++) {
+		if (!visit_pointer(visit, callbacks + (uint64_t)i * sizeof(callback), 0, &callback))
+			return;
+		if (!callback) /* unregistered */
+			continue;
+		visit_member(visit, callback, layout->atexit_callback_function, step->flags, "callback");
+		visit_member(visit, callback, layout->atexit_callback_arguments, step->flags, "arguments");
+		visit_member(visit, callback, layout->atexit_callback_keywords, step->flags, "keywords");
+	}
+}
+
+/* In 3.12, module _asyncio visits iterators of futures that are free: a list through their first member. */
+void asyncio_free_list_references(struct visit *visit, const struct reference_step *step)
+{
+	const struct layout *layout = visit->layout;
+	uint64_t iterator;
+	if (cpython_at_least(visit->cpython, 3, 13) ||
+	    !visit_pointer(visit, visit->address, layout->asyncio_free_list, &iterator))
+		return;
+	struct visit_chain chain = { .limit = 1 };
+	while (iterator && !visit->no_memory && visit_chain_goes_on(visit, &chain, iterator)) {
+		visit_emit(visit, iterator, step->flags | RUNTIME_UNCOUNTED, RUNTIME_LABEL_TEXT, 0, "free iterator");
+		if (!visit_pointer(visit, iterator, layout->future_iterator_future, &iterator))
+			return;
+	}
+}
