@@ -29,8 +29,12 @@ struct list_walk {
 
 static bool read_word(struct inspect_target *target, uint64_t address, uint64_t *word_ret)
 {
-	const void *bytes = target_map(target, address, sizeof(*word_ret));
+	/* Neighbours in a list were made one after the other: the allocator gave each the place behind the last one of
+	 * its size. */
+	enum { AHEAD = 512 };
+	const char *bytes = target_map(target, address, sizeof(*word_ret));
 	if (bytes) {
+		__builtin_prefetch((const char *)((uintptr_t)bytes + AHEAD));
 		memcpy(word_ret, bytes, sizeof(*word_ret));
 		return true;
 	}

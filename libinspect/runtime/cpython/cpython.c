@@ -269,7 +269,10 @@ static struct inspect_error *cpython_examine(struct runtime *runtime, const uint
 {
 	struct cpython *cpython = (struct cpython *)runtime;
 	struct cpython_type *type = NULL;
+	enum { AHEAD = 12 };
 	for (size_t i = 0; i < count; i++) {
+		if (count - i > AHEAD)
+			read_ahead(cpython, addresses[i + AHEAD]);
 		struct inspect_error *error = examine_one(cpython, addresses[i], i, columns, &type);
 		if (error)
 			return error;

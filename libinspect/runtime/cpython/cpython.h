@@ -30,6 +30,7 @@ struct cpython_type {
 	uint8_t size_rule;  /* index into size.c's table */
 	bool damaged;
 	bool scanned;       /* what its objects refer to is found by a scan, at least in part */
+	int32_t ahead;      /* where its objects have a pointer that visiting them follows, to be fetched early; or LAYOUT_ABSENT */
 	struct reference_step *steps; /* where its objects keep references: references.h */
 	size_t step_count;
 };
@@ -155,6 +156,13 @@ static inline bool read_int32(struct cpython *cpython, uint64_t address, int32_t
 static inline bool read_uint8(struct cpython *cpython, uint64_t address, int32_t offset, uint8_t *value_ret)
 {
 	return read_field(cpython, address, offset, value_ret, sizeof(*value_ret));
+}
+
+/* Asks the processor for the bytes at @address, which will be wanted soon. */
+static inline void read_ahead(struct cpython *cpython, uint64_t address)
+{
+	if (cpython->target->segment_count)
+		__builtin_prefetch(target_map(cpython->target, address, sizeof(uint64_t)));
 }
 
 /* The error that reading @size bytes at @address would give, with what was wanted: @what. */

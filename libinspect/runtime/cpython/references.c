@@ -405,11 +405,29 @@ static void bind_type(struct binding *binding, const struct class *base)
 		});
 }
 
+/* The first pointer at whose end visiting an object finds more of its references. */
+static int32_t find_ahead(const struct cpython *cpython, const struct cpython_type *type)
+{
+	for (size_t i = 0; i < type->step_count; i++) {
+		const struct reference_step *step = &type->steps[i];
+		if (step->kind == STEP_ARRAY)
+			return step->offset;
+		if (step->function == dict_references)
+			return cpython->layout.dict_keys;
+		if (step->function == set_references)
+			return cpython->layout.set_table;
+		if (step->function == managed_dict_references)
+			return managed_values_offset(cpython);
+	}
+	return LAYOUT_ABSENT;
+}
+
 bool cpython_bind_references(struct cpython *cpython, struct cpython_type *type)
 {
 	enum { DEPTH_LIMIT = 1000 };
 	struct binding binding = { .cpython = cpython, .type = type };
 	struct class class;
+	type->ahead = LAYOUT_ABSENT;
 	if (!read_class(cpython, type->address, &class))
 		return true;
 	bind_python_classes(&binding, &class);
@@ -421,6 +439,7 @@ bool cpython_bind_references(struct cpython *cpython, struct cpython_type *type)
 			break;
 	}
 	bind_type(&binding, &base);
+	type->ahead = find_ahead(cpython, type);
 	return !binding.no_memory;
 }
 
@@ -475,6 +494,26 @@ bool visit_module_state(struct visit *visit, const char *name, int64_t size, uin
 	return described->steps;
 }
 
+/* Fetches what visiting one of the objects after the one at hand will want: first its own bytes, then what it points to. */
+static void fetch_ahead(struct cpython *cpython, const uint64_t *addresses, const uint32_t *types, size_t left)
+{
+	enum { NEAR = 6, FAR = 12 };
+	uint64_t pointer;
+	if (left > FAR)
+		read_ahead(cpython, addresses[FAR]);
+	if (left <= NEAR || !cpython->target->segment_count)
+		return;
+	int32_t ahead = cpython_type_at(cpython, types[NEAR])->ahead;
+	const void *bytes = ahead == LAYOUT_ABSENT ? NULL :
+						     target_map(cpython->target, addresses[NEAR] + (uint64_t)(int64_t)ahead,
+								sizeof(pointer));
+	if (!bytes)
+		return;
+	memcpy(&pointer, bytes, sizeof(pointer));
+	if (pointer)
+		read_ahead(cpython, pointer);
+}
+
 struct inspect_error *cpython_references(struct runtime *runtime, const uint64_t *addresses, const uint32_t *types,
 					 size_t count, struct runtime_references *references, size_t *ends,
 					 size_t *damaged_ret)
@@ -482,6 +521,7 @@ struct inspect_error *cpython_references(struct runtime *runtime, const uint64_t
 	struct cpython *cpython = (struct cpython *)runtime;
 	struct visit visit = { .cpython = cpython, .layout = &cpython->layout, .references = references };
 	for (size_t i = 0; i < count; i++) {
+		fetch_ahead(cpython, addresses + i, types + i, count - i);
 		visit.address = addresses[i];
 		visit.type = cpython_type_at(cpython, types[i]);
 		visit.damaged = false;

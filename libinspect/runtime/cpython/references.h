@@ -130,6 +130,8 @@ bool structseq_bind(struct binding *binding, struct cpython *cpython, uint64_t c
 void instance_bind_slots(struct binding *binding, struct cpython *cpython, uint64_t class, int64_t basicsize);
 /* Adds the __dict__ of @type's instances, whose tp_dictoffset is @dictoffset. */
 void instance_bind_dict(struct binding *binding, const struct cpython_type *type, int64_t dictoffset);
+/* Where instances with a managed dict point to their values; LAYOUT_ABSENT where these are not apart from them. */
+int32_t managed_values_offset(const struct cpython *cpython);
 
 /* ---- for the adapter ---- */
 

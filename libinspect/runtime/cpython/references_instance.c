@@ -154,6 +154,13 @@ static void visit_dict_or_inline_values(struct visit *visit, uint64_t dict, unsi
 	visit_emit(visit, dict, flags, RUNTIME_LABEL_TEXT, 0, ".__dict__");
 }
 
+int32_t managed_values_offset(const struct cpython *cpython)
+{
+	if (!cpython_at_least(cpython, 3, 11) || cpython_at_least(cpython, 3, 13))
+		return LAYOUT_ABSENT;
+	return cpython_at_least(cpython, 3, 12) ? MANAGED_DICT : MANAGED_VALUES;
+}
+
 void managed_dict_references(struct visit *visit, const struct reference_step *step)
 {
 	uint64_t dict, values = 0;
