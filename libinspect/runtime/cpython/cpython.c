@@ -65,6 +65,7 @@ static struct inspect_error *attach_place(struct inspect_target *target, const s
 	if (!error) {
 		cpython_find_interned(cpython);
 		error = collectors_read(cpython);
+		cpython_find_fixes(cpython);
 		cpython_find_dict_lookup(cpython);
 		cpython_find_subtype_traverse(cpython);
 	}

@@ -69,6 +69,7 @@ struct cpython {
 	uint64_t type_type; /* address of PyType_Type */
 
 	struct type_table *types; /* type.c */
+	unsigned int fixes; /* bits by enum cpython_fix: fixes.c */
 	uint64_t dict_general_lookup; /* the address of lookdict() up to 3.10, or 0: dict.c */
 	uint64_t subtype_traverse; /* tp_traverse of classes that Python code made, or 0: references.c */
 	uint64_t lost_address;  /* the first one that was wanted, that the process had and the target lacks; or 0 */
@@ -84,7 +85,7 @@ static inline bool cpython_at_least(const struct cpython *cpython, unsigned int 
 	return cpython->version >= py_version(major, minor);
 }
 
-/* Fixes that came to several feature releases, each with a bug-fix release: cpython_has_fix() */
+/* ---- fixes that came to several feature releases, each with a bug-fix release: fixes.c ---- */
 enum cpython_fix {
 	FIX_NONE,
 	FIX_130327, /* instances with a dict visit that, and leave inline values to it: 3.13.13, 3.14.4 */
@@ -92,13 +93,10 @@ enum cpython_fix {
 };
 static inline bool cpython_has_fix(const struct cpython *cpython, enum cpython_fix fix)
 {
-	static const struct { uint32_t in_3_13, in_3_14; } since[] = {
-		[FIX_NONE] = { 0, 0 },
-		[FIX_130327] = { 0x030d0d00, 0x030e0400 },
-		[FIX_140000] = { 0x030d0a00, 0x030e0100 },
-	};
-	return cpython->version >= (cpython_at_least(cpython, 3, 14) ? since[fix].in_3_14 : since[fix].in_3_13);
+	return cpython->fixes >> fix & 1;
 }
+/* Finds out which there are, when attaching: by the version, or by the code where distributions have them earlier. */
+void cpython_find_fixes(struct cpython *cpython);
 
 /* tp_flags: Include/object.h */
 enum {

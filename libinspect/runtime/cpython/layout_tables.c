@@ -4952,6 +4952,7 @@ static const struct layout_change python_3_15_0[] = {
 	AT(type_variable_tuple_default, 32),
 	AT(type_variable_tuple_evaluate_default, 40),
 	AT(size_of_type_alias, 64),
+	AT(type_alias_qualname, 24),
 	AT(type_alias_parameters, 32),
 	AT(type_alias_compute, 40),
 	AT(type_alias_value, 48),
