@@ -343,9 +343,9 @@ static void bind_class(struct binding *binding, const struct class *class, uint6
 		*address_ret = 0;
 	} else {
 		/* C types that nobody described, and those that add nothing to their base */
-		if (scan_bind(binding, cpython, class->address, class->base))
-			binding->type->scanned = true;
 		*address_ret = class->base;
+		if (scan_bind(binding, cpython, class->address, address_ret))
+			binding->type->scanned = true;
 	}
 }
 

@@ -114,11 +114,23 @@ static void bind_cython_function(struct binding *binding, struct cpython *cpytho
 
 static visit_fn scan_references;
 
-bool scan_bind(struct binding *binding, struct cpython *cpython, uint64_t class, uint64_t base)
+/* Has the struct that of its base at its beginning? C types may have others (_io.BytesIO); then their __dict__ or weak
+ * references are elsewhere. */
+static bool extends_base(const struct extent *own, const struct extent *inherited)
+{
+	return (inherited->dict <= 0 || own->dict == inherited->dict) &&
+	       (inherited->weaklist <= 0 || own->weaklist == inherited->weaklist);
+}
+
+bool scan_bind(struct binding *binding, struct cpython *cpython, uint64_t class, uint64_t *base)
 {
 	struct extent own, inherited;
-	if (!read_extent(cpython, class, &own) || !read_extent(cpython, base, &inherited))
+	if (!read_extent(cpython, class, &own) || !read_extent(cpython, *base, &inherited))
 		return false;
+	if (!extends_base(&own, &inherited)) {
+		*base = 0;
+		read_extent(cpython, 0, &inherited);
+	}
 	int64_t begin = (inherited.basicsize + WORD - 1) / WORD * WORD, end = own.basicsize;
 	bool has_items = own.itemsize && !inherited.itemsize;
 	if (has_items && begin < cpython->layout.size_of_var)

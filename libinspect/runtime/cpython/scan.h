@@ -22,10 +22,10 @@ bool cpython_is_ready_type(struct cpython *cpython, uint64_t address);
 
 /* ---- references_scan.c ---- */
 
-/* Adds to @binding of @type what the class of C code at @class, which is not described, adds to its base at @base (0:
- * none): its members and its __dict__ exactly, and a scan of the rest of its struct and of its items. False if
- * it adds nothing that could be a reference. */
-bool scan_bind(struct binding *binding, struct cpython *cpython, uint64_t class, uint64_t base);
+/* Adds to @binding what the class of C code at @class, which is not described, adds to its base at *@base (0: none): its
+ * members and its __dict__ exactly, and a scan of the rest of its struct and of its items. False if it adds
+ * nothing that could be a reference. *@base becomes 0 if what its objects begin with is not the struct of the base. */
+bool scan_bind(struct binding *binding, struct cpython *cpython, uint64_t class, uint64_t *base);
 
 /* ---- roots_scan.c ---- */
 
