@@ -15,8 +15,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 KINDS = {
     "numpy": (["python3-numpy"], "import numpy"),
     "lxml": (["python3-lxml"], "import lxml.etree, lxml.html, lxml.objectify"),
-    "cython": (["cython3", "python3-dev", "gcc"], None),
-    "pybind11": (["pybind11-dev", "python3-dev", "g++"], None),
+    "cython": (["cython3", "libpython3-dev", "gcc"], None),
+    "pybind11": (["pybind11-dev", "libpython3-dev", "g++"], None),
 }
 
 
