@@ -1,0 +1,278 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Do reference counts close? All references found from outside, and all roots, against each object's ob_refcnt.
+
+    tests/refcounts.py [check | check-full] [--interpreter NAME]... [--program PROGRAM]... [-v]
+
+A program makes objects and waits in a system call. Then for every object the counted references of other objects
+(`referents --all`) and the counted roots (`roots`) are added up: the sum must be the object's reference count
+(`objects`). What differs must have one of the causes below; anything else is a failure. -v prints the closing rate
+of each type.
+
+    immortal         its count means nothing (3.12 on; static objects of 3.11 begin at 999999999)
+    static           it lies in the data of the program or of a library: variables of C code that lead there are no
+                     roots, and what compiled-in code objects of 3.11 refer to was never counted
+    guessed          only a scan of memory found it: it may be dead
+    C code           its count is within what the scans found of the C code's variables and stacks and of running
+                     frames' stacks: C locals of the running calls, and variables with borrowed references
+    arena            the list of the objects that the running script's syntax tree has, which only the C function that
+                     runs the script holds (Python/pyarena.c)
+    not released     CPython's start-up forgets one reference to it; NOT_RELEASED says where
+
+Environment: as for tests/e2e.py.
+"""
+import argparse
+import collections
+import csv
+import io
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import interpreters  # noqa: E402
+import support  # noqa: E402
+from runner import Failure, Results, Skip  # noqa: E402
+
+OBJECTS = os.path.join(support.PROGRAMS, "objects")
+PROGRAMS = [""] + sorted(name for name in os.listdir(OBJECTS) if name.endswith(".py"))
+STATIC_COUNT = 1 << 29  # nothing is referred to so often: counts of 3.11's static objects begin behind it
+EXAMPLES = 5       # unexplained objects shown
+
+# (first version, version before which it ended, type, description): one reference too many, and where it is from.
+NOT_RELEASED = [
+    ((3, 6), (3, 9), "module", "<module '_warnings'>"),  # Python/pylifecycle.c: the result of _PyWarnings_Init()
+    ((3, 6), (3, 7), "module", "<module 'sys'>"),        # Python/pylifecycle.c: sysmod
+    ((3, 6), (3, 7), "module", "<module 'builtins'>"),   # Python/pylifecycle.c: bimod
+    ((3, 8), (3, 9), "module", "<module 'sys'>"),        # Python/pylifecycle.c: sysmod
+    ((3, 7), (3, 9), "str", "'__main__'"),               # Python/_warnings.c: create_filter(), modname_obj
+]
+
+
+class Heap:
+    """What py-inspect says of a process."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        self.type, self.refcount, self.tracked = {}, {}, set()
+        self.edges = collections.defaultdict(list)  # holder → targets of counted references that are not guessed
+        self.guessed_edges = []
+        self.roots, self.guessed_roots = collections.Counter(), collections.Counter()
+        self.messages = []
+        self.read_objects()
+        self.read_references()
+        self.read_roots()
+
+    def rows(self, *arguments):
+        """The rows that a verb prints."""
+        answer = support.inspect(*(arguments + ("--format", "csv")))
+        if answer.status:
+            self.messages.append(str(answer))
+        rows = csv.reader(io.StringIO(answer.output, newline=""))
+        names = next(rows, [])
+        return {name: index for index, name in enumerate(names)}, rows
+
+    def read_objects(self):
+        column, rows = self.rows("objects", self.pid)
+        address, kind = column["address"], column["type"]
+        refcount, tracked = column["refcount"], column["tracked"]
+        for row in rows:
+            number = int(row[address], 16)
+            self.type[number] = row[kind]
+            self.refcount[number] = int(row[refcount]) if row[refcount] else None
+            if row[tracked] == "true":
+                self.tracked.add(number)
+
+    def read_references(self):
+        column, rows = self.rows("referents", self.pid, "--all", "--no-labels")
+        holder, target = column["from"], column["to"]
+        counted, guessed = column["counted"], column["guessed"]
+        for row in rows:
+            if row[guessed] == "true":
+                self.guessed_edges.append((int(row[holder], 16), int(row[target], 16)))
+            elif row[counted] == "true":
+                self.edges[int(row[holder], 16)].append(int(row[target], 16))
+
+    def read_roots(self):
+        column, rows = self.rows("roots", self.pid)
+        address, counted, guessed = column["address"], column["counted"], column["guessed"]
+        for row in rows:
+            if row[guessed] == "true":
+                self.guessed_roots[int(row[address], 16)] += 1
+            elif row[counted] == "true":
+                self.roots[int(row[address], 16)] += 1
+
+    def held(self):
+        """The objects that are certain: tracked, or reached without a guess."""
+        found = set(self.tracked)
+        found.update(self.roots)
+        waiting = list(found)
+        while waiting:
+            for target in self.edges.get(waiting.pop(), ()):
+                if target not in found:
+                    found.add(target)
+                    waiting.append(target)
+        return found
+
+
+def data_ranges(pid):
+    """The address ranges of the process's executables and libraries, .bss included."""
+    ranges, end = [], None
+    with open("/proc/%d/maps" % pid, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            fields = line.split(None, 5)
+            first, last = (int(word, 16) for word in fields[0].split("-"))
+            path = fields[5].strip() if len(fields) > 5 else ""
+            if path.startswith("/") or (not path and first == end):
+                ranges.append((first, last))
+                end = last if path else None
+    return ranges
+
+
+class Audit:
+    """The sums, and what became of each object."""
+
+    def __init__(self, heap, version):
+        self.heap, self.version = heap, version
+        self.verdicts = collections.defaultdict(collections.Counter)  # type → verdict → objects
+        self.unexplained = []  # (address, counted, guessed)
+        ranges = data_ranges(heap.pid)
+        self.is_static = lambda address: any(first <= address < last for first, last in ranges)
+        self.held = heap.held()
+        self.counted = collections.Counter(heap.roots)
+        self.guessed = collections.Counter(heap.guessed_roots)
+        for holder in self.held:
+            self.counted.update(heap.edges.get(holder, ()))
+        for holder, target in heap.guessed_edges:
+            self.guessed[target] += 1
+        for holder in heap.edges.keys() - self.held:
+            self.guessed.update(heap.edges[holder])
+        for address, kind in heap.type.items():
+            self.verdicts[kind][self.judge(address)] += 1
+
+    def judge(self, address):
+        """What is to be said of one object."""
+        refcount, counted, guessed = self.heap.refcount[address], self.counted[address], self.guessed[address]
+        if refcount is None or refcount >= STATIC_COUNT:
+            return "immortal"
+        if refcount == counted:
+            return "closes"
+        if self.is_static(address):
+            return "static"
+        if address not in self.held:
+            return "guessed"
+        if counted <= refcount <= counted + guessed:
+            return "C code"
+        if refcount == 1 and counted == 0 and self.is_arena(address):
+            return "arena"
+        if refcount == counted + 1 and self.is_not_released(address):
+            return "not released"
+        self.unexplained.append((address, counted, guessed))
+        return "unexplained"
+
+    def is_arena(self, address):
+        kinds = {self.heap.type[item] for item in self.heap.edges.get(address, ())}
+        return (self.heap.type[address] == "list" and kinds and
+                kinds <= {"str", "bytes", "int", "float", "complex", "ellipsis", "NoneType", "bool"} and
+                not self.verdicts["list"]["arena"])
+
+    def is_not_released(self, address):
+        described = None
+        for first, before, kind, text in NOT_RELEASED:
+            if first <= self.version < before and kind == self.heap.type[address]:
+                described = described or self.describe(address)
+                if described == text:
+                    return True
+        return False
+
+    def describe(self, address):
+        """The object in one line."""
+        return support.inspect("object", self.heap.pid, hex(address), "--format", "json").json()["rows"][0]["value"]
+
+    def totals(self):
+        return sum(self.verdicts.values(), collections.Counter())
+
+    def rate(self, verdicts):
+        """The closing rate in per cent: of the objects that are counted."""
+        counted = sum(verdicts.values()) - verdicts["immortal"]
+        return 100.0 * verdicts["closes"] / counted if counted else 100.0
+
+    def by_type(self):
+        """Lines: the rate of each type that does not close everywhere."""
+        for kind in sorted(self.verdicts, key=lambda kind: self.rate(self.verdicts[kind])):
+            verdicts = self.verdicts[kind]
+            if self.rate(verdicts) < 100:
+                yield "%6.2f %% of %6d %s: %s" % (self.rate(verdicts), sum(verdicts.values()), kind, words(verdicts))
+
+    def explain(self):
+        """Lines: what is wrong."""
+        counts = collections.Counter(self.heap.type[address] for address, _, _ in self.unexplained)
+        for kind, count in counts.most_common():
+            yield "%d %s" % (count, kind)
+            for address, counted, guessed in [each for each in self.unexplained
+                                              if self.heap.type[each[0]] == kind][:EXAMPLES]:
+                yield "    0x%x: reference count %d, counted %d, guessed %d: %s" % (
+                    address, self.heap.refcount[address], counted, guessed, self.describe(address))
+
+
+def words(verdicts):
+    """The numbers of verdicts in words."""
+    return ", ".join("%d %s" % (count, verdict) for verdict, count in verdicts.most_common() if count)
+
+
+def verify(pid, version, verbose):
+    """One process."""
+    heap = Heap(pid)
+    audit = Audit(heap, version)
+    if verbose:
+        print("\n".join(audit.by_type()))
+    lines = heap.messages + list(audit.explain())
+    totals = audit.totals()
+    said = "%.3f %% close: %s" % (audit.rate(totals), words(totals))
+    if lines:
+        raise Failure("\n".join([said] + lines))
+    return said
+
+
+def examine(results, interpreter, program, verbose):
+    name = "%s %s" % (interpreter.name, program or "nothing else")
+    subject = [os.path.join(support.PROGRAMS, "subject.py"), "quiet.py", "-", os.path.join(OBJECTS, program)]
+    command = subject if program else [os.path.join(support.PROGRAMS, "quiet.py")]
+    with support.Folder() as folder:
+        try:
+            with support.Program(interpreter.command(*command), interpreter.env(), folder) as running:
+                results.run(name, verify, running.pid, interpreter.minor, verbose)
+        except Skip as reason:
+            results.skip(name, reason)
+        except Failure as failure:
+            results.fail(name, failure)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("size", nargs="?", choices=("check", "check-full"), default="check")
+    parser.add_argument("--interpreter", action="append", metavar="NAME", help="only those whose name contains it")
+    parser.add_argument("--program", action="append", help="only this one of tests/programs/objects; '' is none")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print the closing rate of each type")
+    options = parser.parse_args()
+    results = Results(verbose=True)
+    usable, skipped = interpreters.find_all()
+    for interpreter in skipped:
+        results.skip(interpreter.name, interpreter.problem)
+    for number, interpreter in enumerate(usable):
+        if options.interpreter and not any(each in interpreter.name for each in options.interpreter):
+            continue
+        if interpreter.free_threaded:
+            results.skip(interpreter.name, "is free-threaded: its collector keeps no lists")
+            continue
+        programs = options.program or PROGRAMS
+        if options.size == "check" and not options.program:
+            programs = PROGRAMS[:1] + [PROGRAMS[1 + number % (len(PROGRAMS) - 1)]]
+        for program in programs:
+            examine(results, interpreter, program, options.verbose)
+    results.finish()
+
+
+if __name__ == "__main__":
+    main()
