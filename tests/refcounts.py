@@ -5,16 +5,16 @@
     tests/refcounts.py [check | check-full] [--interpreter NAME]... [--program PROGRAM]... [-v]
 
 A program makes objects and waits in a system call. Then for every object the counted references of other objects
-(`referents --all`) and the counted roots (`roots`) are added up: the sum must be the object's reference count
-(`objects`). What differs must have one of the causes below; anything else is a failure. -v prints the closing rate
-of each type.
+(`referents --all`) and the counted roots (`roots`; a variable of C code counts) are added up: the sum must be the
+object's reference count (`objects`). What differs must have one of the causes below; anything else is a failure. -v
+prints the closing rate of each type.
 
     immortal         its count means nothing (3.12 on; static objects of 3.11 begin at 999999999)
     static           it lies in the data of the program or of a library: variables of C code that lead there are no
                      roots, and what compiled-in code objects of 3.11 refer to was never counted
     guessed          only a scan of memory found it: it may be dead
-    C code           its count is within what the scans found of the C code's variables and stacks and of running
-                     frames' stacks: C locals of the running calls, and variables with borrowed references
+    C code           its count is within what the scans found, of C stacks, of running frames' stacks and of variables
+                     with borrowed references: C locals of the running calls
     arena            the list of the objects that the running script's syntax tree has, which only the C function that
                      runs the script holds (Python/pyarena.c)
     not released     CPython's start-up forgets one reference to it; NOT_RELEASED says where
@@ -58,7 +58,8 @@ class Heap:
         self.type, self.refcount, self.tracked = {}, {}, set()
         self.edges = collections.defaultdict(list)  # holder → targets of counted references that are not guessed
         self.guessed_edges = []
-        self.roots, self.guessed_roots = collections.Counter(), collections.Counter()
+        self.roots = collections.Counter()
+        self.variables, self.stacks = collections.Counter(), collections.Counter()  # found by a scan
         self.messages = []
         self.read_objects()
         self.read_references()
@@ -96,10 +97,12 @@ class Heap:
 
     def read_roots(self):
         column, rows = self.rows("roots", self.pid)
-        address, counted, guessed = column["address"], column["counted"], column["guessed"]
+        address, kind, counted, guessed = column["address"], column["kind"], column["counted"], column["guessed"]
         for row in rows:
-            if row[guessed] == "true":
-                self.guessed_roots[int(row[address], 16)] += 1
+            if row[kind] == "global":
+                self.variables[int(row[address], 16)] += 1
+            elif row[guessed] == "true":
+                self.stacks[int(row[address], 16)] += 1
             elif row[counted] == "true":
                 self.roots[int(row[address], 16)] += 1
 
@@ -107,6 +110,7 @@ class Heap:
         """The objects that are certain: tracked, or reached without a guess."""
         found = set(self.tracked)
         found.update(self.roots)
+        found.update(self.variables)
         waiting = list(found)
         while waiting:
             for target in self.edges.get(waiting.pop(), ()):
@@ -141,7 +145,8 @@ class Audit:
         self.is_static = lambda address: any(first <= address < last for first, last in ranges)
         self.held = heap.held()
         self.counted = collections.Counter(heap.roots)
-        self.guessed = collections.Counter(heap.guessed_roots)
+        self.variables = heap.variables
+        self.guessed = heap.variables + heap.stacks
         for holder in self.held:
             self.counted.update(heap.edges.get(holder, ()))
         for holder, target in heap.guessed_edges:
@@ -156,7 +161,7 @@ class Audit:
         refcount, counted, guessed = self.heap.refcount[address], self.counted[address], self.guessed[address]
         if refcount is None or refcount >= STATIC_COUNT:
             return "immortal"
-        if refcount == counted:
+        if refcount == counted + self.variables[address]:
             return "closes"
         if self.is_static(address):
             return "static"

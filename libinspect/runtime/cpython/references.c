@@ -232,9 +232,9 @@ static bool size_fits(const struct cpython *cpython, const struct described_type
 	int32_t size = described->size ? layout_value(cpython, described->size) : LAYOUT_ABSENT;
 	if (size == LAYOUT_ABSENT)
 		return true;
-	/* what has items ends before the first of them */
-	return class->basicsize == size || (class->itemsize && class->basicsize <= size &&
-					    class->basicsize + class->itemsize >= size);
+	/* what has items ends before the first of them, and the struct is padded: PyCodeObject */
+	int64_t with_item = (class->basicsize + class->itemsize + 7) & -INT64_C(8);
+	return class->basicsize == size || (class->itemsize && class->basicsize <= size && with_item >= size);
 }
 
 /* Is @class another's than CPython's although it is called as if it were a builtin? Every module that Cython made has types

@@ -222,7 +222,9 @@ static struct inspect_error *add_all(struct roots *roots)
 		error = add_runtime(roots);
 	if (!error)
 		error = roots_add_static(roots);
-	return error ? error : scan_roots(cpython, roots->sink, roots->notes);
+	if (!error)
+		error = roots_add_method_cache(roots);
+	return error ? error : scan_roots(cpython, roots->sink, roots->notes, roots->described);
 }
 
 struct inspect_error *cpython_roots(struct runtime *runtime, struct runtime_root_sink *sink, struct notes *notes)

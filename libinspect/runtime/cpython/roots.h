@@ -7,11 +7,17 @@
 
 #include "runtime/cpython/references.h"
 
+/* [start, end) */
+struct address_range {
+	uint64_t start, end;
+};
+
 /* Roots being sent. */
 struct roots {
 	struct cpython *cpython;
 	struct runtime_root_sink *sink;
 	struct notes *notes;
+	struct address_range described; /* data of the interpreter's that needs no scan; or empty */
 };
 
 /* Sends the root @reference; 0 and what cannot be an object's address is none. */
@@ -26,6 +32,10 @@ static inline struct runtime_label text_label(const char *text)
 
 /* roots_static.c: objects that are in the interpreter itself */
 struct inspect_error *roots_add_static(struct roots *roots) __attribute__((warn_unused_result));
+/* The address of the symbol @name of the interpreter's image; 0: there is none. */
+uint64_t cpython_symbol(struct cpython *cpython, const char *name);
+/* roots_cache.c: the cache of attributes up to 3.9; sets roots->described */
+struct inspect_error *roots_add_method_cache(struct roots *roots) __attribute__((warn_unused_result));
 /* roots_thread.c: threads and their frames */
 struct inspect_error *roots_add_threads(struct roots *roots, const struct cpython_interpreter *interpreter)
 	__attribute__((warn_unused_result));

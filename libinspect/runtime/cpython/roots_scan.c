@@ -32,6 +32,7 @@ struct root_scan {
 	struct cpython *cpython;
 	struct runtime_root_sink *sink;
 	struct notes *notes;
+	struct address_range described; /* data that roots.c knows */
 	uint64_t low, high; /* where objects can be */
 	uint64_t scanned;   /* data up to this address has been looked at: images of a damaged target may overlap */
 	uint64_t skip;      /* up to this address are words of a static object */
@@ -202,7 +203,7 @@ static struct inspect_error *look_at_global(struct root_scan *scan, uint64_t add
 					    void *context __attribute__((unused)))
 {
 	struct cpython *cpython = scan->cpython;
-	if (address < scan->skip)
+	if (address < scan->skip || (address >= scan->described.start && address < scan->described.end))
 		return NULL;
 	uint64_t type_address;
 	if (!cpython_is_object(cpython, word) ||
@@ -379,11 +380,12 @@ static struct inspect_error *scan_threads(struct root_scan *scan)
 
 /* ---- all of it ------------------------------------------------------------------------------------- */
 
-struct inspect_error *scan_roots(struct cpython *cpython, struct runtime_root_sink *sink, struct notes *notes)
+struct inspect_error *scan_roots(struct cpython *cpython, struct runtime_root_sink *sink, struct notes *notes,
+				 struct address_range described)
 {
 	const struct inspect_target *target = cpython->target;
 	struct root_scan scan = {
-		.cpython = cpython, .sink = sink, .notes = notes, .low = 4096, .high = UINT64_C(1) << 56,
+		.cpython = cpython, .sink = sink, .notes = notes, .described = described, .low = 4096, .high = UINT64_C(1) << 56,
 	};
 	if (target->segment_count) {
 		scan.low = target->segments[0].start;

@@ -14,8 +14,7 @@ static struct inspect_error *add_object(struct roots *roots, uint64_t address, u
 	return roots_add(roots, address | flags, RUNTIME_ROOT_STATIC, "static objects", label);
 }
 
-/* The address of the symbol @name of the interpreter's image; 0: there is none. */
-static uint64_t find_symbol(struct cpython *cpython, const char *name)
+uint64_t cpython_symbol(struct cpython *cpython, const char *name)
 {
 	uint64_t address = 0;
 	if (!cpython->image)
@@ -38,7 +37,7 @@ static struct inspect_error *add_singletons(struct roots *roots)
 					     "_Py_NotImplementedStruct" };
 	struct inspect_error *error = NULL;
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names) && !error; i++)
-		error = add_object(roots, find_symbol(roots->cpython, names[i]), 0);
+		error = add_object(roots, cpython_symbol(roots->cpython, names[i]), 0);
 	return error;
 }
 
@@ -118,7 +117,7 @@ static struct inspect_error *add_small_ints(struct roots *roots)
 	struct inspect_error *error = NULL;
 	if (cpython_at_least(cpython, 3, 9) || cpython->layout.size_of_int == LAYOUT_ABSENT)
 		return NULL;
-	uint64_t first = find_in_data(cpython, find_symbol(cpython, "PyLong_Type"), is_small_ints);
+	uint64_t first = find_in_data(cpython, cpython_symbol(cpython, "PyLong_Type"), is_small_ints);
 	for (int i = 0; first && i < SMALL_INT_COUNT && !error; i++)
 		error = add_object(roots, first + (uint64_t)i * (uint64_t)cpython->layout.size_of_int, 0);
 	return error;
@@ -151,7 +150,7 @@ void cpython_find_interned(struct cpython *cpython)
 				     &cpython->interpreters[i].interned);
 		return;
 	}
-	uint64_t variable = find_in_data(cpython, find_symbol(cpython, "PyDict_Type"), is_interned);
+	uint64_t variable = find_in_data(cpython, cpython_symbol(cpython, "PyDict_Type"), is_interned);
 	for (size_t i = 0; i < cpython->interpreter_count; i++)
 		read_pointer(cpython, variable, 0, &cpython->interpreters[i].interned);
 }

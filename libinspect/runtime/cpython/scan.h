@@ -8,7 +8,7 @@
 #ifndef INSPECT_CPYTHON_SCAN_H
 #define INSPECT_CPYTHON_SCAN_H
 
-#include "runtime/cpython/references.h"
+#include "runtime/cpython/roots.h"
 
 /* ---- scan.c ---- */
 
@@ -30,8 +30,9 @@ bool scan_bind(struct binding *binding, struct cpython *cpython, uint64_t class,
 /* ---- roots_scan.c ---- */
 
 /* Sends to @sink what C code holds: RUNTIME_ROOT_GLOBAL, RUNTIME_ROOT_STACK, and the static types of every image as
- * RUNTIME_ROOT_STATIC. What was not searched goes to @notes. */
-struct inspect_error *scan_roots(struct cpython *cpython, struct runtime_root_sink *sink, struct notes *notes)
+ * RUNTIME_ROOT_STATIC. Passes over the data in @described. What was not searched goes to @notes. */
+struct inspect_error *scan_roots(struct cpython *cpython, struct runtime_root_sink *sink, struct notes *notes,
+				 struct address_range described)
 	__attribute__((warn_unused_result));
 
 #endif
