@@ -26,6 +26,7 @@ import collections
 import csv
 import io
 import os
+import struct
 import sys
 
 sys.dont_write_bytecode = True
@@ -122,16 +123,37 @@ class Heap:
 
 def data_ranges(pid):
     """The address ranges of the process's executables and libraries, .bss included."""
-    ranges, end = [], None
+    mappings = collections.defaultdict(list)
     with open("/proc/%d/maps" % pid, encoding="utf-8", errors="replace") as file:
         for line in file:
             fields = line.split(None, 5)
-            first, last = (int(word, 16) for word in fields[0].split("-"))
-            path = fields[5].strip() if len(fields) > 5 else ""
-            if path.startswith("/") or (not path and first == end):
-                ranges.append((first, last))
-                end = last if path else None
+            if len(fields) > 5 and fields[5].startswith("/"):
+                first, last = (int(word, 16) for word in fields[0].split("-"))
+                mappings[fields[5].rstrip("\n")].append((first, last, int(fields[2], 16)))
+    ranges = []
+    for path, parts in mappings.items():
+        segments = loaded(path)
+        if segments:
+            start = min(first - offset for first, _, offset in parts if offset == segments[0][0]) + segments[0][0]
+            bias = start - segments[0][1] // 4096 * 4096
+            ranges += [(bias + address, bias + address + size) for _, address, size in segments]
     return ranges
+
+
+def loaded(path):
+    """[(offset of its page, address, size)] of what an ELF file's program headers load; [] for other files."""
+    try:
+        with open(path, "rb") as file:
+            header = file.read(64)
+            if header[:4] != b"\x7fELF":
+                return []
+            place, = struct.unpack_from("<Q", header, 32)
+            size, count = struct.unpack_from("<HH", header, 54)
+            file.seek(place)
+            table = [struct.unpack_from("<IIQQQQQQ", file.read(size)) for _ in range(count)]
+    except (OSError, struct.error):
+        return []
+    return [(offset // 4096 * 4096, address, memory) for kind, _, offset, address, _, _, memory, _ in table if kind == 1]
 
 
 class Audit:
@@ -161,7 +183,7 @@ class Audit:
         refcount, counted, guessed = self.heap.refcount[address], self.counted[address], self.guessed[address]
         if refcount is None or refcount >= STATIC_COUNT:
             return "immortal"
-        if refcount == counted + self.variables[address]:
+        if refcount in (counted, counted + self.variables[address]):
             return "closes"
         if self.is_static(address):
             return "static"

@@ -863,6 +863,10 @@ static const struct layout_change python_3_6_0[] = {
 	AT(exit_callback_function, 0),
 	AT(exit_callback_arguments, 8),
 	AT(exit_callback_keywords, 16),
+	AT(method_cache_version, 0),
+	AT(method_cache_name, 8),
+	AT(method_cache_value, 16),
+	AT(size_of_method_cache_entry, 24),
 	AT(thread_frame, 24),
 };
 
@@ -2406,6 +2410,10 @@ static const struct layout_change python_3_10_13[] = {
 	AT(interpreter_empty_tuple, 9800),
 	AT(interpreter_atexit, 3488),
 	AT(interpreter_atexit_count, 3496),
+	AT(method_cache_version, LAYOUT_ABSENT),
+	AT(method_cache_name, LAYOUT_ABSENT),
+	AT(method_cache_value, LAYOUT_ABSENT),
+	AT(size_of_method_cache_entry, LAYOUT_ABSENT),
 	AT(thread_cframe, 48),
 };
 
@@ -4441,6 +4449,10 @@ static const struct layout_change python_3_14_3[] = {
 	AT(exit_callback_function, LAYOUT_ABSENT),
 	AT(exit_callback_arguments, LAYOUT_ABSENT),
 	AT(exit_callback_keywords, LAYOUT_ABSENT),
+	AT(method_cache_version, LAYOUT_ABSENT),
+	AT(method_cache_name, LAYOUT_ABSENT),
+	AT(method_cache_value, LAYOUT_ABSENT),
+	AT(size_of_method_cache_entry, LAYOUT_ABSENT),
 	AT(thread_frame, LAYOUT_ABSENT),
 	AT(published_size_of_runtime, 24),
 	AT(published_runtime_interpreters_head, 40),

@@ -32,11 +32,12 @@ static enum entry read_entry(const struct cache_search *search, uint64_t address
 	    !read_pointer(cpython, address, layout->method_cache_name, name_ret) ||
 	    !read_pointer(cpython, address, layout->method_cache_value, &value) || version >> 32 || value % WORD)
 		return ENTRY_NONE;
-	if (!version && !value && (!*name_ret || *name_ret == search->none))
+	bool empty = !version && !value;
+	if (empty && (!*name_ret || *name_ret == search->none))
 		return ENTRY_EMPTY;
 	bool named = *name_ret && *name_ret % WORD == 0 &&
 		     read_pointer(cpython, *name_ret, cpython->layout.object_type, &type) && type == search->str_type;
-	return named && version ? ENTRY_USED : ENTRY_NONE;
+	return !named ? ENTRY_NONE : empty ? ENTRY_EMPTY : version ? ENTRY_USED : ENTRY_NONE;
 }
 
 /* Looks at the entries from @start to @end; *@best has the row with the most in use so far, *@most how many. */
