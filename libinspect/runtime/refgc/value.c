@@ -134,18 +134,18 @@ static bool describe_weak(struct subject *subject, const struct refgc_item *item
 	return true;
 }
 
-static void describe_length(struct subject *subject)
+static bool describe_length(struct subject *subject)
 {
 	int64_t length = refgc_length(subject->refgc, subject->type, subject->address);
-	const char *name = refgc_type_name(subject->refgc, subject->type);
 	if (length == RUNTIME_UNKNOWN)
-		line_format(&subject->line, "<%s object>", name);
-	else
-		line_format(&subject->line, "%s, %" PRId64 " item%s", name, length, length == 1 ? "" : "s");
+		return false;
+	line_format(&subject->line, "%s, %" PRId64 " item%s", refgc_type_name(subject->refgc, subject->type), length,
+		    length == 1 ? "" : "s");
+	return true;
 }
 
-/* Describes the object by @item; false if that says nothing of its value, or cannot be read. */
-static bool describe_by(struct subject *subject, const struct refgc_item *item)
+/* Describes the object by its value, if @item is that; false if it is not, or cannot be read. */
+static bool describe_value(struct subject *subject, const struct refgc_item *item)
 {
 	switch (item->kind) {
 	case ITEM_INTEGER:
@@ -155,8 +155,6 @@ static bool describe_by(struct subject *subject, const struct refgc_item *item)
 	case ITEM_UTF8:
 	case ITEM_BYTES:
 		return describe_text(subject, item);
-	case ITEM_WEAK:
-		return describe_weak(subject, item);
 	default:
 		return false;
 	}
@@ -165,9 +163,14 @@ static bool describe_by(struct subject *subject, const struct refgc_item *item)
 char *refgc_value(struct refgc *refgc, const struct refgc_type *type, uint64_t address, bool bare)
 {
 	struct subject subject = { .refgc = refgc, .type = type, .address = address, .bare = bare };
-	for (size_t i = 0; i < type->item_count; i++)
-		if (describe_by(&subject, &type->items[i]))
-			return line_finish(&subject.line);
-	describe_length(&subject);
+	bool described = false;
+	for (size_t i = 0; i < type->item_count && !described; i++)
+		described = describe_value(&subject, &type->items[i]);
+	if (!described)
+		described = describe_length(&subject);
+	for (size_t i = 0; i < type->item_count && !described; i++)
+		described = type->items[i].kind == ITEM_WEAK && describe_weak(&subject, &type->items[i]);
+	if (!described)
+		line_format(&subject.line, "<%s object>", refgc_type_name(refgc, type));
 	return line_finish(&subject.line);
 }
