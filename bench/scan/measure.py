@@ -150,8 +150,10 @@ class Heap:
                 raise RuntimeError("%s: %s" % (" ".join(command), messages.read().decode("utf-8", "replace")))
 
     def room(self, address):
-        """How many references more than were found the object has: 0 proves all of them, less refutes some."""
-        if address not in self.refcounts:
+        """How many references more than were found the object has: 0 proves all of them, less refutes some. Of objects
+        that everybody refers to (None) this says nothing of the single reference."""
+        everybody = 100
+        if address not in self.refcounts or self.counted[address] > everybody:
             return 1
         return self.refcounts[address] - self.counted[address]
 
