@@ -75,7 +75,8 @@ struct cpython {
 	uint64_t lost_address;  /* the first one that was wanted, that the process had and the target lacks; or 0 */
 };
 
-/* ---- versions: PY_VERSION(3, 12) <= cpython->version ---- */
+/* ---- versions: PY_RELEASE(3, 11, 7) <= cpython->version ---- */
+#define PY_RELEASE(major, minor, micro) ((uint32_t)(major) << 24 | (minor) << 16 | (micro) << 8)
 static inline uint32_t py_version(unsigned int major, unsigned int minor)
 {
 	return major << 24 | minor << 16;

@@ -35,18 +35,22 @@ void deque_references(struct visit *visit, const struct reference_step *step)
 	}
 }
 
-/* The ring of a bounded cache holds its links. It visits what these hold, and from 3.10 on their type, but not the links. */
+/* The ring of a bounded cache holds its links. 3.6 visits them; later versions visit what they hold instead, and from
+ * 3.10 on their type. */
 void lru_cache_references(struct visit *visit, const struct reference_step *step)
 {
 	const struct layout *layout = visit->layout;
 	const bool type_visited = cpython_at_least(visit->cpython, 3, 10);
+	const bool link_visited = !cpython_at_least(visit->cpython, 3, 7);
 	uint64_t root = visit->address + (uint64_t)layout->lru_cache_root, link = root, value;
 	if (layout->lru_cache_root == LAYOUT_ABSENT)
 		return;
 	struct visit_chain chain = { .limit = 1 };
 	while (visit_pointer(visit, link, layout->lru_link_next, &link) && link != root && !visit->no_memory &&
 	       visit_chain_goes_on(visit, &chain, link)) {
-		visit_emit(visit, link, RUNTIME_UNVISITED, RUNTIME_LABEL_TEXT, 0, "link");
+		visit_emit(visit, link, step->flags | (link_visited ? 0 : RUNTIME_UNVISITED), RUNTIME_LABEL_TEXT, 0, "link");
+		if (link_visited)
+			continue;
 		visit_member(visit, link, layout->lru_link_key, step->flags | RUNTIME_UNCOUNTED, "key");
 		visit_member(visit, link, layout->lru_link_result, step->flags | RUNTIME_UNCOUNTED, "result");
 		if (type_visited && visit_pointer(visit, link, layout->object_type, &value))

@@ -4,10 +4,12 @@
  */
 #include "runtime/cpython/references.h"
 
-/* The memos are visited since 3.12. */
+/* The memos are visited from 3.11.7 and 3.12.1 on (bpo-41422). */
 static unsigned int memo_flags(const struct visit *visit, const struct reference_step *step)
 {
-	return step->flags | (cpython_at_least(visit->cpython, 3, 12) ? 0 : RUNTIME_UNVISITED);
+	uint32_t version = visit->cpython->version;
+	bool visited = version >= PY_RELEASE(3, 12, 1) || (version >= PY_RELEASE(3, 11, 7) && version < PY_RELEASE(3, 12, 0));
+	return step->flags | (visited ? 0 : RUNTIME_UNVISITED);
 }
 
 /* What has been pickled so far: the keys of a hash table. */
