@@ -91,6 +91,7 @@ enum cpython_fix {
 	FIX_NONE,
 	FIX_130327, /* instances with a dict visit that, and leave inline values to it: 3.13.13, 3.14.4 */
 	FIX_140000, /* type variables visit their names: 3.13.10, 3.14.1 */
+	FIX_142516, /* SSL contexts visit all that they hold: 3.13.14, 3.14.4 */
 };
 static inline bool cpython_has_fix(const struct cpython *cpython, enum cpython_fix fix)
 {

@@ -14,6 +14,7 @@ static const struct { uint32_t in_3_13, in_3_14; } since[] = {
 	[FIX_NONE] = { 0, 0 },
 	[FIX_130327] = { 0x030d0d00, 0x030e0400 },
 	[FIX_140000] = { 0x030d0a00, 0x030e0100 },
+	[FIX_142516] = { 0x030d0e00, 0x030e0400 },
 };
 
 /* ---- PyObject_VisitManagedDict() of Objects/dictobject.c ------------------------------------------- */

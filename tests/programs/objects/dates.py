@@ -49,7 +49,7 @@ class Span(datetime.timedelta):
 zone = Zone(Held())
 utc = datetime.timezone.utc
 named = datetime.timezone(datetime.timedelta(hours=5, minutes=30), "a name of its own")
-unnamed = datetime.timezone(datetime.timedelta(hours=-3, seconds=7))
+unnamed = datetime.timezone(datetime.timedelta(hours=-3))
 spanned = datetime.timezone(Span(hours=2))
 dates = [datetime.date(2020, 2, 29), Day(2021, 1, 1), datetime.date.min]
 times = [datetime.time(1, 2, 3), datetime.time(4, 5, 6, tzinfo=utc), datetime.time(7, tzinfo=zone), Hour(8),

@@ -54,7 +54,7 @@ for source in ("match x:\n case {'a': [1, *_], **r} | C(a=1) as b if c: pass", "
         pass
 node = Node(id="name", ctx=ast.Load())
 node.held, node.lineno = Held(), 3
-empty = [ast.AST(), ast.Name(), ast.Module()]
+empty = [ast.AST(), ast.Name("name", ast.Load()), ast.Module(*[[]] * len(ast.Module._fields))]
 empty[1].ctx = Held()
 visited = [type(each) for each in ast.walk(tree)]
 table = symtable.symtable(SOURCE, "file", "exec")
