@@ -176,6 +176,10 @@ visit_fn curses_panel_references;
 visit_fn time_references, datetime_references, zoneinfo_references;
 /* references_re.c */
 visit_fn template_references;
+/* references_ssl.c */
+visit_fn ssl_context_references;
+/* references_state.c */
+visit_fn module_type_references, zoneinfo_state_references, decimal_state_references;
 /* references_xml.c */
 visit_fn element_references, element_iterator_references, expat_parser_references;
 /* references_sqlite3.c */

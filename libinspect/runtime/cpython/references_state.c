@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * references_state.c - what takes more than a list of members in the states of modules; visit->address is the state's.
+ */
+#include "runtime/cpython/references.h"
+
+/* Some traverse functions of modules visit the module's type, which is static and not held: Modules/_curses_panel.c
+ * from 3.9 on. */
+void module_type_references(struct visit *visit, const struct reference_step *step)
+{
+	if (cpython_at_least(visit->cpython, 3, 9))
+		visit_emit(visit, visit->type->address, step->flags | RUNTIME_UNCOUNTED, RUNTIME_LABEL_TEXT, 0,
+			   ".__class__");
+}
+
+/* The zones used last, a list of keys and zones: StrongCacheNode of Modules/_zoneinfo.c */
+void zoneinfo_state_references(struct visit *visit, const struct reference_step *step)
+{
+	const struct layout *layout = visit->layout;
+	enum { CACHE_LIMIT = 1000 }; /* it has at most 8 for each class */
+	uint64_t node, key, zone;
+	if (!visit_pointer(visit, visit->address, layout->zoneinfo_state_cache, &node))
+		return;
+	for (uint64_t i = 0; node && !visit->no_memory; i++) {
+		if (i == CACHE_LIMIT) {
+			visit->damaged = true;
+			return;
+		}
+		if (visit_pointer(visit, node, layout->zoneinfo_cache_key, &key))
+			visit_emit(visit, key, step->flags, RUNTIME_LABEL_INDEX, i, "cache key");
+		if (visit_pointer(visit, node, layout->zoneinfo_cache_zone, &zone))
+			visit_emit(visit, zone, step->flags, RUNTIME_LABEL_INDEX, i, "cache");
+		if (!visit_pointer(visit, node, layout->zoneinfo_cache_next, &node))
+			return;
+	}
+}
+
+/* The exceptions in an array of DecCondMap from number @first on; the last one has no name. */
+static void emit_conditions(struct visit *visit, const struct reference_step *step, int32_t offset, uint64_t first,
+			    const char *text)
+{
+	const struct layout *layout = visit->layout;
+	enum { CONDITIONS_LIMIT = 100 };
+	uint64_t conditions, name, exception;
+	if (!visit_pointer(visit, visit->address, offset, &conditions) || !conditions ||
+	    layout->size_of_decimal_condition == LAYOUT_ABSENT)
+		return;
+	for (uint64_t i = first; i < CONDITIONS_LIMIT; i++) {
+		uint64_t condition = conditions + i * (uint64_t)layout->size_of_decimal_condition;
+		if (!visit_pointer(visit, condition, layout->decimal_condition_name, &name) || !name)
+			return;
+		if (visit_pointer(visit, condition, layout->decimal_condition_exception, &exception))
+			visit_emit(visit, exception, step->flags, RUNTIME_LABEL_INDEX, i, text);
+	}
+	visit->damaged = true;
+}
+
+/* Modules/_decimal/_decimal.c. The names of ways to round are held, but not visited; the first condition has the
+ * exception of the first signal and holds nothing. */
+void decimal_state_references(struct visit *visit, const struct reference_step *step)
+{
+	const struct layout *layout = visit->layout;
+	if (layout->decimal_state_rounding != LAYOUT_ABSENT && layout->decimal_state_Rational != LAYOUT_ABSENT)
+		visit_array(visit, visit->address + (uint64_t)layout->decimal_state_rounding,
+			    (layout->decimal_state_Rational - layout->decimal_state_rounding) / (int64_t)sizeof(uint64_t),
+			    RUNTIME_UNVISITED, RUNTIME_LABEL_INDEX, "rounding");
+	emit_conditions(visit, step, layout->decimal_state_signals, 0, "signal");
+	emit_conditions(visit, step, layout->decimal_state_conditions, 1, "condition");
+}
