@@ -341,6 +341,34 @@ static void test_damage(void **state)
 	free_world(&world);
 }
 
+/* Items behind the struct are scanned, but not the same memory again and again for objects that claim all of it. */
+static void test_items(void **state)
+{
+	(void)state;
+	static struct world world;
+	make_world(&world, versions[1]);
+	const struct layout *layout = &world.cpython.layout;
+	enum { ITEMS = 1024, INTS = 4 }; /* items of 4 bytes: 512 words behind the struct */
+	scan_set_budget(&world.cpython);
+	put(&world, CLASS, layout->type_itemsize, INTS);
+	put(&world, INSTANCE, layout->var_size, ITEMS);
+	for (uint64_t at = INSTANCE + 80; at < INSTANCE + 80 + ITEMS * INTS; at += 8)
+		if (at < THINGS || at >= THINGS + 96)
+			put(&world, at, 0, at % 16 ? THINGS : 1);
+	assert_int_equal(visit(&world), 0);
+	size_t count = world.references.count;
+	assert_in_range(count, 200, 260);
+	put(&world, INSTANCE, layout->var_size, (END - INSTANCE - 80) / INTS);
+	size_t times = 0;
+	while (visit(&world) == 0)
+		assert_true(++times < 100);
+	assert_in_range(times, 10, 50); /* 16 times the memory */
+	put(&world, INSTANCE, layout->var_size, ITEMS);
+	assert_int_equal(visit(&world), 0); /* a small one is looked at all the same */
+	assert_int_equal(world.references.count, count);
+	free_world(&world);
+}
+
 static uint64_t next_random(uint64_t *random)
 {
 	*random ^= *random << 13;
@@ -466,6 +494,7 @@ int main(void)
 		cmocka_unit_test(test_unvisited),
 		cmocka_unit_test(test_no_objects),
 		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_items),
 		cmocka_unit_test(test_roots),
 		cmocka_unit_test(test_damaged_roots),
 	};

@@ -14,6 +14,7 @@
 #include "runtime/cpython/find.h"
 #include "runtime/cpython/references.h"
 #include "runtime/cpython/roots.h"
+#include "runtime/cpython/scan.h"
 
 /* gc_refs of 3.6 and 3.7, shifted right by one: Include/objimpl.h */
 enum { GC_REFS_UNTRACKED = -2, GC_REFS_REACHABLE = -3, GC_REFS_TENTATIVELY_UNREACHABLE = -4 };
@@ -61,6 +62,7 @@ static struct inspect_error *attach_place(struct inspect_target *target, const s
 		cpython_detach(&cpython->runtime);
 		return &inspect_error_no_memory;
 	}
+	scan_set_budget(cpython);
 	struct inspect_error *error = bind_layout(cpython);
 	if (!error) {
 		cpython_find_interned(cpython);

@@ -72,6 +72,7 @@ struct cpython {
 	unsigned int fixes; /* bits by enum cpython_fix: fixes.c */
 	uint64_t dict_general_lookup; /* the address of lookdict() up to 3.10, or 0: dict.c */
 	uint64_t subtype_traverse; /* tp_traverse of classes that Python code made, or 0: references.c */
+	int64_t scan_budget; /* bytes of items that may still be scanned: references_scan.c */
 	uint64_t lost_address;  /* the first one that was wanted, that the process had and the target lacks; or 0 */
 };
 

@@ -17,6 +17,17 @@ enum { MEMBER_OBJECT = 6, MEMBER_OBJECT_EX = 16 };
 
 enum { WORD = sizeof(uint64_t) };
 
+void scan_set_budget(struct cpython *cpython)
+{
+	enum { TIMES = 16 }; /* that a graph may ask for the same objects */
+	const struct inspect_target *target = cpython->target;
+	uint64_t size = target->segment_count ? 0 : UINT64_C(1) << 30;
+	for (size_t i = 0; i < target->segment_count; i++)
+		if (target->segments[i].data && target->segments[i].writable)
+			size += target->segments[i].end - target->segments[i].start;
+	cpython->scan_budget = size < INT64_MAX / TIMES ? (int64_t)size * TIMES : INT64_MAX;
+}
+
 /* ---- binding --------------------------------------------------------------------------------------- */
 
 /* What a class says about its objects' memory. */
@@ -197,6 +208,14 @@ static void scan_words(struct visit *visit, const struct reference_step *step, u
 	}
 }
 
+/* May the items of one more object be looked at, @size bytes of them? Real objects do not overlap: all of them together are
+ * not larger than the memory. Damaged ones may each claim all of it. */
+static bool within_budget(struct cpython *cpython, uint64_t size)
+{
+	enum { SMALL = 4096 };
+	return size <= SMALL || __atomic_sub_fetch(&cpython->scan_budget, (int64_t)size, __ATOMIC_RELAXED) >= 0;
+}
+
 /* The step: the struct's words from step->offset to step->count, and ob_size items of step->value bytes. */
 static void scan_references(struct visit *visit, const struct reference_step *step)
 {
@@ -212,7 +231,10 @@ static void scan_references(struct visit *visit, const struct reference_step *st
 	}
 	uint64_t begin = ((uint64_t)step->count + WORD - 1) / WORD * WORD;
 	uint64_t end = (uint64_t)step->count + (uint64_t)count * step->value;
-	if (target_has(visit->cpython->target, visit->address + begin, end - begin))
+	if (begin >= end)
+		return;
+	if (target_has(visit->cpython->target, visit->address + begin, end - begin) &&
+	    within_budget(visit->cpython, end - begin))
 		scan_words(visit, step, begin, end);
 	else
 		visit->damaged = true;

@@ -387,6 +387,7 @@ struct inspect_error *scan_roots(struct cpython *cpython, struct runtime_root_si
 	struct root_scan scan = {
 		.cpython = cpython, .sink = sink, .notes = notes, .described = described, .low = 4096, .high = UINT64_C(1) << 56,
 	};
+	scan_set_budget(cpython);
 	if (target->segment_count) {
 		scan.low = target->segments[0].start;
 		scan.high = target->segments[target->segment_count - 1].end;

@@ -22,6 +22,9 @@ bool cpython_is_ready_type(struct cpython *cpython, uint64_t address);
 
 /* ---- references_scan.c ---- */
 
+/* Allows as many bytes of items to be scanned from now on as a heap can need: before each walk through the whole heap. */
+void scan_set_budget(struct cpython *cpython);
+
 /* Adds to @binding what the class of C code at @class, which is not described, adds to its base at *@base (0: none): its
  * members and its __dict__ exactly, and a scan of the rest of its struct and of its items. False if it adds
  * nothing that could be a reference. *@base becomes 0 if what its objects begin with is not the struct of the base. */
