@@ -66,6 +66,11 @@ static struct inspect_error *measure(const char *specification)
 	       "\"dangling\": %zu, \"scanned\": %zu, \"memory\": %ld}\n",
 	       attached - begin, built - attached, reversed - built, heap.count, graph.edge_count, graph.roots.count,
 	       graph.dangling, graph.scanned, memory);
+	graph_deinit(&graph);
+	heap_deinit(&heap);
+	notes_deinit(&notes);
+	runtime_detach(runtime);
+	inspect_target_close(target);
 	return NULL;
 }
 

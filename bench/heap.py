@@ -2,9 +2,11 @@
 """A process with a heap of many tracked objects, for bench/run: python3 heap.py OBJECTS
 
 Answers commands on standard input, one a line, with one line each:
-  collect   seconds that its own gc.collect() takes
+  collect   seconds that its own gc.collect() takes, and seconds of processor time
+  count     the same of collections.Counter(map(type, gc.get_objects()))
   beat      seconds of the longest time since the last `beat` that it could not run
 """
+import collections
 import gc
 import sys
 import threading
@@ -57,10 +59,14 @@ class Heartbeat(threading.Thread):
             last = now
 
 
-def timed_collection():
-    began = time.monotonic()
-    gc.collect()
-    return time.monotonic() - began
+def timed(function):
+    began, used = time.monotonic(), time.thread_time()
+    function()
+    return "%f %f" % (time.monotonic() - began, time.thread_time() - used)
+
+
+def count():
+    return collections.Counter(map(type, gc.get_objects()))
 
 
 def main():
@@ -70,8 +76,8 @@ def main():
     heartbeat.start()
     print(len(gc.get_objects()), flush=True)
     for command in sys.stdin:
-        if command.strip() == "collect":
-            print(timed_collection(), flush=True)
+        if command.strip() in ("collect", "count"):
+            print(timed(gc.collect if command.strip() == "collect" else count), flush=True)
         else:
             time.sleep(0.05)
             print(heartbeat.longest, flush=True)
