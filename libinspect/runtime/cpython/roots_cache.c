@@ -3,12 +3,13 @@
  * roots_cache.c - the cache of attributes up to 3.9: method_cache, a static array of Objects/typeobject.c.
  *
  * An entry holds the name of an attribute and borrows its value. The variable has no dynamic symbol: it is found by its
- * entries, the longest row of them in the interpreter's data. Later versions have it in the interpreter's state.
+ * entries, each of which tells by its version and name which one it is. Later versions have it in the interpreter's state.
  */
 #include "runtime/cpython/roots.h"
 
 enum {
 	LEAST_ENTRIES = 32, /* in use: a bare interpreter has hundreds */
+	ENTRIES = 1 << 12,  /* MCACHE_SIZE_EXP: Objects/typeobject.c */
 	WORD = sizeof(uint64_t),
 };
 
@@ -16,59 +17,59 @@ enum {
 struct cache_search {
 	struct cpython *cpython;
 	uint64_t str_type; /* address of PyUnicode_Type */
-	uint64_t none;     /* of None */
 	uint64_t step;     /* bytes from one entry to the next */
 };
 
-enum entry { ENTRY_NONE, ENTRY_EMPTY, ENTRY_USED };
-
-/* What is at @address? */
-static enum entry read_entry(const struct cache_search *search, uint64_t address, uint64_t *name_ret)
+/* Is what is at @address an entry in use? */
+static bool read_entry(const struct cache_search *search, uint64_t address, uint64_t *name_ret)
 {
 	struct cpython *cpython = search->cpython;
 	const struct layout *layout = &cpython->layout;
 	uint64_t version, value, type;
-	if (!read_pointer(cpython, address, layout->method_cache_version, &version) ||
-	    !read_pointer(cpython, address, layout->method_cache_name, name_ret) ||
-	    !read_pointer(cpython, address, layout->method_cache_value, &value) || version >> 32 || value % WORD)
-		return ENTRY_NONE;
-	bool empty = !version && !value;
-	if (empty && (!*name_ret || *name_ret == search->none))
-		return ENTRY_EMPTY;
-	bool named = *name_ret && *name_ret % WORD == 0 &&
-		     read_pointer(cpython, *name_ret, cpython->layout.object_type, &type) && type == search->str_type;
-	return !named ? ENTRY_NONE : empty ? ENTRY_EMPTY : version ? ENTRY_USED : ENTRY_NONE;
+	return read_pointer(cpython, address, layout->method_cache_version, &version) && version && !(version >> 32) &&
+	       read_pointer(cpython, address, layout->method_cache_value, &value) && value % WORD == 0 &&
+	       read_pointer(cpython, address, layout->method_cache_name, name_ret) && *name_ret && *name_ret % WORD == 0 &&
+	       read_pointer(cpython, *name_ret, layout->object_type, &type) && type == search->str_type;
 }
 
-/* Looks at the entries from @start to @end; *@best has the row with the most in use so far, *@most how many. */
-static void find_row(const struct cache_search *search, uint64_t start, uint64_t end, struct address_range *best,
-		     uint64_t *most)
+/* Where the cache begins if the entry in use at @address, of @name, belongs to it: MCACHE_HASH_METHOD. */
+static uint64_t find_start(const struct cache_search *search, uint64_t address, uint64_t name)
 {
-	struct address_range row = { 0 };
-	uint64_t count = 0, name;
-	for (uint64_t address = start; address + search->step <= end; address += search->step) {
-		enum entry entry = read_entry(search, address, &name);
-		if (entry == ENTRY_NONE)
-			count = 0;
-		if (entry != ENTRY_USED)
-			continue;
-		row.start = count++ ? row.start : address;
-		row.end = address + search->step;
-		if (count > *most) {
-			*most = count;
-			*best = row;
-		}
+	struct cpython *cpython = search->cpython;
+	uint64_t version, hash;
+	if (!read_pointer(cpython, name, cpython->layout.str_hash, &hash) ||
+	    !read_pointer(cpython, address, cpython->layout.method_cache_version, &version))
+		return 0;
+	return address - ((version ^ hash) & (ENTRIES - 1)) * search->step;
+}
+
+/* How many entries in use, of those from @start on, say that the cache begins there. */
+static unsigned int count_entries(const struct cache_search *search, uint64_t start)
+{
+	unsigned int count = 0;
+	uint64_t name;
+	for (uint64_t i = 0; i < ENTRIES; i++) {
+		uint64_t address = start + i * search->step;
+		count += read_entry(search, address, &name) && find_start(search, address, name) == start;
 	}
+	return count;
 }
 
 static struct address_range find_cache(const struct cache_search *search)
 {
-	struct address_range best = { 0 };
-	uint64_t start, end, most = LEAST_ENTRIES;
-	for (size_t i = 0; image_data(search->cpython->image, i, &start, &end); i++)
-		for (uint64_t shift = 0; shift < search->step; shift += WORD)
-			find_row(search, ((start + WORD - 1) & -(uint64_t)WORD) + shift, end, &best, &most);
-	return best;
+	uint64_t start, end, name, refused = 0;
+	for (size_t i = 0; image_data(search->cpython->image, i, &start, &end); i++) {
+		for (uint64_t address = (start + WORD - 1) & -(uint64_t)WORD; address < end; address += WORD) {
+			uint64_t cache = read_entry(search, address, &name) ?
+						 find_start(search, address, name) : 0;
+			if (cache < start || cache == refused)
+				continue;
+			if (count_entries(search, cache) >= LEAST_ENTRIES)
+				return (struct address_range){ cache, cache + ENTRIES * search->step };
+			refused = cache;
+		}
+	}
+	return (struct address_range){ 0 };
 }
 
 struct inspect_error *roots_add_method_cache(struct roots *roots)
@@ -77,7 +78,6 @@ struct inspect_error *roots_add_method_cache(struct roots *roots)
 	const struct cache_search search = {
 		.cpython = cpython,
 		.str_type = cpython_symbol(cpython, "PyUnicode_Type"),
-		.none = cpython_symbol(cpython, "_Py_NoneStruct"),
 		.step = (uint64_t)cpython->layout.size_of_method_cache_entry,
 	};
 	struct inspect_error *error = NULL;
@@ -87,7 +87,7 @@ struct inspect_error *roots_add_method_cache(struct roots *roots)
 	uint64_t name;
 	for (uint64_t address = roots->described.start; address < roots->described.end && !error; address += search.step) {
 		struct runtime_label label = { RUNTIME_LABEL_INDEX, (address - roots->described.start) / search.step, "" };
-		if (read_entry(&search, address, &name) != ENTRY_NONE)
+		if (read_pointer(cpython, address, cpython->layout.method_cache_name, &name))
 			error = roots_add(roots, name, RUNTIME_ROOT_INTERPRETER, "names in the cache of attributes", label);
 	}
 	return error;
