@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Programs of operations (doc/refgc-programs.md) on the reference collector, on CPython and on the model of the rules.
 
-    tests/differential/test_programs.py [check|check-full] [--refgc PATH]
+    tests/differential/test_programs.py [check|check-full] [--refgc PATH] [--programs N]
 
 1. Each rule has a program and a result that was worked out by hand: all must report it.
 2. Random programs of a fixed seed: what refgc and every CPython 3.8 to 3.13 on this machine report is what the model
@@ -223,9 +223,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("size", choices=("check", "check-full"), nargs="?", default="check")
     parser.add_argument("--refgc", default=os.path.join(BUILD, "refgc"), help="the program of the reference collector")
+    parser.add_argument("--programs", type=int, metavar="N", help="how many random ones refgc runs; the others in proportion")
     parser.add_argument("--rules", action="store_true", help="nothing but the rules")
     options = parser.parse_args()
     full = options.size == "check-full"
+    count = options.programs or (200000 if full else 2000 if SANITIZED else 10000)
     results = Results(verbose=True)
 
     pythons = [] if SANITIZED else cpythons()  # what is sanitized is refgc
@@ -254,12 +256,12 @@ def main():
     results.run("a runtime that ends badly is told", told_and_minimised, says_nothing, "it died")
 
     if refgc:
-        results.run("random programs: refgc", compare, refgc, 200000 if full else 2000 if SANITIZED else 10000)
+        results.run("random programs: refgc", compare, refgc, count)
         results.run("large programs: refgc", compare, refgc, 100 if full else 5, "large")
     else:
         results.skip("random programs: refgc", "there is no %s" % options.refgc)
     for runtime in pythons:
-        results.run("random programs: %s" % runtime.name, compare, [runtime], 10000 if full else 500)
+        results.run("random programs: %s" % runtime.name, compare, [runtime], max(count // 20, 20))
     if pythons:
         results.run("large programs: CPython", compare, pythons if full else pythons[-1:], 20 if full else 2, "large")
     elif not SANITIZED:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The records that refgc writes at checkpoints (doc/refgc-programs.md), compared with the model of the rules.
 
-    tests/differential/test_records.py [check|check-full] [--refgc PATH]
+    tests/differential/test_records.py [check|check-full] [--refgc PATH] [--programs N]
 
 On random programs of a fixed seed: every object, every reference with its label, reference counts, roots, generations,
 garbage and what a full collection would free. Then that a record agrees with itself.
@@ -194,10 +194,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("size", choices=("check", "check-full"), nargs="?", default="check")
     parser.add_argument("--refgc", default=os.path.join(BUILD, "refgc"), help="the program of the reference collector")
+    parser.add_argument("--programs", type=int, metavar="N", help="how many; by default 1000, or 20,000 for check-full")
     options = parser.parse_args()
     sys.setrecursionlimit(20000)  # copies of the model go as deep as its chains
     results = Results(verbose=True)
-    count = 20000 if options.size == "check-full" else 200 if SANITIZED else 1000
+    count = options.programs or (20000 if options.size == "check-full" else 200 if SANITIZED else 1000)
     if os.path.exists(options.refgc):
         results.run("records of random programs", random_programs, options.refgc, count)
     else:
