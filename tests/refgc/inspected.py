@@ -13,6 +13,7 @@ import support  # noqa: E402
 from runner import Failure, check  # noqa: E402
 
 STATISTICS = ("threshold", "count", "collections", "collected", "uncollectable")
+READ = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_size_t)
 WRITE = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 
 
@@ -24,6 +25,12 @@ class Output(ctypes.Structure):
                 ("width", ctypes.c_uint), ("height", ctypes.c_uint)]
 
 
+class Debugger(ctypes.Structure):
+    """struct inspect_debugger"""
+    _fields_ = [("read", READ), ("context", ctypes.c_void_p), ("auxv", ctypes.c_char_p), ("auxv_size", ctypes.c_size_t),
+                ("pid", ctypes.c_int)]
+
+
 class Session:
     """One target, looked at through the library: with Session(pid or path) as ask: ask("objects")."""
     library = None
@@ -32,12 +39,17 @@ class Session:
         self.target = target
         if Session.library is None:
             library = Session.library = ctypes.CDLL(support.LIBRARY)
-            library.inspect_target_open.restype = library.inspect_session_create.restype = ctypes.c_void_p
+            for function in (library.inspect_target_open, library.inspect_target_open_debugger,
+                             library.inspect_session_create):
+                function.restype = ctypes.c_void_p
             library.inspect_error_message.restype = ctypes.c_char_p
+
+    def open(self, opened):
+        return self.library.inspect_target_open(str(self.target).encode(), None, opened)
 
     def __enter__(self):
         opened = ctypes.c_void_p()
-        error = self.library.inspect_target_open(str(self.target).encode(), None, ctypes.byref(opened))
+        error = self.open(ctypes.byref(opened))
         if error:
             raise Failure("%s: %s" % (self.target, self.library.inspect_error_message(ctypes.c_void_p(error)).decode()))
         self.session = ctypes.c_void_p(self.library.inspect_session_create(opened))
@@ -57,6 +69,30 @@ class Session:
         check(not status and not said, "%s of %s: exit status %d: %s", arguments[0], self.target, status,
               b"".join(said).decode("utf-8", "replace"))
         return [json.loads(line) for line in b"".join(written).splitlines()]
+
+
+class Through(Session):
+    """A process as a debugger shows it: nothing but memory to be read, and the auxiliary vector."""
+
+    def open(self, opened):
+        self.memory = open("/proc/%d/mem" % self.target, "rb", buffering=0)
+        with open("/proc/%d/auxv" % self.target, "rb") as file:
+            auxv = file.read()
+        self.debugger = Debugger(READ(self.read), None, auxv, len(auxv), self.target)
+        return self.library.inspect_target_open_debugger(ctypes.byref(self.debugger), None, opened)
+
+    def read(self, _context, address, buffer, size):
+        try:
+            self.memory.seek(address)
+            block = self.memory.read(size)
+        except (OSError, ValueError, OverflowError):
+            return False
+        ctypes.memmove(buffer, block, len(block))
+        return len(block) == size
+
+    def __exit__(self, *details):
+        super().__exit__(*details)
+        self.memory.close()
 
 
 class Command:

@@ -26,7 +26,7 @@ sys.path[:0] = [os.path.dirname(HERE), HERE, os.path.join(TOP, "fixtures", "prog
 
 import generate  # noqa: E402
 import support  # noqa: E402
-from inspected import inspected, look_at, recorded  # noqa: E402
+from inspected import Through, inspected, look_at, recorded  # noqa: E402
 from runner import Failure, Results, Skip, check  # noqa: E402
 from support import BUILD, Folder, Program, SANITIZED  # noqa: E402
 
@@ -101,7 +101,7 @@ class Tally:
             self.checkpoints, self.objects, self.references, self.hidden)
 
 
-def compare(target, path, tally):
+def compare(target, path, tally, look_at=look_at):
     """Compares what libinspect says of @target, a process or a core, with the record at @path."""
     with open(path, encoding="utf-8") as file:
         record = json.load(file)
@@ -239,6 +239,16 @@ def cores(count, way, variant=SUBJECT, first=0):
     return "%d programs, %s (%.0f s)" % (count, tally, time.monotonic() - began)
 
 
+def through_a_debugger(count):
+    if SANITIZED:
+        raise Skip("there is no library for this in a sanitized build")
+    tally = Tally()
+    for index in range(count):
+        with Folder() as folder, Stopped(SUBJECT, index, WAIT, folder) as stopped:
+            compare(stopped.pid, stopped.record(), tally, Through)
+    return "%d programs, %s" % (count, tally)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("size", choices=("check", "check-full"), nargs="?", default="check")
@@ -249,7 +259,8 @@ def main():
     results = Results(verbose=True)
     tests = [("live", live, count),
              ("kernel's cores", cores, max(count // 50, 3), "kernel"),
-             ("gcore's cores", cores, max(count // 500, 2), "gcore")]
+             ("gcore's cores", cores, max(count // 500, 2), "gcore"),
+             ("through a debugger", through_a_debugger, max(count // 500, 2))]
     for variant in ("refgc-plain", "refgc-static"):
         tests += [("live: " + variant, live, max(count // 50, 10), variant),
                   ("kernel's cores: " + variant, cores, max(count // 500, 2), "kernel", variant),
