@@ -46,7 +46,7 @@ static struct inspect_error *measure(const char *specification)
 	struct inspect_error *error = inspect_target_open(specification, &options, &target);
 	if (error)
 		return error;
-	error = runtime_attach(target, &runtime);
+	error = runtime_attach(target, NULL, &runtime);
 	if (error)
 		return error;
 	double attached = now();

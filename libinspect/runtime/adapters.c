@@ -3,7 +3,7 @@
  * adapters.c - which adapters there are, in the order in which they are tried: a test may have others.
  *
  * CPython comes first. A program that has both, a Python with an extension that embeds a heap of its own, is taken
- * for a Python program: that is what it is to those who ask. The other one is named in a note.
+ * for a Python program: that is what it is to those who ask. A note says how to see the other one.
  */
 #include "runtime/runtime.h"
 

@@ -7,29 +7,33 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/array.h"
 #include "base/error.h"
 #include "target/target.h"
 
-/* Why there may be no runtime, and what to do about it. */
-static struct inspect_error *no_runtime(const struct inspect_target *target)
+/* Why there may be no runtime of the kind @name, and what to do about it. */
+static struct inspect_error *no_runtime(const struct inspect_target *target, const char *name)
 {
+	bool described = name && strcmp(name, "described") == 0;
 	for (size_t i = 0; i < target->image_count; i++) {
 		const struct target_image *image = &target->images[i];
 		if (image->problem && (image->state == IMAGE_MISSING || image->state == IMAGE_DIFFERENT))
 			return inspect_error_create(
 				INSPECT_ERROR_NO_RUNTIME,
-				"%s: no Python found in it, but files that it had mapped are missing here "
+				"%s: no %s found in it, but files that it had mapped are missing here "
 				"(%s: %s); give the original files with --sysroot or --executable",
-				target->name, image->path, image->problem);
+				target->name, described ? "heap descriptor was" : "Python", image->path, image->problem);
 	}
 	const char *executable = "";
 	if (target->main_image >= 0 && (size_t)target->main_image < target->image_count)
 		executable = target->images[target->main_image].path;
-	return inspect_error_create(INSPECT_ERROR_NO_RUNTIME,
-				    "%s: there is no Python in it%s%s; CPython 3.6 and newer can be read",
-				    target->name, *executable ? ": the program is " : "", executable);
+	return inspect_error_create(INSPECT_ERROR_NO_RUNTIME, "%s: there is no %s in it%s%s; %s", target->name,
+				    described ? "heap that describes itself" : "Python",
+				    *executable ? ": the program is " : "", executable,
+				    described ? "a runtime does that by a note in its binary, called heapdesc" :
+						"CPython 3.6 and newer can be read");
 }
 
 /* Of two reasons why there is no runtime to read, keeps the more telling one. */
@@ -50,26 +54,27 @@ static struct inspect_error *note_others(struct runtime *runtime, const struct r
 		struct inspect_error *unreadable INSPECT_ERROR_AUTO = (*others)->attach(runtime->target, &other);
 		if (other && other->collector_count)
 			error = notes_add(&runtime->notes, false,
-					  "the program has another heap, too, of a runtime that describes itself: it is not "
-					  "shown");
+					  "the program has another heap, too, which --runtime=%s shows", (*others)->name);
 		runtime_detach(other);
 	}
 	return error;
 }
 
-struct inspect_error *runtime_attach(struct inspect_target *target, struct runtime **runtime_ret)
+struct inspect_error *runtime_attach(struct inspect_target *target, const char *name, struct runtime **runtime_ret)
 {
 	struct inspect_error *kept = NULL;
 	*runtime_ret = NULL;
 	for (const struct runtime_operations *const *adapter = runtime_adapters; *adapter; adapter++) {
+		if (name && strcmp(name, (*adapter)->name) != 0)
+			continue;
 		struct inspect_error *error = (*adapter)->attach(target, runtime_ret);
 		if (*runtime_ret)
-			return note_others(*runtime_ret, adapter + 1);
+			return name ? NULL : note_others(*runtime_ret, adapter + 1);
 		kept = keep_error(kept, error);
 		if (kept && inspect_error_kind(kept) != INSPECT_ERROR_NO_RUNTIME)
 			return kept;
 	}
-	return kept ? kept : no_runtime(target);
+	return kept ? kept : no_runtime(target, name);
 }
 
 void runtime_detach(struct runtime *runtime)

@@ -219,8 +219,9 @@ struct runtime {
 /* All adapters, in the order in which they are tried; NULL ends them. */
 extern const struct runtime_operations *const runtime_adapters[];
 
-/* Tries every adapter that we have. An error of the kind INSPECT_ERROR_NO_RUNTIME if none fits. */
-struct inspect_error *runtime_attach(struct inspect_target *target, struct runtime **runtime_ret)
+/* Tries every adapter that we have, or the one called @name if that is not NULL. An error of the kind
+ * INSPECT_ERROR_NO_RUNTIME if none fits. */
+struct inspect_error *runtime_attach(struct inspect_target *target, const char *name, struct runtime **runtime_ret)
 	__attribute__((warn_unused_result));
 void runtime_detach(struct runtime *runtime);
 

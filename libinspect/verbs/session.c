@@ -35,10 +35,9 @@ static void found_deinit(struct found *found)
 	inspect_error_destroy(found->error);
 }
 
-void inspect_session_destroy(struct inspect_session *session)
+/* Forgets the runtime and all that was found out about it. */
+static void forget(struct inspect_session *session)
 {
-	if (!session)
-		return;
 	found_deinit(&session->tracked_found);
 	found_deinit(&session->heap_found);
 	found_deinit(&session->sizes_found);
@@ -48,8 +47,29 @@ void inspect_session_destroy(struct inspect_session *session)
 	heap_deinit(&session->tracked);
 	runtime_detach(session->runtime);
 	inspect_error_destroy(session->no_runtime);
+	free(session->wanted_runtime);
+	*session = (struct inspect_session){ .target = session->target };
+}
+
+void inspect_session_destroy(struct inspect_session *session)
+{
+	if (!session)
+		return;
+	forget(session);
 	inspect_target_close(session->target);
 	free(session);
+}
+
+/* The verb that comes wants the runtime of the adapter called @name, or any. */
+static struct inspect_error *choose_runtime(struct inspect_session *session, const char *name)
+{
+	if (!name && !session->wanted_runtime)
+		return NULL;
+	if (name && session->wanted_runtime && strcmp(name, session->wanted_runtime) == 0)
+		return NULL;
+	forget(session);
+	session->wanted_runtime = name ? strdup(name) : NULL;
+	return name && !session->wanted_runtime ? &inspect_error_no_memory : NULL;
 }
 
 /* ---- what is found once ---------------------------------------------------------------------------- */
@@ -97,7 +117,7 @@ struct inspect_error *verb_runtime(struct verb_context *context, struct runtime 
 	if (session->no_runtime)
 		return repeat_error(session->no_runtime);
 	if (!session->runtime) {
-		struct inspect_error *error = runtime_attach(session->target, &session->runtime);
+		struct inspect_error *error = runtime_attach(session->target, session->wanted_runtime, &session->runtime);
 		if (error)
 			return keep_error(error, &session->no_runtime);
 	}
@@ -237,8 +257,9 @@ static enum inspect_exit run_verb(struct inspect_session *session, const struct 
 				  const struct options *options, const struct inspect_output *output)
 {
 	struct verb_context context = { .session = session, .options = options };
-	struct inspect_error *error =
-		table_create(verb, options, session->target, output, &context.table);
+	struct inspect_error *error = choose_runtime(session, option_argument(options, "runtime"));
+	if (!error)
+		error = table_create(verb, options, session->target, output, &context.table);
 	if (error)
 		return fail(output, error);
 	error = answer(&context);

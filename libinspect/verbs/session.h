@@ -18,6 +18,7 @@ struct found {
 
 struct inspect_session {
 	struct inspect_target *target; /* owned */
+	char *wanted_runtime;          /* the name of its adapter, or NULL: the one that is tried first */
 	struct runtime *runtime;       /* NULL: not looked for yet, or not there */
 	struct inspect_error *no_runtime; /* why it is not there */
 	struct found tracked_found, heap_found, sizes_found, graph_found;

@@ -17,6 +17,8 @@ enum { VERB_COUNT = sizeof(verbs) / sizeof(*verbs) };
 static const struct inspect_verb_option common_options[] = {
 	{ "format", "FORMAT", "text for people, or json, jsonl (one row a line) or csv for programs",
 	  "text|json|jsonl|csv" },
+	{ "runtime", "KIND", "which heap, where a program has both: cpython, or one that describes itself; default: Python's",
+	  "cpython|described" },
 	{ "help", NULL, "say all this", NULL },
 };
 

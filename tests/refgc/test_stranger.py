@@ -13,10 +13,11 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), HERE]
 
+import errors  # noqa: E402
 import interpreters  # noqa: E402
 import support  # noqa: E402
 from inspected import look_at  # noqa: E402
-from runner import Results, Skip, check  # noqa: E402
+from runner import Failure, Results, Skip, check  # noqa: E402
 from support import Folder, Program  # noqa: E402
 
 LOAD = """import ctypes, os, signal, sys
@@ -66,22 +67,22 @@ def same(what, have, want):
           sum(want.values()), list((have - want).items())[:4], list((want - have).items())[:4])
 
 
-def compare(target, record):
+def compare(target, record, *options):
     """All that the verbs say of @target against all that was recorded."""
     with look_at(target) as ask:
         same("objects", collections.Counter(tuple(each[name] for name in (
             "address", "type", "size", "refcount", "immortal", "generation", "tracked", "value"))
-            for each in ask("objects", "--values")), collections.Counter(record["object"]))
+            for each in ask("objects", "--values", *options)), collections.Counter(record["object"]))
         same("references", collections.Counter((each["from"], each["to"], each["label"], each["visited"])
-                                               for each in ask("referents", "--all")), collections.Counter(record["reference"]))
+                                               for each in ask("referents", "--all", *options)), collections.Counter(record["reference"]))
         several = len(record["collector"]) > 1
-        have = collections.Counter((each["address"], each["place"], each["label"]) for each in ask("roots"))
+        have = collections.Counter((each["address"], each["place"], each["label"]) for each in ask("roots", *options))
         want, number = collections.Counter(), -1
         for address, slot in record["root"]:
             number += slot == 0
             want[address, "collector %d" % number if several else "collector", ".roots[%d]" % slot] += 1
         same("roots", have, want)
-        rows = ask("gc")
+        rows = ask("gc", *options)
         same("collectors", collections.Counter((row["interpreter"],) + tuple(row[name] for name in (
             "enabled", "threshold0", "threshold1", "count0", "count1")) for row in rows),
             collections.Counter((number,) + each for number, each in enumerate(record["collector"])))
@@ -134,14 +135,35 @@ def in_python(world):
         answer = support.inspect("status", program.pid, "--format=jsonl").expect(0)
         facts = {each["item"]: each["value"] for each in answer.lines()}
         check(facts["runtime"] == "CPython", "%s", facts)
-        check("another heap" in answer.messages, "%s", answer)
+        check("another heap" in answer.messages and "--runtime=described" in answer.messages, "%s", answer)
+        support.inspect("status", program.pid, "--runtime=cpython").expect(0)
+        compare(program.pid, world.recorded(), "--runtime=described")
+
+
+def choice(world):
+    """--runtime in one session after the other, and where there is no such runtime."""
+    with world.run(world.loader, world.one) as program:
+        compare(program.pid, world.recorded(), "--runtime=described")
+        errors.expect_message(support.inspect("heap", program.pid, "--runtime=cpython").expect(3), "no Python")
+        errors.expect_message(support.inspect("heap", program.pid, "--runtime=ruby").expect(2), "cpython", "described")
+        with look_at(program.pid) as ask:
+            first = ask("objects")
+            try:
+                ask("objects", "--runtime=cpython")
+                found = "a CPython was found"
+            except Failure as failure:
+                found = str(failure)
+            check("no Python" in found, "%s", found)
+            check(ask("objects", "--runtime=described") == first == ask("objects"), "another answer")
+    with world.run(world.loader) as program:
+        errors.expect_message(support.inspect("heap", program.pid, "--runtime=described").expect(3), "describes itself")
 
 
 def main():
     results = Results(verbose=True)
     with Folder() as folder:
         world = World(folder)
-        for function in (live, from_cores, two_alike, two_different, in_python):
+        for function in (live, from_cores, two_alike, two_different, in_python, choice):
             results.run(function.__name__.replace("_", " "), function, world)
     results.finish()
 

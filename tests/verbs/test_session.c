@@ -121,6 +121,24 @@ static void a_missing_runtime_is_looked_for_once(void **state __attribute__((unu
 	inspect_session_destroy(session);
 }
 
+/* Another one than before is looked for anew. */
+static void a_runtime_can_be_chosen(void **state __attribute__((unused)))
+{
+	static const char *const of_cpython[] = { "heap", "--runtime=cpython" };
+	struct inspect_session *session = open_fake("fake", NULL);
+	struct capture capture;
+	const struct inspect_output output = capture_output(&capture);
+	assert_int_equal(run(session, "heap"), INSPECT_EXIT_OK);
+	assert_int_equal(inspect_session_run(session, 2, of_cpython, &output), INSPECT_EXIT_UNUSABLE);
+	assert_non_null(strstr(capture.said.bytes, "there is no Python"));
+	assert_int_equal(fake_attached, 1);
+	assert_int_equal(run(session, "heap"), INSPECT_EXIT_OK);
+	assert_int_equal(run(session, "heap"), INSPECT_EXIT_OK);
+	assert_int_equal(fake_attached, 2);
+	capture_free(&capture);
+	inspect_session_destroy(session);
+}
+
 static bool cancel_while(void *context, const char *what __attribute__((unused)),
 			 uint64_t done __attribute__((unused)), uint64_t total __attribute__((unused)))
 {
@@ -228,7 +246,7 @@ static void verbs_explain_themselves(void **state __attribute__((unused)))
 	}
 	assert_int_equal(count, 10);
 	const struct inspect_verb_option *common = inspect_common_options(&common_count);
-	assert_int_equal(common_count, 2);
+	assert_int_equal(common_count, 3);
 	check_options(common, common_count);
 	assert_false(inspect_verb_help("nonsense", NULL));
 }
@@ -239,6 +257,7 @@ int main(void)
 		cmocka_unit_test(the_heap_is_built_once),
 		cmocka_unit_test(answers_stay_incomplete),
 		cmocka_unit_test(a_missing_runtime_is_looked_for_once),
+		cmocka_unit_test(a_runtime_can_be_chosen),
 		cmocka_unit_test(a_cancelled_answer_can_be_had_later),
 		cmocka_unit_test(closing_the_output_ends_the_verb),
 		cmocka_unit_test(nothing_to_destroy),

@@ -235,7 +235,7 @@ static struct inspect_error *refgc_describe(struct runtime *runtime, struct runt
 }
 
 const struct runtime_operations refgc_operations = {
-	.name = "refgc",
+	.name = "described",
 	.attach = refgc_attach,
 	.detach = refgc_detach,
 	.describe = refgc_describe,
