@@ -88,11 +88,11 @@ class Folder:
 class Program:
     """A program that prints "ready" and waits: with Program([...]) as program: program.pid."""
 
-    def __init__(self, command, environment=None, folder=None, limit=180, **more):
+    def __init__(self, command, environment=None, folder=None, limit=180, stdin=subprocess.DEVNULL, **more):
         self.folder, self.limit = folder, limit
         self.log = tempfile.TemporaryFile()
         try:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log,
+            self.process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=self.log,
                                             env=environment, cwd=folder, preexec_fn=self._allow_cores, **more)
         except OSError as error:
             raise Skip("cannot start %s: %s" % (command[0], error))

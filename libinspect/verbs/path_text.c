@@ -180,21 +180,43 @@ static struct inspect_error *write_label(struct expression *expression, const st
 	return NULL;
 }
 
+/* Writes step *@index of @path, and the one behind it where the two are one attribute; *@index is then that one's. */
+static struct inspect_error *write_step(struct expression *expression, const struct path *path, size_t *index)
+{
+	struct runtime_label label;
+	bool written = false;
+	const struct path_step *step = &path->steps[*index];
+	struct inspect_error *error = label_of(expression->labels, expression->graph, step, &label);
+	if (!error && is_text(&label, ".__dict__") && *index + 1 < path->count)
+		error = write_attribute(expression, step, step + 1, &written);
+	*index += written;
+	return error || written ? error : write_label(expression, &label);
+}
+
 static struct inspect_error *write_steps(struct expression *expression, const struct path *path)
 {
 	struct inspect_error *error = NULL;
-	for (size_t i = 1; i < path->count && !error; i++) {
-		struct runtime_label label;
-		bool written = false;
-		error = label_of(expression->labels, expression->graph, &path->steps[i], &label);
-		if (!error && is_text(&label, ".__dict__") && i + 1 < path->count)
-			error = write_attribute(expression, &path->steps[i], &path->steps[i + 1], &written);
-		if (written)
-			i++;
-		else if (!error)
-			error = write_label(expression, &label);
-	}
+	for (size_t i = 1; i < path->count && !error; i++)
+		error = write_step(expression, path, &i);
 	return error;
+}
+
+struct inspect_error *path_step_text(struct labels *labels, const struct graph *graph, const struct path *path,
+				     size_t *index, char **text_ret)
+{
+	size_t size;
+	char *text AUTO_FREE = NULL;
+	struct expression expression = { .labels = labels, .graph = graph, .stream = open_memstream(&text, &size) };
+	if (!expression.stream)
+		return &inspect_error_no_memory;
+	struct inspect_error *error = write_step(&expression, path, index);
+	if (fclose(expression.stream) != 0 && !error)
+		error = &inspect_error_no_memory;
+	if (error)
+		return error;
+	*text_ret = text;
+	text = NULL;
+	return NULL;
 }
 
 struct inspect_error *path_text(struct labels *labels, const struct graph *graph, const struct path *path,

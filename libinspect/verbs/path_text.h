@@ -13,6 +13,11 @@
 struct inspect_error *path_text(struct labels *labels, const struct graph *graph, const struct path *path,
 				char **text_ret) __attribute__((warn_unused_result));
 
+/* Writes step *@index of @path, which need not begin with a root, as path_text() does: ".cache". Where that takes the
+ * next step, too, *@index is then the index of that one. *@text_ret is for the caller to free. */
+struct inspect_error *path_step_text(struct labels *labels, const struct graph *graph, const struct path *path,
+				     size_t *index, char **text_ret) __attribute__((warn_unused_result));
+
 /* What the reference of @step, which is not the first of its path, is called; for the caller to free. */
 struct inspect_error *path_step_label(struct labels *labels, const struct graph *graph, const struct path_step *step,
 				      char **text_ret) __attribute__((warn_unused_result));

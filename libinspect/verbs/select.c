@@ -180,6 +180,13 @@ struct inspect_error *selection_init(struct selection *selection, struct verb_co
 	return error;
 }
 
+struct inspect_error *selection_init_interpreters(struct selection *selection, struct verb_context *context,
+						  const struct heap *heap)
+{
+	*selection = (struct selection){ .filter = heap_filter_all() };
+	return select_interpreters(selection, context, heap->runtime);
+}
+
 void selection_deinit(struct selection *selection)
 {
 	free(selection->types);

@@ -24,6 +24,9 @@ struct inspect_error *selection_check(const struct options *given) __attribute__
  * as far as the verb has them. A --type that no object has becomes a note. */
 struct inspect_error *selection_init(struct selection *selection, struct verb_context *context,
 				     const struct heap *heap) __attribute__((warn_unused_result));
+/* The same of the option --interpreter alone, for verbs whose other options mean something else. */
+struct inspect_error *selection_init_interpreters(struct selection *selection, struct verb_context *context,
+						  const struct heap *heap) __attribute__((warn_unused_result));
 void selection_deinit(struct selection *selection);
 
 /* Notes that sizes among the objects of @histogram are basic size and items only, and whose. */

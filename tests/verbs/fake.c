@@ -42,7 +42,7 @@ struct wishes {
 	uint64_t untracked; /* and behind them in memory others, to which these refer */
 	unsigned int collectors;
 	bool hostile, broken, no_runtime, bad_runtime, missing, unreadable, damaged, collecting, slow,
-		long_values, graph, dangling;
+		long_values, graph, dangling, counted;
 };
 static struct wishes wanted;
 
@@ -77,14 +77,18 @@ static uint64_t size_of(uint64_t number)
 	return 16 + (mix(number, 4) % 100 == 0 ? mix(number, 7) % 5000000 : mix(number, 7) % 500);
 }
 
+static int64_t count_references(uint64_t number);
+
 static int64_t refcount_of(uint64_t number)
 {
+	if (wanted.counted)
+		return count_references(number);
 	return 1 + (int64_t)(mix(number, 5) % 3000);
 }
 
 static uint8_t flags_of(uint64_t number)
 {
-	return (mix(number, 6) % 10 == 0 ? RUNTIME_IMMORTAL : 0) |
+	return (mix(number, 6) % (wanted.counted ? 100 : 10) == 0 ? RUNTIME_IMMORTAL : 0) |
 	       (type_of(number) == 2 ? RUNTIME_SIZE_BASIC : 0) |
 	       (number >= wanted.count + wanted.untracked ? RUNTIME_DAMAGED : 0) |
 	       (wanted.damaged && mix(number, 8) % 20 == 0 ? RUNTIME_DAMAGED : 0);
@@ -312,10 +316,26 @@ static unsigned int flags_of_reference(uint64_t number, uint64_t reference)
 	return mix(number, 400 + reference) % 3 ? 0 : mix(number, 500 + reference) % 8;
 }
 
+/* With "counted" to a neighbour, so that there are many small cycles. */
 static uint64_t target_of(uint64_t number, uint64_t reference)
 {
+	if (wanted.counted && number < wanted.count)
+		return BASE + SPACING * ((number + wanted.count + mix(number, 100 + reference) % 9 - 4) % wanted.count);
 	uint64_t address = BASE + SPACING * (mix(number, 100 + reference) % wanted.count);
 	return wanted.dangling && mix(number, 600 + reference) % 10 == 0 ? address + SPACING * wanted.count : address;
+}
+
+/* How many references hold object @number: those of its neighbours, and sometimes one from elsewhere. */
+static int64_t count_references(uint64_t number)
+{
+	int64_t count = mix(number, 11) % 16 == 0;
+	for (uint64_t i = 0; i < 9 && i < wanted.count; i++) {
+		uint64_t holder = (number + wanted.count + i - 4) % wanted.count;
+		for (uint64_t j = 0; j < mix(holder, 10) % 5; j++)
+			count += number_at(target_of(holder, j)) == number &&
+				 !(flags_of_reference(holder, j) & RUNTIME_UNCOUNTED);
+	}
+	return count;
 }
 
 /* With "graph" it refers to anything. */
@@ -409,6 +429,7 @@ static bool read_words(const char *specification)
 		{ "unreadable", &wanted.unreadable }, { "damaged", &wanted.damaged },
 		{ "collecting", &wanted.collecting }, { "slow", &wanted.slow },
 		{ "long", &wanted.long_values }, { "graph", &wanted.graph },
+		{ "counted", &wanted.counted },
 		{ "dangling", &wanted.dangling },
 	};
 	char *words = strdup(specification), *rest = NULL;

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hanging.c - who holds the garbage that is in no cycle.
+ *
+ * Every such object is owned by a shape, or by several. Owners spread along references until nothing changes: each
+ * object changes hands twice at most.
+ */
+#include "analysis/hanging.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/histogram.h"
+#include "base/array.h"
+#include "base/error.h"
+
+static const uint32_t NO_OWNER = UINT32_MAX, SEVERAL_OWNERS = UINT32_MAX - 1;
+
+struct spreading {
+	const struct graph *graph;
+	const uint8_t *verdict;
+	const struct components *components;
+	uint32_t *owner;   /* of each object */
+	uint32_t *pending; /* ids; each may be there once for each time it changes hands */
+	size_t pending_count;
+};
+
+static bool hangs(const struct spreading *spreading, uint32_t id)
+{
+	return (spreading->verdict[id] == VERDICT_UNREACHABLE || spreading->verdict[id] == VERDICT_HANGING) &&
+	       spreading->components->component[id] == NO_COMPONENT;
+}
+
+static void spread_from(struct spreading *spreading, uint32_t id)
+{
+	size_t count;
+	const uint32_t *edges = graph_edges(spreading->graph, id, &count);
+	uint32_t owner = spreading->owner[id];
+	for (size_t i = 0; i < count; i++) {
+		uint32_t target = edge_target(edges[i]);
+		if ((edge_flags(edges[i]) & RUNTIME_UNCOUNTED) || !hangs(spreading, target) ||
+		    spreading->owner[target] == owner || spreading->owner[target] == SEVERAL_OWNERS)
+			continue;
+		spreading->owner[target] = spreading->owner[target] == NO_OWNER ? owner : SEVERAL_OWNERS;
+		spreading->pending[spreading->pending_count++] = target;
+	}
+}
+
+static void spread(struct spreading *spreading, const struct shapes *shapes)
+{
+	const struct components *components = spreading->components;
+	for (uint32_t i = 0; i < components->object_count; i++) {
+		uint32_t id = components->objects[i];
+		if (spreading->verdict[id] != VERDICT_UNREACHABLE)
+			continue;
+		spreading->owner[id] = shapes->shape_of[components->component[id]];
+		spread_from(spreading, id);
+		while (spreading->pending_count)
+			spread_from(spreading, spreading->pending[--spreading->pending_count]);
+	}
+}
+
+static void sum_up(const struct spreading *spreading, struct hanging *hanging)
+{
+	const struct heap *heap = spreading->graph->heap;
+	for (uint32_t id = 0; id < heap->count; id++) {
+		uint32_t owner = spreading->owner[id];
+		if (!hangs(spreading, id))
+			continue;
+		struct hanging_sum *sum = owner < SEVERAL_OWNERS ? &hanging->of_shape[owner] : &hanging->shared;
+		sum->objects++;
+		sum->bytes = add_saturating(sum->bytes, heap_size_of(heap, id));
+	}
+}
+
+struct inspect_error *hanging_find(const struct graph *graph, const struct unreachable *unreachable,
+				   const struct components *components, const struct shapes *shapes,
+				   struct hanging *hanging)
+{
+	size_t count = graph->heap->count;
+	uint32_t *owner AUTO_FREE = malloc((count + 1) * sizeof(*owner));
+	uint32_t *pending AUTO_FREE = malloc((2 * (unreachable->count + unreachable->hanging) + 1) * sizeof(*pending));
+	*hanging = (struct hanging){ .of_shape = calloc(shapes->count + 1, sizeof(*hanging->of_shape)) };
+	if (!owner || !pending || !hanging->of_shape) {
+		hanging_deinit(hanging);
+		return &inspect_error_no_memory;
+	}
+	memset(owner, 0xff, (count + 1) * sizeof(*owner));
+	struct spreading spreading = { graph, unreachable->verdict, components, owner, pending, 0 };
+	spread(&spreading, shapes);
+	sum_up(&spreading, hanging);
+	return NULL;
+}
+
+void hanging_deinit(struct hanging *hanging)
+{
+	free(hanging->of_shape);
+	*hanging = (struct hanging){ 0 };
+}

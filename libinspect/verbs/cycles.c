@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cycles.c - the verb `cycles`: garbage that only a collection frees, and the cycles that make it so.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/cycle.h"
+#include "analysis/hanging.h"
+#include "analysis/histogram.h"
+#include "base/array.h"
+#include "base/error.h"
+#include "verbs/cycle_text.h"
+#include "verbs/edges.h"
+#include "verbs/labels.h"
+#include "verbs/options.h"
+#include "verbs/select.h"
+#include "verbs/verb.h"
+
+enum {
+	SHAPE, COMPONENTS, OBJECTS, BYTES, HELD_OBJECTS, HELD_BYTES, ADDRESS, TYPE, SIZE, GENERATION, COMPONENT,
+	UNREACHABLE, EXAMPLE, CUT, COLUMN_COUNT_,
+};
+
+static const struct verb_column columns[] = {
+	[SHAPE] = { "shape", COLUMN_TEXT, "the types of the objects in such a component", .without = "objects" },
+	[COMPONENTS] = { "components", COLUMN_COUNT, "how many components have this shape", .without = "objects",
+			 .summed = true },
+	[OBJECTS] = { "objects", COLUMN_COUNT, "how many objects these have", .without = "objects", .summed = true },
+	[BYTES] = { "bytes", COLUMN_BYTES, "what sys.getsizeof() would say of these, summed", .without = "objects",
+		    .summed = true },
+	[HELD_OBJECTS] = { "held_objects", COLUMN_COUNT, "objects in no cycle that these alone hold: freed with them",
+			   .without = "objects", .summed = true },
+	[HELD_BYTES] = { "held_bytes", COLUMN_BYTES, "the bytes of those", .without = "objects", .summed = true },
+	[ADDRESS] = { "address", COLUMN_ADDRESS, "the object; without --objects: the first of the example" },
+	[TYPE] = { "type", COLUMN_TEXT, "name of its type", .option = "objects" },
+	[SIZE] = { "size", COLUMN_BYTES, "what sys.getsizeof() would say", .option = "objects", .summed = true,
+		   .no_unit = true },
+	[GENERATION] = { "generation", COLUMN_GENERATION, "0, 1, 2 or permanent; none if the collector does not track it",
+			 .option = "objects" },
+	[COMPONENT] = { "component", COLUMN_NUMBER, "the number of its component; none if it is in no cycle",
+			.option = "objects" },
+	[UNREACHABLE] = { "unreachable", COLUMN_BOOLEAN,
+			  "does the collector find it unreachable? no: it is reachable (--all), or freed with what is" },
+	[EXAMPLE] = { "example", COLUMN_TEXT, "a shortest cycle of a component of this shape", .without = "objects",
+		      .whole = true },
+	[CUT] = { "cut", COLUMN_TEXT, "references of the example each of which is in all of the component's cycles: to "
+		  "clear one breaks them", .without = "objects", .detail = true },
+};
+
+static const struct inspect_verb_option options[] = {
+	{ "generation", "GENERATION", "what gc.collect(GENERATION) would find; default: 2, a full collection", "0|1|2" },
+	{ "interpreter", "ID", "only what the collector of this interpreter would find; may be repeated", NULL },
+	{ "all", NULL, "reachable cycles too: what will be such garbage when it is dropped", NULL },
+	{ "objects", NULL, "a row for each object that would be freed, in cycles and held by them", NULL },
+	{ "believe-guesses", NULL, "take references found by a scan for true, see below", NULL },
+	{ "limit", "N", "show N rows and sum up the rest; 0: show all; default for text: a screenful", NULL },
+};
+
+/* One run of the verb. */
+struct finding {
+	struct verb_context *context;
+	struct graph *graph;
+	struct heap *heap;
+	struct labels labels;
+	struct unreachable unreachable;
+	struct components components;
+	struct shapes shapes;
+	struct hanging hanging;
+};
+
+/* ---- what would be found ---------------------------------------------------------------------------- */
+
+static struct inspect_error *scope_of(struct verb_context *context, const struct heap *heap,
+				      struct collection_scope *scope)
+{
+	const char *generation = option_argument(context->options, "generation");
+	unsigned int oldest = generation ? (unsigned int)(generation[0] - '0') : 2;
+	struct selection selection;
+	struct inspect_error *error = selection_init_interpreters(&selection, context, heap);
+	*scope = (struct collection_scope){
+		.generations = (2u << oldest) - 1,
+		.believe_guesses = option_flag(context->options, "believe-guesses"),
+	};
+	memcpy(scope->collectors, selection.filter.collectors, sizeof(scope->collectors));
+	return error;
+}
+
+/* How many objects more seem unreachable if guesses are believed. */
+static struct inspect_error *note_guesses(struct finding *finding, const struct collection_scope *scope)
+{
+	if (!finding->unreachable.scanned)
+		return NULL;
+	struct collection_scope other = *scope;
+	other.believe_guesses = !scope->believe_guesses;
+	struct unreachable unreachable;
+	struct inspect_error *error = unreachable_find(finding->graph, finding->heap->refcount, &other, &unreachable);
+	if (error)
+		return error;
+	int64_t more = (int64_t)unreachable.count - (int64_t)finding->unreachable.count;
+	unreachable_deinit(&unreachable);
+	if (scope->believe_guesses)
+		return notes_add(&finding->context->notes, false,
+				 "%zu of the objects looked at are of types that nobody described; the references that a scan "
+				 "of their memory found are believed here: %" PRId64 " objects are unreachable only if they are true",
+				 finding->unreachable.scanned, -more);
+	return notes_add(&finding->context->notes, false,
+			 "%zu of the objects looked at are of types that nobody described: what they refer to is taken for held "
+			 "from elsewhere, so nothing that is in use is called unreachable, and unreachable objects may be "
+			 "missing; with --believe-guesses there are %" PRId64 " more",
+			 finding->unreachable.scanned, more);
+}
+
+static struct inspect_error *note_negative(struct finding *finding)
+{
+	if (!finding->unreachable.negative)
+		return NULL;
+	return notes_add(&finding->context->notes, true,
+			 "%zu objects have more references to them than their reference counts say, the first at 0x%" PRIx64
+			 ": the heap is damaged, or their holders are of types that are read wrongly; they are taken for reachable",
+			 finding->unreachable.negative, finding->heap->address[finding->unreachable.first_negative]);
+}
+
+static struct inspect_error *find_garbage(struct finding *finding)
+{
+	struct collection_scope scope;
+	struct inspect_error *error = heap_find_refcounts(finding->heap);
+	if (!error)
+		error = heap_find_sizes(finding->heap, &finding->context->notes);
+	if (!error)
+		error = scope_of(finding->context, finding->heap, &scope);
+	if (!error)
+		error = unreachable_find(finding->graph, finding->heap->refcount, &scope, &finding->unreachable);
+	if (!error)
+		error = note_guesses(finding, &scope);
+	return error ? error : note_negative(finding);
+}
+
+static struct inspect_error *find_components(struct finding *finding)
+{
+	bool all = option_flag(finding->context->options, "all");
+	return components_find(finding->graph, all ? NULL : finding->unreachable.verdict, VERDICT_UNREACHABLE,
+			       &finding->components);
+}
+
+/* ---- objects ---------------------------------------------------------------------------------------- */
+
+static struct inspect_error *send_object(struct finding *finding, uint32_t id)
+{
+	const struct heap *heap = finding->heap;
+	uint32_t component = finding->components.component[id];
+	const struct cell cells[COLUMN_COUNT_] = {
+		[ADDRESS] = cell_address(heap->address[id]),
+		[TYPE] = cell_text(heap_type_name(heap, id)),
+		[SIZE] = cell_bytes(heap->size[id]),
+		[GENERATION] = heap_is_tracked(heap, id) ? cell_generation(heap->generation[id]) : cell_absent(NULL),
+		[COMPONENT] = component == NO_COMPONENT ? cell_absent(NULL) : cell_number((int64_t)component + 1),
+		[UNREACHABLE] = cell_boolean(finding->unreachable.verdict[id] == VERDICT_UNREACHABLE),
+	};
+	return table_row(finding->context->table, cells);
+}
+
+static struct inspect_error *send_objects(struct finding *finding)
+{
+	struct inspect_error *error = NULL;
+	const uint8_t *verdict = finding->unreachable.verdict;
+	for (uint32_t id = 0; id < finding->heap->count && !error; id++)
+		if (verdict[id] == VERDICT_UNREACHABLE || verdict[id] == VERDICT_HANGING ||
+		    finding->components.component[id] != NO_COMPONENT)
+			error = send_object(finding, id);
+	return error;
+}
+
+/* ---- shapes ----------------------------------------------------------------------------------------- */
+
+static int compare_shapes(const void *a, const void *b, void *context)
+{
+	const struct shapes *shapes = context;
+	uint32_t one = *(const uint32_t *)a, other = *(const uint32_t *)b;
+	uint64_t one_bytes = shapes->items[one].bytes, other_bytes = shapes->items[other].bytes;
+	if (one_bytes != other_bytes)
+		return one_bytes < other_bytes ? 1 : -1;
+	return one < other ? -1 : one > other;
+}
+
+/* The texts of a row, which are made only if it will be seen. */
+struct shape_texts {
+	char *shape, *example, *cut;
+	uint64_t address;
+};
+
+static struct inspect_error *make_texts(struct finding *finding, uint32_t component, struct shape_texts *texts)
+{
+	*texts = (struct shape_texts){ .address = finding->heap->address[
+		finding->components.objects[finding->components.first[component]]] };
+	if (!table_shows_next(finding->context->table))
+		return NULL;
+	struct cycle cycle;
+	struct inspect_error *error = cycle_find(finding->graph, &finding->components, component, &cycle);
+	if (error)
+		return error;
+	if (cycle.count)
+		texts->address = finding->heap->address[cycle.steps[0].object];
+	error = component_types_text(finding->graph, &finding->components, component, &texts->shape);
+	if (!error)
+		error = cycle_text(&finding->labels, finding->graph, &cycle, &texts->example);
+	if (!error)
+		error = cycle_cut_text(&finding->labels, finding->graph, &finding->components, component, &cycle,
+				       &texts->cut);
+	cycle_deinit(&cycle);
+	return error;
+}
+
+static struct inspect_error *send_shape(struct finding *finding, uint32_t index)
+{
+	const struct shape *shape = &finding->shapes.items[index];
+	const struct hanging_sum *held = &finding->hanging.of_shape[index];
+	struct shape_texts texts;
+	struct inspect_error *error = make_texts(finding, shape->example, &texts);
+	uint32_t first = finding->components.objects[finding->components.first[shape->example]];
+	const struct cell cells[COLUMN_COUNT_] = {
+		[SHAPE] = cell_text(texts.shape),
+		[COMPONENTS] = cell_count((int64_t)shape->components),
+		[OBJECTS] = cell_count((int64_t)shape->objects),
+		[BYTES] = cell_bytes(shape->bytes),
+		[HELD_OBJECTS] = cell_count((int64_t)held->objects),
+		[HELD_BYTES] = cell_bytes(held->bytes),
+		[ADDRESS] = cell_address(texts.address),
+		[UNREACHABLE] = cell_boolean(finding->unreachable.verdict[first] == VERDICT_UNREACHABLE),
+		[EXAMPLE] = cell_text(texts.example),
+		[CUT] = cell_text(texts.cut),
+	};
+	if (!error)
+		error = table_row(finding->context->table, cells);
+	free(texts.shape);
+	free(texts.example);
+	free(texts.cut);
+	return error;
+}
+
+static struct inspect_error *note_sums(const struct finding *finding)
+{
+	const struct unreachable *unreachable = &finding->unreachable;
+	const struct hanging_sum *shared = &finding->hanging.shared;
+	struct inspect_error *error = NULL;
+	if (unreachable->count)
+		error = notes_add(&finding->context->notes, false,
+				  "a collection would find %zu objects unreachable, and free %zu more that only these hold",
+				  unreachable->count, unreachable->hanging);
+	if (!error && shared->objects)
+		error = notes_add(&finding->context->notes, false,
+				  "%zu objects with %" PRIu64 " bytes are held by cycles of several shapes, and are in no row",
+				  shared->objects, shared->bytes);
+	return error;
+}
+
+static struct inspect_error *send_shapes(struct finding *finding)
+{
+	struct inspect_error *error = shapes_find(finding->graph, &finding->components, &finding->shapes);
+	if (!error)
+		error = hanging_find(finding->graph, &finding->unreachable, &finding->components, &finding->shapes,
+				     &finding->hanging);
+	if (!error)
+		error = note_sums(finding);
+	if (error)
+		return error;
+	uint32_t *order AUTO_FREE = calloc(finding->shapes.count + 1, sizeof(*order));
+	if (!order)
+		return &inspect_error_no_memory;
+	for (uint32_t i = 0; i < finding->shapes.count; i++)
+		order[i] = i;
+	qsort_r(order, finding->shapes.count, sizeof(*order), compare_shapes, &finding->shapes);
+	for (size_t i = 0; i < finding->shapes.count && !error; i++)
+		error = send_shape(finding, order[i]);
+	return error;
+}
+
+/* ---- the verb --------------------------------------------------------------------------------------- */
+
+static struct inspect_error *run(struct verb_context *context)
+{
+	struct finding finding = { .context = context };
+	struct runtime *runtime;
+	struct inspect_error *error = verb_runtime(context, &runtime);
+	if (!error)
+		error = verb_graph_of(context, &finding.graph);
+	if (!error)
+		error = verb_heap_of(context, &finding.heap);
+	if (!error)
+		error = labels_init(&finding.labels, runtime);
+	if (!error)
+		error = find_garbage(&finding);
+	if (!error)
+		error = find_components(&finding);
+	if (!error)
+		error = option_flag(context->options, "objects") ? send_objects(&finding) : send_shapes(&finding);
+	hanging_deinit(&finding.hanging);
+	shapes_deinit(&finding.shapes);
+	components_deinit(&finding.components);
+	unreachable_deinit(&finding.unreachable);
+	labels_deinit(&finding.labels);
+	return error;
+}
+
+static const char description[] =
+	"Says what a collection would find unreachable now, by the collector's own reasoning: the references\n"
+	"that its objects hold to each other are subtracted from their reference counts, and what has none\n"
+	"left, and is not referred to by what has, is garbage. It makes no difference whether the collector is\n"
+	"enabled. Objects in permanent generations (gc.freeze()) are held.\n"
+	"\n"
+	"The garbage is split into strongly connected components: objects each of which leads to all the\n"
+	"others. Components of one shape - the same types, referring to each other by the same names - are one\n"
+	"row, with one of them as an example. What is in no cycle and is held by cycles alone counts apart.\n"
+	"\n"
+	"Finalizers (__del__) and callbacks of weak references run first, and may bring objects back to life:\n"
+	"what they would do cannot be known.";
+
+const struct verb verb_cycles = {
+	.info = {
+		.name = "cycles",
+		.summary = "unreachable cycles: garbage that only a collection frees",
+		.operands = "",
+		.description = description,
+		.options = options,
+		.option_count = sizeof(options) / sizeof(*options),
+	},
+	.shape = VERB_TABLE,
+	.columns = columns,
+	.column_count = COLUMN_COUNT_,
+	.rows = "shapes",
+	.run = run,
+};
