@@ -37,11 +37,10 @@ void code_references(struct visit *visit, const struct reference_step *step __at
 
 void hamt_array_node_references(struct visit *visit, const struct reference_step *step)
 {
-	int32_t items = visit->layout->hamt_array_node_items;
-	if (items == LAYOUT_ABSENT)
-		return;
-	int64_t count = (visit->layout->size_of_hamt_array_node - items) / (int64_t)sizeof(uint64_t);
-	visit_array(visit, visit->address + (uint64_t)items, count < 0 ? 0 : count, step->flags, RUNTIME_LABEL_INDEX, NULL);
+	int32_t items = visit->layout->hamt_array_node_items, end = visit->layout->hamt_array_node_count;
+	if (items != LAYOUT_ABSENT && end > items)
+		visit_array(visit, visit->address + (uint64_t)items, (end - items) / (int64_t)sizeof(uint64_t), step->flags,
+			    RUNTIME_LABEL_INDEX, NULL);
 }
 
 /* ---- struct sequences: Objects/structseq.c --------------------------------------------------------- */

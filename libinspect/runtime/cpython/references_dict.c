@@ -154,6 +154,9 @@ void odict_references(struct visit *visit, const struct reference_step *step)
 {
 	const struct layout *layout = visit->layout;
 	uint64_t node, key, other = 0;
+	/* the list of weak references is visited, though nobody holds it, until bpo-30763 */
+	if (!cpython_at_least(visit->cpython, 3, 7))
+		visit_member(visit, visit->address, layout->odict_weakrefs, step->flags | RUNTIME_UNCOUNTED, "weak reference");
 	if (!visit_pointer(visit, visit->address, layout->odict_first, &node))
 		return;
 	/* Brent's algorithm: a damaged list may have a loop */

@@ -8,6 +8,7 @@
 enum {
 	WORD = sizeof(uint64_t),
 	MEMBER_OBJECT_EX = 16, /* T_OBJECT_EX of Include/structmember.h (Py_T_OBJECT_EX of descrobject.h, 3.12) */
+	MEMBER_AFTER_ITEMS = 16, /* _Py_AFTER_ITEMS of Python/structmember.c, 3.15: slots of a tuple */
 	SLOTS_LIMIT = 1 << 20,
 	/* Words before an object: MANAGED_DICT_OFFSET of internal/pycore_object.h (3.11 on), and the pointer to the values
 	 * that 3.11 alone has: _PyObject_ValuesPointer(). */
@@ -69,12 +70,31 @@ void cpython_find_subtype_traverse(struct cpython *cpython)
 
 /* ---- __slots__ ------------------------------------------------------------------------------------- */
 
+/* The bytes of the object's items, which more of the object follows. */
+static bool read_items_size(struct visit *visit, uint64_t *size_ret)
+{
+	int64_t count;
+	if (!visit_ssize(visit, visit->address, visit->layout->var_size, &count))
+		return false;
+	*size_ret = (uint64_t)(count < 0 ? -count : count) * (uint64_t)visit->type->itemsize;
+	return true;
+}
+
+/* A slot behind the items: _PyMember_GetOffset() of Python/structmember.c */
+static void tail_slot_references(struct visit *visit, const struct reference_step *step)
+{
+	uint64_t items, target;
+	if (read_items_size(visit, &items) &&
+	    visit_pointer(visit, visit->address + (items + WORD - 1) / WORD * WORD, step->offset, &target))
+		visit_emit(visit, target, step->flags, step->label, step->value, NULL);
+}
+
 void instance_bind_slots(struct binding *binding, struct cpython *cpython, uint64_t class, int64_t basicsize)
 {
 	const struct layout *layout = &cpython->layout;
 	uint64_t metatype, member, name;
 	int64_t count, metasize, offset;
-	int32_t type;
+	int32_t type, flags;
 	/* The table follows the type: PyHeapType_GET_MEMBERS() of Include/object.h, internal/pycore_typeobject.h */
 	if (layout->size_of_member == LAYOUT_ABSENT ||
 	    !read_ssize(cpython, class, layout->var_size, &count) || count <= 0 || count > SLOTS_LIMIT ||
@@ -89,8 +109,10 @@ void instance_bind_slots(struct binding *binding, struct cpython *cpython, uint6
 			return;
 		if (type != MEMBER_OBJECT_EX || offset < layout->size_of_object || offset > basicsize - WORD)
 			continue;
+		bool after_items = read_int32(cpython, member, layout->member_flags, &flags) && flags & MEMBER_AFTER_ITEMS;
 		binding_add(binding, &(struct reference_step){
-			.kind = STEP_POINTER,
+			.kind = after_items ? STEP_FUNCTION : STEP_POINTER,
+			.function = after_items ? tail_slot_references : NULL,
 			.label = RUNTIME_LABEL_MEMBER,
 			.offset = (int32_t)offset,
 			.value = name,
@@ -104,10 +126,9 @@ void instance_bind_slots(struct binding *binding, struct cpython *cpython, uint6
  * Objects/object.c. step->offset counts back from the end. */
 static void tail_dict_references(struct visit *visit, const struct reference_step *step)
 {
-	int64_t count;
-	if (!visit_ssize(visit, visit->address, visit->layout->var_size, &count))
+	uint64_t items;
+	if (!read_items_size(visit, &items))
 		return;
-	uint64_t items = (uint64_t)(count < 0 ? -count : count) * (uint64_t)visit->type->itemsize;
 	uint64_t size = ((uint64_t)visit->type->basicsize + items + WORD - 1) / WORD * WORD;
 	visit_member(visit, visit->address + size + (uint64_t)(int64_t)step->offset, 0, step->flags, ".__dict__");
 }
