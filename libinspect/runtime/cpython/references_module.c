@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "runtime/cpython/scan.h"
 
 enum { NAME_LIMIT = 255 };
 
@@ -71,7 +72,9 @@ void module_state_references(struct visit *visit, const struct reference_step *s
 	if (!described || state.size <= 0)
 		return;
 	read_name(visit, definition, &state);
-	visit_module_state(visit, state.name, state.size, state.address, state.traverse ? 0 : RUNTIME_UNVISITED);
+	unsigned int flags = state.traverse ? 0 : RUNTIME_UNVISITED;
+	if (!visit_module_state(visit, state.name, state.size, state.address, flags))
+		scan_state(visit, state.address, state.size, flags);
 }
 
 /* Before 3.10, module atexit keeps what is to be called in an array: Modules/atexitmodule.c. */

@@ -216,6 +216,22 @@ static bool within_budget(struct cpython *cpython, uint64_t size)
 	return size <= SMALL || __atomic_sub_fetch(&cpython->scan_budget, (int64_t)size, __ATOMIC_RELAXED) >= 0;
 }
 
+void scan_state(struct visit *visit, uint64_t address, int64_t size, unsigned int flags)
+{
+	static const struct cpython_type nothing_known;
+	const struct reference_step step = { .flags = (uint8_t)(flags | RUNTIME_GUESSED) };
+	struct visit state = *visit;
+	if (!within_budget(visit->cpython, (uint64_t)size)) {
+		visit->damaged = true;
+		return;
+	}
+	state.address = address;
+	state.type = &nothing_known;
+	scan_words(&state, &step, 0, (uint64_t)size);
+	visit->damaged |= state.damaged;
+	visit->no_memory |= state.no_memory;
+}
+
 /* The step: the struct's words from step->offset to step->count, and ob_size items of step->value bytes. */
 static void scan_references(struct visit *visit, const struct reference_step *step)
 {

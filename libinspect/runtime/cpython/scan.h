@@ -30,6 +30,9 @@ void scan_set_budget(struct cpython *cpython);
  * nothing that could be a reference. *@base becomes 0 if what its objects begin with is not the struct of the base. */
 bool scan_bind(struct binding *binding, struct cpython *cpython, uint64_t class, uint64_t *base);
 
+/* Emits what the words of the @size bytes at @address refer to: the state of a module that nobody described. */
+void scan_state(struct visit *visit, uint64_t address, int64_t size, unsigned int flags);
+
 /* ---- roots_scan.c ---- */
 
 /* Sends to @sink what C code holds: RUNTIME_ROOT_GLOBAL, RUNTIME_ROOT_STACK, and the static types of every image as
