@@ -53,6 +53,7 @@ void index_deinit(struct address_index *index)
 	for (size_t i = 0; i < index->count; i++) {
 		free(index->regions[i]->ranks);
 		free(index->regions[i]->cut);
+		free(index->regions[i]->doubtful);
 		free(index->regions[i]);
 	}
 	free(index->regions);

@@ -28,6 +28,7 @@ struct index_region {
 	uint16_t *ranks; /* sealed: how many objects of the half come before each word */
 	uint64_t references;        /* of all of its objects: discovery.h */
 	uint64_t *cut;              /* objects whose references are too many to be true, or NULL: discovery.h */
+	uint64_t *doubtful;         /* objects that only guessed references lead to, or NULL: discovery.h */
 	struct region_search *search; /* while objects are being found: discovery.c */
 	uint64_t bits[REGION_WORDS];
 };

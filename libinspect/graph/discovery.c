@@ -63,6 +63,7 @@ struct discovery {
 	uint64_t references_limit;
 	bool careful; /* one object at a time, by one worker, with an eye on the number of references */
 	bool guesses; /* there are some that have not been looked at */
+	bool doubt;   /* all that is certain has been found */
 
 	pthread_mutex_t lock; /* of what follows, and of the index while it gets regions */
 	pthread_cond_t changed;
@@ -88,7 +89,6 @@ struct searcher {
 	struct runtime_references references;
 	size_t new_objects;
 	bool cut;      /* careful: the object has too many references */
-	uint64_t left; /* careful: how many references it may have */
 	bool first;    /* is this the calling thread? */
 	uint64_t addresses[BATCH];
 	uint32_t types[BATCH];
@@ -128,6 +128,25 @@ static void report(struct discovery *discovery)
 	uint64_t done = __atomic_load_n(&discovery->visited, __ATOMIC_RELAXED);
 	if (!target->options.progress(target->options.progress_context, "finding objects", done, 0))
 		fail(discovery, inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled"));
+}
+
+/* How many references there can be: each takes a word of the target's memory. */
+static uint64_t references_limit(const struct inspect_target *target)
+{
+	const uint64_t margin = 1 << 20;
+	if (graph_limits.references)
+		return graph_limits.references;
+	uint64_t limit = target ? target_bytes(target) / sizeof(uint64_t) + margin : UINT32_MAX;
+	return limit < UINT32_MAX ? limit : UINT32_MAX; /* places of edges are 32 bits */
+}
+
+/* Are @count references more than there can be? What a debugger reads grows on the way. */
+static bool is_too_many(struct discovery *discovery, uint64_t count)
+{
+	const struct inspect_target *target = discovery->runtime->target;
+	if (count > discovery->references_limit && target && !target->segment_count)
+		discovery->references_limit = references_limit(target);
+	return count > discovery->references_limit;
 }
 
 /* ---- regions ---------------------------------------------------------------------------------------- */
@@ -240,6 +259,8 @@ static bool mark(struct discovery *discovery, struct index_region *region, uint6
 		return false;
 	if (!region->search)
 		return true;
+	if (discovery->doubt)
+		set_extra_bit(discovery, &region->doubtful, address);
 	uint64_t *dirty = &region->search->dirty[word / 64];
 	if (!(__atomic_load_n(dirty, __ATOMIC_SEQ_CST) >> word % 64 & 1))
 		__atomic_fetch_or(dirty, UINT64_C(1) << word % 64, __ATOMIC_SEQ_CST);
@@ -389,11 +410,11 @@ static bool drain(struct runtime_references *references)
 	take_references(searcher);
 	size_t count = references->count;
 	uint64_t total = __atomic_add_fetch(&discovery->references, count, __ATOMIC_RELAXED);
-	if (discovery->careful && references->drained + count > searcher->left) {
+	if (discovery->careful && is_too_many(discovery, discovery->kept + references->drained + count)) {
 		searcher->cut = true;
 		return false;
 	}
-	if (!discovery->careful && total > discovery->references_limit) {
+	if (!discovery->careful && is_too_many(discovery, total)) {
 		__atomic_store_n(&discovery->too_many_references, true, __ATOMIC_RELAXED);
 		stop(discovery);
 	}
@@ -430,7 +451,6 @@ static void follow_carefully(struct searcher *searcher, size_t count)
 	struct index_region *region = searcher->region;
 	for (size_t i = 0; i < count && !is_stopped(discovery); i++) {
 		uint64_t before = region->references;
-		searcher->left = discovery->references_limit - discovery->kept;
 		searcher->cut = discovery->references > 2 * discovery->references_limit;
 		if (!searcher->cut)
 			follow(searcher, &searcher->addresses[i], &searcher->types[i], 1);
@@ -573,11 +593,12 @@ static void search(void *context, unsigned int worker)
 
 /* ---- guesses ---------------------------------------------------------------------------------------- */
 
-/* May a guessed reference lead to this? What has been freed keeps its type, but hardly a count of references. */
+/* May a guessed reference lead to this? What has been freed keeps its type, but hardly a count of references. What is
+ * tracked has been found on its list before. */
 static bool is_plausible(uint8_t flags, int64_t refcount)
 {
 	const int64_t refcount_limit = INT64_C(1) << 33; /* immortal objects have up to 2^32 */
-	return !(flags & RUNTIME_DAMAGED) && refcount > 0 && refcount < refcount_limit;
+	return !(flags & (RUNTIME_DAMAGED | RUNTIME_TRACKED)) && refcount > 0 && refcount < refcount_limit;
 }
 
 /* Lets those of the @count objects at @addresses in @region that are plausible be objects. */
@@ -621,21 +642,6 @@ static void accept_guesses(struct discovery *discovery)
 }
 
 /* ---- together --------------------------------------------------------------------------------------- */
-
-static uint64_t references_limit(const struct inspect_target *target)
-{
-	const uint64_t margin = 1 << 20;
-	uint64_t bytes = 0;
-	if (graph_limits.references)
-		return graph_limits.references;
-	if (!target || !target->segment_count)
-		return UINT32_MAX;
-	for (size_t i = 0; i < target->segment_count; i++)
-		if (target->segments[i].data)
-			bytes += target->segments[i].end - target->segments[i].start;
-	uint64_t limit = bytes / sizeof(uint64_t) + margin;
-	return limit < UINT32_MAX ? limit : UINT32_MAX; /* places of edges are 32 bits */
-}
 
 /* Lets what was refused be no object, unless a collector has it on its list. */
 static void settle_refused(struct discovery *discovery)
@@ -685,6 +691,7 @@ static void find_all(struct discovery *discovery)
 	unsigned int workers = discovery->careful ? 1 : workers_for(runtime->target);
 	discovery->listing = true;
 	workers_run(workers, search, discovery);
+	discovery->doubt = true;
 	while (discovery->guesses && !is_stopped(discovery)) {
 		accept_guesses(discovery);
 		workers_run(workers, search, discovery);

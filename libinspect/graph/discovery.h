@@ -78,4 +78,10 @@ static inline bool region_cuts(const struct index_region *region, uint64_t addre
 	return region->cut && region->cut[region_word(address)] >> region_bit(address) & 1;
 }
 
+/* Is @address one of the objects that would not be there without guessed references? */
+static inline bool region_doubts(const struct index_region *region, uint64_t address)
+{
+	return region->doubtful && region->doubtful[region_word(address)] >> region_bit(address) & 1;
+}
+
 #endif

@@ -48,6 +48,7 @@ struct region_work {
 	uint64_t room;    /* its length */
 	uint64_t written; /* with those of the batch at hand */
 	bool dropped;     /* the batch has some that are no edges */
+	bool doubtful;    /* the batch is an object that may be none: what it refers to says nothing */
 	size_t ends[BATCH];
 };
 
@@ -56,7 +57,7 @@ struct region_work {
 static uint32_t no_edge(struct region_work *work, uint64_t reference)
 {
 	work->dropped = true;
-	if (!(reference & RUNTIME_GUESSED) && work->result->dangling++ == 0)
+	if (!(reference & RUNTIME_GUESSED) && !work->doubtful && work->result->dangling++ == 0)
 		work->result->first_dangling = reference & ~RUNTIME_REFERENCE_FLAGS;
 	return NO_EDGE;
 }
@@ -114,10 +115,11 @@ static struct inspect_error *connect_batch(struct region_work *work, uint32_t id
 {
 	const struct heap *heap = work->heap;
 	uint64_t begin = work->written;
+	size_t damaged = 0;
 	work->references.count = work->references.drained = 0;
 	struct inspect_error *error =
 		heap->runtime->operations->references(heap->runtime, heap->address + id, heap->type + id, count,
-						      &work->references, work->ends, &work->result->damaged);
+						      &work->references, work->ends, &damaged);
 	bool fits = work->references.count <= work->room - work->written;
 	if (!error && fits)
 		drain(&work->references);
@@ -129,6 +131,7 @@ static struct inspect_error *connect_batch(struct region_work *work, uint32_t id
 	}
 	if (error)
 		return error;
+	work->result->damaged += work->doubtful ? 0 : damaged;
 	if (work->dropped)
 		close_gaps(work, begin, count);
 	for (size_t i = 0; i < count; i++)
@@ -136,22 +139,17 @@ static struct inspect_error *connect_batch(struct region_work *work, uint32_t id
 	return NULL;
 }
 
-/* An object whose references are left out. */
-static bool is_cut(const struct region_work *work, uint32_t id)
-{
-	return region_cuts(work->region, work->heap->address[id]);
-}
-
 static struct inspect_error *connect_objects(struct region_work *work, uint32_t *first)
 {
 	const struct index_region *region = work->region;
+	const uint64_t *address = work->heap->address;
 	struct inspect_error *error = NULL;
 	for (uint32_t done = 0; done < region->count && !error;) {
-		uint32_t count = region->count - done < BATCH ? region->count - done : BATCH;
-		if (region->cut)
+		uint32_t id = region->first + done, count = region->count - done < BATCH ? region->count - done : BATCH;
+		if (region->cut || region->doubtful)
 			count = 1;
-		uint32_t id = region->first + done;
-		if (region->cut && is_cut(work, id))
+		work->doubtful = region_doubts(region, address[id]);
+		if (region_cuts(region, address[id]))
 			first[id] = (uint32_t)(work->result->start + work->written);
 		else
 			error = connect_batch(work, id, count, first + id);

@@ -32,6 +32,7 @@ enum runtime_object_flag {
 	RUNTIME_UNREACHABLE = 1 << 4, /* a collection in progress has marked it unreachable so far */
 	RUNTIME_DAMAGED = 1 << 5,     /* it or its type could not be read */
 	RUNTIME_SCANNED = 1 << 6,     /* its type is not described: its references are found by a scan */
+	RUNTIME_TRACKED = 1 << 7,     /* it says of itself that it is on a list of a collector's */
 };
 
 /* What is known of many objects: arrays that the caller made, one item an object; NULL: not wanted. */

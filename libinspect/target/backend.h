@@ -14,6 +14,8 @@ struct target_backend {
 	const void *(*map)(struct inspect_target *target, uint64_t address, uint64_t size);
 	/* Copies bytes that are in no segment; false if they cannot all be read. */
 	bool (*read)(struct inspect_target *target, uint64_t address, void *buffer, size_t size);
+	/* How many bytes that are in no segment have been read. */
+	uint64_t (*bytes)(const struct inspect_target *target);
 	/* Frees target->backend_data. */
 	void (*close)(struct inspect_target *target);
 };

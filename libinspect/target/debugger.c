@@ -135,9 +135,16 @@ static bool debugger_read(struct inspect_target *target, uint64_t address, void 
 	return true;
 }
 
+static uint64_t debugger_bytes(const struct inspect_target *target)
+{
+	const struct debugger *debugger = target->backend_data;
+	return (uint64_t)debugger->count * BLOCK;
+}
+
 static const struct target_backend debugger_backend = {
 	.map = debugger_map,
 	.read = debugger_read,
+	.bytes = debugger_bytes,
 	.close = debugger_close,
 };
 

@@ -248,6 +248,16 @@ bool target_has(struct inspect_target *target, uint64_t address, uint64_t size)
 	return true;
 }
 
+uint64_t target_bytes(const struct inspect_target *target)
+{
+	const struct target_backend *backend = target->backend;
+	uint64_t bytes = backend && backend->bytes ? backend->bytes(target) : 0;
+	for (size_t i = 0; i < target->segment_count; i++)
+		if (target->segments[i].data)
+			bytes += target->segments[i].end - target->segments[i].start;
+	return bytes;
+}
+
 struct inspect_error *target_read_u64(struct inspect_target *target, uint64_t address, uint64_t *value_ret)
 {
 	return target_read(target, address, value_ret, sizeof(*value_ret));

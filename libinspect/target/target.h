@@ -131,6 +131,9 @@ static inline bool target_is_lost(struct inspect_target *target, uint64_t addres
 /* Is the whole range [@address, @address + @size) readable? */
 bool target_has(struct inspect_target *target, uint64_t address, uint64_t size);
 
+/* How many bytes can be read; of a debugger's target, how many have been read so far. */
+uint64_t target_bytes(const struct inspect_target *target);
+
 struct inspect_error *target_read_u64(struct inspect_target *target, uint64_t address,
 				      uint64_t *value_ret) __attribute__((warn_unused_result));
 struct inspect_error *target_read_u32(struct inspect_target *target, uint64_t address,

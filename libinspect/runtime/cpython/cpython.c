@@ -253,6 +253,7 @@ static struct inspect_error *examine_one(struct cpython *cpython, uint64_t addre
 	if (!readable || (*type)->damaged ||
 	    (columns->size && !cpython_size(cpython, *type, address, &size, &basic)))
 		flags |= RUNTIME_DAMAGED;
+	flags |= tracked ? RUNTIME_TRACKED : 0;
 	flags |= basic ? RUNTIME_SIZE_BASIC : 0;
 	flags |= header.immortal ? RUNTIME_IMMORTAL : 0;
 	flags |= (*type)->scanned ? RUNTIME_SCANNED : 0;
