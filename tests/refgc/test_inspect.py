@@ -14,6 +14,7 @@ import concurrent.futures
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -58,7 +59,7 @@ def program(index, middle, last):
     return "\n".join(["program inspect-%d" % index] + lines + [last, "end"]) + "\n"
 
 
-def refgc_path(variant="refgc"):
+def refgc_path(variant=SUBJECT):
     path = os.path.join(BUILD, variant)
     if not os.path.exists(path):
         raise Skip("there is no %s" % path)
@@ -249,6 +250,88 @@ def through_a_debugger(count):
     return "%d programs, %s" % (count, tally)
 
 
+def in_gdb(index):
+    """gdb's commands on a process and on its core."""
+    if SANITIZED:
+        raise Skip("gdb cannot load a sanitized library")
+    with Folder() as folder, Stopped(SUBJECT, index, WAIT, folder) as stopped:
+        with open(stopped.record(), encoding="utf-8") as file:
+            want = recorded(json.load(file))[0]
+        core = stopped.gcore(os.path.join(folder, "core"))
+        for where in (["-p", str(stopped.pid)], [refgc_path(), core]):
+            said = support.run_gdb(["py-inspect objects --format=jsonl", "py-inspect referents --all --format=jsonl"], *where)
+            rows = [json.loads(line) for line in said.output.splitlines() if line.startswith("{")]
+            have = {row["address"]: (row["type"], row["size"], row["refcount"], row["immortal"], row["generation"],
+                                     row["tracked"]) for row in rows if "address" in row}
+            references = collections.Counter((row["from"], row["to"], row["label"], row["visited"])
+                                             for row in rows if "from" in row)
+            check(have == want.objects, "%s: objects: %s: %s", where, difference_of(want.objects, have), said)
+            check(references == want.references, "%s: %s", where, difference_of(want.references, references))
+    return "%d objects" % len(want.objects)
+
+
+COLLECTING = """program collecting
+make list keep
+burst instance keep 50
+make list a
+make instance b
+link a b
+link b a a0
+make tuple t a keep
+chain dict c 20
+link a c
+drop a b c t
+checkpoint go
+collect 2
+end
+"""
+
+
+def in_the_middle_of_a_collection():
+    """gdb stops a refgc when a collection has set the unreachable apart: all others are found, and a note says that
+    there are more."""
+    with Folder() as folder:
+        source, core = os.path.join(folder, "program.txt"), os.path.join(folder, "core")
+        with open(source, "w", encoding="utf-8") as file:
+            file.write(COLLECTING)
+        said = support.run_gdb(["break finalizing_call", "run --records %s %s" % (folder, source), "gcore " + core], refgc_path())
+        check(os.path.exists(core), "gdb wrote no core: %s", said)
+        with open(os.path.join(folder, "collecting-11.json"), encoding="utf-8") as file:
+            record = json.load(file)
+        dead = set(record["would_free"])
+        check(len(dead) > 20, "there is too little garbage: %s", dead)
+        answer = support.inspect("objects", core, "--format=jsonl").expect(4)
+        have = {row["address"] for row in answer.lines()}
+        want = {each["address"] for each in record["objects"]} - dead
+        check(have == want, "said but alive: %s; alive but not said: %s", have - want, want - have)
+        check("collector 0 was in the middle of a collection" in answer.messages, "%s", answer)
+        row, = support.inspect("gc", core, "--format=jsonl").expect(4).lines()
+        check(row["collecting"] is True, "%s", row)
+        look, = support.inspect("object", core, min(dead), "--no-generation", "--format=jsonl").expect(0).lines()
+        check(look["gc_flags"] == "collecting" and look["tracked"], "%s", look)
+        return "%d objects, %d set apart" % (len(have), len(dead))
+
+
+def without_the_program():
+    """A core whose program is gone, and one that has it elsewhere."""
+    with Folder() as folder:
+        path = os.path.join(folder, "program")
+        shutil.copy(refgc_path(), path)
+        with Stopped(path, 0, ABORT, folder) as stopped:
+            core, record = stopped.kernel_core(), stopped.record()
+        elsewhere = os.path.join(folder, "sysroot" + folder)
+        os.makedirs(elsewhere)
+        os.rename(path, os.path.join(elsewhere, "program"))
+        for verb in ("heap", "objects", "status"):
+            answer = support.inspect(verb, core).expect(3)
+            check(path in answer.messages and "--sysroot" in answer.messages, "%s", answer)
+        with open(record, encoding="utf-8") as file:
+            want = set(recorded(json.load(file))[0].objects)
+        for option in ("--sysroot=" + os.path.join(folder, "sysroot"), "--executable=" + os.path.join(elsewhere, "program")):
+            have = {row["address"] for row in support.inspect("objects", core, option, "--format=jsonl").expect(0).lines()}
+            check(have == want, "%s: said %s, recorded %s", option, have, want)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("size", choices=("check", "check-full"), nargs="?", default="check")
@@ -260,7 +343,10 @@ def main():
     tests = [("live", live, count),
              ("kernel's cores", cores, max(count // 50, 3), "kernel"),
              ("gcore's cores", cores, max(count // 500, 2), "gcore"),
-             ("through a debugger", through_a_debugger, max(count // 500, 2))]
+             ("through a debugger", through_a_debugger, max(count // 500, 2)),
+             ("in gdb", in_gdb, 0),
+             ("in the middle of a collection", in_the_middle_of_a_collection),
+             ("without the program", without_the_program)]
     for variant in ("refgc-plain", "refgc-static"):
         tests += [("live: " + variant, live, max(count // 50, 10), variant),
                   ("kernel's cores: " + variant, cores, max(count // 500, 2), "kernel", variant),
