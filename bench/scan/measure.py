@@ -42,7 +42,7 @@ def build(kind, python, folder):
         run("cython3", "-3", "-o", source, os.path.join(HERE, "scan_cython.pyx"))
         run("gcc", *common, source)
     else:
-        run("g++", "-std=c++17", *common, os.path.join(HERE, "scan_pybind11.cc"))
+        run("g++", "-std=c++17", *common, "-O0", os.path.join(HERE, "scan_pybind11.cc"))
 
 
 def prepare(kind, python, folder):

@@ -440,10 +440,12 @@ static void test_roots(void **state)
 	put(&world, START + 0x7100, world.cpython.layout.object_refcnt, 999999999);
 	put(&world, START + 0x7100, 16, THINGS + 32);
 	world.cpython.image = &image;
+	struct address_range described = { START + 0x7200, START + 0x7210 };
+	put(&world, START + 0x7200, 8, THINGS);      /* known otherwise */
 	put(&world, START + 0x7800, 0, THINGS);      /* behind the data: the stack's, here */
 	struct counter counter = { .sink.add = count_root };
 	struct notes notes = { 0 };
-	assert_null(scan_roots(&world.cpython, &counter.sink, &notes));
+	assert_null(scan_roots(&world.cpython, &counter.sink, &notes, described));
 	assert_int_equal(counter.roots[RUNTIME_ROOT_GLOBAL], 1);
 	assert_int_equal(counter.roots[RUNTIME_ROOT_STATIC], 0);
 	assert_int_equal(counter.roots[RUNTIME_ROOT_STACK], 2); /* .r15, one on the stack */
@@ -478,8 +480,9 @@ static void test_damaged_roots(void **state)
 			thread.registers_size = next_random(&random) % 300;
 		}
 		struct counter counter = { .sink.add = count_root };
+		struct address_range described = { next_random(&random), next_random(&random) };
 		struct notes notes = { 0 };
-		assert_null(scan_roots(&world.cpython, &counter.sink, &notes));
+		assert_null(scan_roots(&world.cpython, &counter.sink, &notes, described));
 		visit(&world);
 		notes_deinit(&notes);
 		free_world(&world);
