@@ -92,7 +92,9 @@ class Counts:
         self.held = 0       # of these: held all the same, as the reference count of what they lead to proves
         self.refuted = 0    # of these: it has no room for them
         self.exact = 0      # found by a member or a __dict__
-        self.unvisited = 0  # said to be held and not visited
+        self.unvisited = 0  # found by the scan, said to be held and not visited
+        self.unvisited_held = 0     # of these: reference counts prove them
+        self.unvisited_refuted = 0  # of these: reference counts have no room for them
         self.known = 0      # references that the collector does not know, and we do
         self.known_missed = 0
         self.wrongs = collections.Counter()
@@ -173,7 +175,9 @@ def compare(heap, address, referents, inside, name):
     counts.held = sum(heap.room(to) == 0 for to in wrong.elements())
     counts.refuted = sum(heap.room(to) < 0 for to in wrong.elements())
     counts.exact = sum(is_visited and not guessed for _, _, is_visited, guessed in edges)
-    counts.unvisited = sum(not is_visited for _, _, is_visited, _ in edges)
+    rooms = [heap.room(to) for to, _, is_visited, guessed in edges if guessed and not is_visited]
+    counts.unvisited = len(rooms)
+    counts.unvisited_held, counts.unvisited_refuted = rooms.count(0), sum(room < 0 for room in rooms)
     labels = {to: label for to, label, _, guessed in edges if guessed}
     for to in wrong.elements():
         room = heap.room(to)
