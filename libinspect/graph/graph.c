@@ -262,9 +262,12 @@ struct inspect_error *graph_find_references(struct graph *graph, struct notes *n
 {
 	if (graph->first)
 		return NULL;
+	struct runtime *runtime = graph->heap->runtime;
 	struct region_edges *regions AUTO_FREE = calloc(graph->heap->index.count + 1, sizeof(*regions));
 	if (!regions)
 		return &inspect_error_no_memory;
+	if (runtime->operations->settle)
+		runtime->operations->settle(runtime);
 	struct connecting connecting = { .graph = graph, .regions = regions };
 	struct inspect_error *error = connect_all(&connecting, notes);
 	if (error) {

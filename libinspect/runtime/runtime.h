@@ -194,6 +194,10 @@ struct runtime_operations {
 					    size_t count, struct runtime_references *references, size_t *ends,
 					    size_t *damaged_ret);
 
+	/* Every object has been asked for its references since the roots were sent. What the adapter has learnt of them makes
+	 * its guesses better from now on: fewer of them, never others. May be NULL; nothing else is asked meanwhile. */
+	void (*settle)(struct runtime *runtime);
+
 	/* Sends the roots to @sink; what could not be seen goes to @notes. */
 	struct inspect_error *(*roots)(struct runtime *runtime, struct runtime_root_sink *sink, struct notes *notes);
 

@@ -341,6 +341,42 @@ static void test_damage(void **state)
 	free_world(&world);
 }
 
+/* Visits @count instances, whose words at 16, 24 and 32 are: an object in all but @numbers, which have a number; the same
+ * with pointers to something else; numbers, but an object's address in the last. */
+static void learn(struct world *world, unsigned int count, unsigned int numbers)
+{
+	scan_learn(&world->cpython);
+	for (unsigned int i = 0; i < count; i++) {
+		put(world, INSTANCE, 16, i < numbers ? 12345 : THINGS);
+		put(world, INSTANCE, 24, i < numbers ? START + 0x6000 : THINGS);
+		put(world, INSTANCE, 32, i < count - 1 ? i : THINGS);
+		visit(world);
+	}
+	assert_int_equal(world->references.count, 3); /* while it learns it says all that may be */
+	scan_settle(&world->cpython.runtime);
+	visit(world);
+}
+
+/* What other objects of the type have in the same place refutes what looks like a reference. */
+static void test_learning(void **state)
+{
+	(void)state;
+	static struct world world;
+	make_world(&world, versions[1]);
+	learn(&world, 100, 0);
+	assert_int_equal(world.references.count, 2);
+	expect(&world, 0, THINGS | RUNTIME_GUESSED, RUNTIME_LABEL_OFFSET, 16);
+	expect(&world, 1, THINGS | RUNTIME_GUESSED, RUNTIME_LABEL_OFFSET, 24);
+	learn(&world, 100, 5); /* may be damage */
+	assert_int_equal(world.references.count, 2);
+	learn(&world, 100, 10);
+	assert_int_equal(world.references.count, 1);
+	expect(&world, 0, THINGS | RUNTIME_GUESSED, RUNTIME_LABEL_OFFSET, 24);
+	learn(&world, 100, 0); /* all over again */
+	assert_int_equal(world.references.count, 2);
+	free_world(&world);
+}
+
 /* Items behind the struct are scanned, but not the same memory again and again for objects that claim all of it. */
 static void test_items(void **state)
 {
@@ -498,6 +534,7 @@ int main(void)
 		cmocka_unit_test(test_no_objects),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_items),
+		cmocka_unit_test(test_learning),
 		cmocka_unit_test(test_roots),
 		cmocka_unit_test(test_damaged_roots),
 	};

@@ -342,6 +342,7 @@ const struct runtime_operations cpython_operations = {
 	.walk = collectors_walk,
 	.examine = cpython_examine,
 	.references = cpython_references,
+	.settle = scan_settle,
 	.roots = cpython_roots,
 	.label = cpython_label,
 	.object = cpython_object,

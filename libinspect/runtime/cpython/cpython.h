@@ -33,6 +33,7 @@ struct cpython_type {
 	int32_t ahead;      /* where its objects have a pointer that visiting them follows, to be fetched early; or LAYOUT_ABSENT */
 	struct reference_step *steps; /* where its objects keep references: references.h */
 	size_t step_count;
+	struct scan_statistics *statistics; /* of what the scan found in its objects, or NULL: references_scan.c */
 };
 
 /* One interpreter of the target. */
@@ -72,6 +73,8 @@ struct cpython {
 	unsigned int fixes; /* bits by enum cpython_fix: fixes.c */
 	uint64_t dict_general_lookup; /* the address of lookdict() up to 3.10, or 0: dict.c */
 	uint64_t subtype_traverse; /* tp_traverse of classes that Python code made, or 0: references.c */
+	bool scan_settled;   /* what the scan has learnt counts: references_scan.c */
+	size_t scan_statistics_size; /* bytes that this took */
 	int64_t scan_budget; /* bytes of items that may still be scanned: references_scan.c */
 	uint64_t lost_address;  /* the first one that was wanted, that the process had and the target lacks; or 0 */
 };

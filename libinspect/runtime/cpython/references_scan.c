@@ -4,9 +4,11 @@
  *
  * What a type says about itself is exact: members that are objects (tp_members), and where its objects have their
  * __dict__. Every other word of the struct, and of the items behind it, is a reference if there is an object where it
- * points. What such an object keeps behind a pointer of its own (an array, a struct of the library that it wraps) is not seen.
+ * points, unless other objects of the type have numbers there (see struct scan_statistics). What such an object
+ * keeps behind a pointer of its own (an array, a struct of the library that it wraps) is not seen.
  * The getset table says nothing: what a getter reads is up to its code.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/array.h"
@@ -174,6 +176,86 @@ bool scan_bind(struct binding *binding, struct cpython *cpython, uint64_t class,
 	return true;
 }
 
+/* ---- learning -------------------------------------------------------------------------------------- */
+
+/* What stands in the words of a type's objects. A word that is an object's address in some of them and a number in others is
+ * no reference in any: what looks like one is a number that happens to be an address, or was left over in memory that nobody
+ * has written to (the iterators of numpy have arrays for 32 dimensions). Addresses of other things than objects say nothing:
+ * one word may be either (a union). This is counted while the objects are found, and used, unchanging, from
+ * scan_settle() on. */
+struct scan_statistics {
+	size_t count; /* of words */
+	struct {
+		uint32_t objects, numbers; /* in how many objects this is what stands there */
+	} words[];
+};
+
+/* Is the word number @i no reference? Few numbers are no evidence: the objects that have them may be damaged. */
+static bool is_refuted(const struct scan_statistics *statistics, size_t i)
+{
+	enum { OBJECTS_PER_NUMBER = 16 };
+	return (uint64_t)statistics->words[i].numbers * OBJECTS_PER_NUMBER > statistics->words[i].objects;
+}
+
+/* Is @word no address in the target? */
+static bool is_number(struct cpython *cpython, uint64_t word)
+{
+	return word % WORD || (!target_map(cpython->target, word, WORD) && !target_is_lost(cpython->target, word));
+}
+
+bool scan_make_statistics(struct cpython *cpython, struct cpython_type *type)
+{
+	/* of an object, and of all statistics: a damaged heap may have any number of types */
+	enum { SIZE_LIMIT = 1 << 16, STATISTICS_LIMIT = 1 << 26 };
+	if (!type->scanned || type->basicsize > SIZE_LIMIT)
+		return true;
+	size_t count = (size_t)type->basicsize / WORD;
+	size_t size = sizeof(*type->statistics) + count * sizeof(type->statistics->words[0]);
+	if (cpython->scan_statistics_size + size > STATISTICS_LIMIT)
+		return true;
+	type->statistics = calloc(1, size);
+	if (!type->statistics)
+		return false;
+	type->statistics->count = count;
+	cpython->scan_statistics_size += size;
+	return true;
+}
+
+void scan_learn(struct cpython *cpython)
+{
+	for (uint32_t i = 0; i < cpython->runtime.type_count; i++) {
+		struct scan_statistics *statistics = cpython_type_at(cpython, i)->statistics;
+		if (statistics)
+			memset(statistics->words, 0, statistics->count * sizeof(statistics->words[0]));
+	}
+	cpython->scan_settled = false;
+}
+
+void scan_settle(struct runtime *runtime)
+{
+	((struct cpython *)runtime)->scan_settled = true;
+}
+
+/* Is the @word at @offset of the object a reference? */
+static bool is_reference(const struct visit *visit, uint64_t offset, uint64_t word)
+{
+	struct cpython *cpython = visit->cpython;
+	struct scan_statistics *statistics = visit->type->statistics;
+	size_t i = offset / WORD;
+	if (!word)
+		return false;
+	if (!statistics || i >= statistics->count)
+		return cpython_is_object(cpython, word);
+	if (cpython->scan_settled)
+		return !is_refuted(statistics, i) && cpython_is_object(cpython, word);
+	bool object = cpython_is_object(cpython, word);
+	if (object)
+		__atomic_fetch_add(&statistics->words[i].objects, 1, __ATOMIC_RELAXED);
+	else if (is_number(cpython, word))
+		__atomic_fetch_add(&statistics->words[i].numbers, 1, __ATOMIC_RELAXED);
+	return object;
+}
+
 /* ---- visiting -------------------------------------------------------------------------------------- */
 
 /* Is the word at @offset of the object known by another step? */
@@ -201,7 +283,7 @@ static void scan_words(struct visit *visit, const struct reference_step *step, u
 		for (uint64_t i = 0; i < size; i += WORD) {
 			uint64_t word;
 			memcpy(&word, words + i, sizeof(word));
-			if (word && cpython_is_object(visit->cpython, word) && !is_known(visit->type, offset + i))
+			if (is_reference(visit, offset + i, word) && !is_known(visit->type, offset + i))
 				visit_emit(visit, word, step->flags, RUNTIME_LABEL_OFFSET, offset + i, NULL);
 		}
 		offset += size;

@@ -388,6 +388,7 @@ struct inspect_error *scan_roots(struct cpython *cpython, struct runtime_root_si
 		.cpython = cpython, .sink = sink, .notes = notes, .described = described, .low = 4096, .high = UINT64_C(1) << 56,
 	};
 	scan_set_budget(cpython);
+	scan_learn(cpython);
 	if (target->segment_count) {
 		scan.low = target->segments[0].start;
 		scan.high = target->segments[target->segment_count - 1].end;

@@ -24,6 +24,12 @@ bool cpython_is_ready_type(struct cpython *cpython, uint64_t address);
 
 /* Allows as many bytes of items to be scanned from now on as a heap can need: before each walk through the whole heap. */
 void scan_set_budget(struct cpython *cpython);
+/* Makes room for what is learnt of the objects of @type, which is bound. False when out of memory. The table of types is
+ * locked. */
+bool scan_make_statistics(struct cpython *cpython, struct cpython_type *type) __attribute__((warn_unused_result));
+/* Forgets what was learnt, and learns again: before each walk through the whole heap, and settle() of runtime.h at its end. */
+void scan_learn(struct cpython *cpython);
+void scan_settle(struct runtime *runtime);
 
 /* Adds to @binding what the class of C code at @class, which is not described, adds to its base at *@base (0: none): its
  * members and its __dict__ exactly, and a scan of the rest of its struct and of its items. False if it adds

@@ -9,7 +9,7 @@
 
 #include "base/array.h"
 #include "runtime/cpython/cpython.h"
-#include "runtime/cpython/references.h"
+#include "runtime/cpython/scan.h"
 
 enum {
 	TYPE_NAME_LIMIT = 4096, /* bytes of a tp_name, code points of a __module__ or __qualname__ */
@@ -226,13 +226,19 @@ bool cpython_types_init(struct cpython *cpython)
 	return table->index;
 }
 
+static void type_deinit(struct cpython_type *type)
+{
+	free(type->steps);
+	free(type->statistics);
+}
+
 void cpython_types_deinit(struct cpython *cpython)
 {
 	struct type_table *table = cpython->types;
 	if (!table)
 		return;
 	for (size_t i = 0; i < table->count; i++)
-		free(cpython_type_at(cpython, (uint32_t)i)->steps);
+		type_deinit(cpython_type_at(cpython, (uint32_t)i));
 	for (size_t i = 0; i < CHUNK_LIMIT; i++)
 		free(table->chunks[i]);
 	for (struct type_index *index = table->index, *smaller; index; index = smaller) {
@@ -308,7 +314,8 @@ static struct cpython_type *add_type(struct cpython *cpython, uint64_t address)
 		if (asprintf(&name, "<type at 0x%" PRIx64 ">", address) < 0)
 			return NULL;
 	}
-	if (!cpython_bind_references(cpython, &type)) {
+	if (!cpython_bind_references(cpython, &type) || !scan_make_statistics(cpython, &type)) {
+		type_deinit(&type);
 		free(name);
 		return NULL;
 	}
@@ -316,7 +323,7 @@ static struct cpython_type *add_type(struct cpython *cpython, uint64_t address)
 	if (added)
 		__atomic_store_n(&table->index->places[place], (uint32_t)table->count, __ATOMIC_RELEASE);
 	else
-		free(type.steps);
+		type_deinit(&type);
 	return added;
 }
 
