@@ -69,7 +69,7 @@ void tee_data_references(struct visit *visit, const struct reference_step *step)
 		visit->damaged = true;
 	else
 		visit_array(visit, visit->address + (uint64_t)layout->tee_data_values, count, step->flags,
-			    RUNTIME_LABEL_INDEX, NULL);
+			    RUNTIME_LABEL_INDEX, "item");
 }
 
 /* From 3.13 on a SimpleQueue keeps its items in a ring. */
@@ -92,6 +92,6 @@ void queue_ring_references(struct visit *visit, const struct reference_step *ste
 		uint64_t place = ((uint64_t)first + (uint64_t)i) % (uint64_t)capacity;
 		if (!visit_pointer(visit, items + place * sizeof(item), 0, &item))
 			return;
-		visit_emit(visit, item, step->flags, RUNTIME_LABEL_INDEX, (uint64_t)i, NULL);
+		visit_emit(visit, item, step->flags, RUNTIME_LABEL_INDEX, (uint64_t)i, "item");
 	}
 }

@@ -25,10 +25,10 @@ static void visit_heap_type(struct visit *visit)
 	visit_member(visit, type, layout->type_dict, 0, ".__dict__");
 	visit_common(visit, 0);
 	visit_member(visit, type, layout->heaptype_module, 0, "module");
-	visit_member(visit, type, layout->type_subclasses, RUNTIME_UNVISITED, ".__subclasses__()");
+	visit_member(visit, type, layout->type_subclasses, RUNTIME_UNVISITED, "subclasses");
 	visit_member(visit, type, layout->heaptype_name, RUNTIME_UNVISITED, ".__name__");
 	visit_member(visit, type, layout->heaptype_qualname, RUNTIME_UNVISITED, ".__qualname__");
-	visit_member(visit, type, layout->heaptype_slots, RUNTIME_UNVISITED, ".__slots__");
+	visit_member(visit, type, layout->heaptype_slots, RUNTIME_UNVISITED, "slots");
 	if (visit_pointer(visit, type, layout->heaptype_cached_keys, &keys) && keys)
 		visit_shared_keys(visit, keys, "name of attribute");
 }
@@ -41,7 +41,7 @@ static void visit_static_type(struct visit *visit, uint64_t type_flags)
 	visit_common(visit, RUNTIME_UNVISITED);
 	if (!cpython_at_least(cpython, 3, 12) || !(type_flags & TPFLAGS_STATIC_BUILTIN)) {
 		visit_member(visit, type, layout->type_dict, RUNTIME_UNVISITED, ".__dict__");
-		visit_member(visit, type, layout->type_subclasses, RUNTIME_UNVISITED, ".__subclasses__()");
+		visit_member(visit, type, layout->type_subclasses, RUNTIME_UNVISITED, "subclasses");
 		return;
 	}
 	for (size_t i = 0; i < cpython->interpreter_count; i++) {
@@ -49,7 +49,7 @@ static void visit_static_type(struct visit *visit, uint64_t type_flags)
 		if (!state)
 			continue;
 		visit_member(visit, state, layout->static_type_dict, RUNTIME_UNVISITED, ".__dict__");
-		visit_member(visit, state, layout->static_type_subclasses, RUNTIME_UNVISITED, ".__subclasses__()");
+		visit_member(visit, state, layout->static_type_subclasses, RUNTIME_UNVISITED, "subclasses");
 	}
 }
 
