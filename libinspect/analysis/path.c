@@ -35,19 +35,28 @@ enum path_certainty path_root_certainty(const struct graph_root *root)
 	return guessed ? PATH_GUESSED : PATH_HELD;
 }
 
-unsigned int path_delay(enum runtime_root_kind kind)
+/* Is @root an attribute of its place, "sys.modules", rather than one of many: "small integers[5]"? */
+static bool has_name(const struct graph_root *root)
 {
-	/* `sys.modules['app'].cache` is two references longer than the same by way of a frame's globals, and three
-	 * longer than a static type of the module `builtins` alone. */
-	static const uint8_t delays[RUNTIME_ROOT_KINDS] = {
-		[RUNTIME_ROOT_FRAME] = 3,
-		[RUNTIME_ROOT_THREAD] = 3,
-		[RUNTIME_ROOT_STATIC] = 4,
-	};
-	return kind < RUNTIME_ROOT_KINDS ? delays[kind] : 0;
+	return root->label.kind == RUNTIME_LABEL_TEXT && root->label.text[0] == '.';
 }
 
-enum { LAST_DELAY = 4 };
+enum { LAST_DELAY = 8 };
+
+unsigned int path_delay(const struct graph_root *root)
+{
+	switch ((enum runtime_root_kind)root->kind) {
+	case RUNTIME_ROOT_FRAME:
+	case RUNTIME_ROOT_THREAD:
+		return 3; /* by way of a frame's globals everything in a module is two references nearer */
+	case RUNTIME_ROOT_STATIC:
+		return 4; /* the module `builtins` with its types is three references farther than the types */
+	case RUNTIME_ROOT_INTERPRETER:
+		return has_name(root) ? 0 : LAST_DELAY;
+	default:
+		return 0;
+	}
+}
 
 /* ---- reaching objects ------------------------------------------------------------------------------ */
 
@@ -97,9 +106,11 @@ static void start(struct paths *paths, enum path_certainty certainty, unsigned i
 {
 	const struct graph *graph = paths->graph;
 	for (unsigned int kind = 0; kind < RUNTIME_ROOT_KINDS; kind++) {
-		for (size_t i = 0; path_delay(kind) == delay && i < graph->roots.count; i++)
-			if (graph->roots.items[i].kind == kind && path_root_certainty(&graph->roots.items[i]) == certainty)
-				reach(paths, graph->roots.items[i].object, PATHS_ROOT | (uint32_t)i, 0, delay + 1);
+		for (size_t i = 0; i < graph->roots.count; i++) {
+			const struct graph_root *root = &graph->roots.items[i];
+			if (root->kind == kind && path_root_certainty(root) == certainty && path_delay(root) == delay)
+				reach(paths, root->object, PATHS_ROOT | (uint32_t)i, 0, delay + 1);
+		}
 	}
 }
 

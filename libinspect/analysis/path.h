@@ -5,9 +5,10 @@
  * A path is a root and the references that lead from it to an object. Not all paths explain an object equally well.
  * First comes how certain a path is, which is how certain its least certain part is (enum path_certainty): a path that
  * is held is preferred to any that is not. Among those of equal certainty the shortest is taken; one that begins in a
- * frame, in a thread's state or in the program itself counts as some references longer (path_delay()), so that the
- * module that holds an object explains it rather than the function that has just been called with it. Where two are
- * equally long, the one whose root comes first is taken: by kind, then in the order of the graph.
+ * frame, in a thread's state, in the program itself or in state that has no name counts as some references longer
+ * (path_delay()), so that the module that holds an object explains it rather than the function that has just been called
+ * with it. Where two count as
+ * equally long, the one whose root is the best is taken: by delay, then by kind, then in the order of the graph.
  */
 #ifndef INSPECT_ANALYSIS_PATH_H
 #define INSPECT_ANALYSIS_PATH_H
@@ -28,8 +29,8 @@ enum path_certainty {
 
 enum path_certainty path_edge_certainty(uint32_t edge);
 enum path_certainty path_root_certainty(const struct graph_root *root);
-/* As how many references longer a path counts that begins at a root of @kind. */
-unsigned int path_delay(enum runtime_root_kind kind);
+/* As how many references longer a path counts that begins at @root. */
+unsigned int path_delay(const struct graph_root *root);
 
 static const uint32_t PATHS_ROOT = UINT32_C(1) << 31;
 

@@ -70,21 +70,25 @@ const char *root_kind_name(unsigned int kind)
 	return kind < sizeof(names) / sizeof(*names) ? names[kind] : "?";
 }
 
-char *root_text(struct runtime *runtime, const struct graph *graph, const struct graph_root *root)
+char *place_text(struct runtime *runtime, const char *place, const struct runtime_label *label)
 {
-	const char *place = graph->roots.places[root->place];
-	if (root->label.kind == RUNTIME_LABEL_NONE)
-		return strdup(place);
-	struct runtime_label called = root->label;
+	struct runtime_label called = *label;
 	bool variable = called.kind == RUNTIME_LABEL_ATTRIBUTE && called.text && strcmp(called.text, "local") == 0;
+	if (called.kind == RUNTIME_LABEL_NONE)
+		return strdup(place);
 	if (variable)
 		called.text = NULL; /* ".x", which is shown as "place: x" */
-	char *label AUTO_FREE = runtime->operations->label(runtime, &called);
-	if (!label)
+	char *text AUTO_FREE = runtime->operations->label(runtime, &called);
+	if (!text)
 		return NULL;
-	char *text;
-	bool joined = !variable && strchr(".[{", label[0]);
-	return asprintf(&text, "%s%s%s", place, joined ? "" : ": ", label + variable) < 0 ? NULL : text;
+	char *both;
+	bool joined = !variable && strchr(".[{ ", text[0]);
+	return asprintf(&both, "%s%s%s", place, joined ? "" : ": ", text + variable) < 0 ? NULL : both;
+}
+
+char *root_text(struct runtime *runtime, const struct graph *graph, const struct graph_root *root)
+{
+	return place_text(runtime, graph->roots.places[root->place], &root->label);
 }
 
 struct inspect_error *note_scanned(struct verb_context *context, const struct graph *graph)

@@ -36,8 +36,10 @@ struct inspect_error *object_values_end(struct object_values *values, struct ins
 
 /* "interpreter", "frame" ... of an enum runtime_root_kind. */
 const char *root_kind_name(unsigned int kind);
-/* What @root is called: its place and its label as one, "sys.modules"; for the caller to free, NULL when out of
- * memory. */
+/* @place and @label as one: "sys.modules", "thread 4711: handler() at app.py:12: x"; for the caller to free, NULL when
+ * out of memory. */
+char *place_text(struct runtime *runtime, const char *place, const struct runtime_label *label);
+/* The same of @root. */
 char *root_text(struct runtime *runtime, const struct graph *graph, const struct graph_root *root);
 
 /* Notes how many objects of @graph are of types that nobody described. */

@@ -2,11 +2,11 @@
 /*
  * path.c - the verb `path`: why objects are alive.
  */
-#include "analysis/path.h"
-
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "analysis/holders.h"
+#include "analysis/path.h"
 #include "base/array.h"
 #include "base/error.h"
 #include "verbs/edges.h"
@@ -57,6 +57,7 @@ struct explanation {
 	struct labels labels;
 	struct object_values values;
 	struct path path;        /* the one at hand */
+	size_t certainties[PATH_CERTAINTIES]; /* how many paths have been of each */
 	size_t unreachable;      /* objects */
 	uint32_t an_unreachable; /* id of the first */
 };
@@ -156,6 +157,7 @@ static struct inspect_error *send_no_steps(struct explanation *explanation, uint
 /* Sends the path at hand to object @id, its path number @number. */
 static struct inspect_error *send(struct explanation *explanation, uint32_t id, size_t number)
 {
+	explanation->certainties[explanation->path.certainty] += explanation->path.count != 0;
 	if (!option_flag(explanation->context->options, "steps"))
 		return send_path(explanation, id);
 	if (!explanation->path.count)
@@ -235,26 +237,58 @@ static struct inspect_error *explain(struct explanation *explanation, const uint
 
 /* ---- the verb -------------------------------------------------------------------------------------- */
 
-/* Says what holds what no root reaches. */
-static struct inspect_error *note_unreachable(struct explanation *explanation)
+/* Says what holds the only object that no root reaches. */
+static struct inspect_error *note_holders(struct explanation *explanation)
 {
-	const struct heap *heap = explanation->graph->heap;
+	struct heap *heap;
+	struct holders holders;
 	struct notes *notes = &explanation->context->notes;
-	if (!explanation->unreachable)
-		return NULL;
-	if (explanation->unreachable > 1)
-		return notes_add(notes, false,
-				 "%zu of the objects are unreachable: no root leads to them; `referrers` says what refers to them",
-				 explanation->unreachable);
-	uint64_t address = heap->address[explanation->an_unreachable];
-	size_t referrers;
-	struct inspect_error *error = graph_reverse(explanation->graph);
+	uint32_t id = explanation->an_unreachable;
+	struct inspect_error *error = verb_heap_of(explanation->context, &heap);
+	if (!error)
+		error = holders_find(explanation->graph, heap, id, &holders);
 	if (error)
 		return error;
-	graph_reverse_edges(explanation->graph, explanation->an_unreachable, &referrers);
+	if (!holders.outside)
+		return notes_add(notes, false,
+				 "0x%" PRIx64 " is unreachable: no root leads to it. It is garbage, which the collector frees if it "
+				 "can: no other objects lead to it than those that are unreachable, too: %zu",
+				 heap->address[id], holders.count - 1);
 	return notes_add(notes, false,
-			 "0x%" PRIx64 " is unreachable: no root leads to it. References to it from other unreachable objects: %zu%s",
-			 address, referrers, referrers ? "; `referrers` lists them" : "");
+			 "0x%" PRIx64 " is unreachable: no root leads to it, but something that was not found holds %s0x%" PRIx64
+			 " (%s)%s: references to it that nobody is known to have: %" PRId64 "; C code may have them in memory of "
+			 "its own",
+			 heap->address[id], holders.object == id ? "it, " : "", heap->address[holders.object],
+			 heap_type_name(heap, holders.object), holders.object == id ? "" : ", which leads to it",
+			 holders.unknown);
+}
+
+static struct inspect_error *note_unreachable(struct explanation *explanation)
+{
+	if (explanation->unreachable <= 1)
+		return explanation->unreachable ? note_holders(explanation) : NULL;
+	return notes_add(&explanation->context->notes, false,
+			 "%zu of the objects are unreachable: no root leads to them; ask for one of them to learn what holds it",
+			 explanation->unreachable);
+}
+
+/* Says which paths may explain nothing. */
+static struct inspect_error *note_uncertain(struct explanation *explanation)
+{
+	struct notes *notes = &explanation->context->notes;
+	const size_t *counts = explanation->certainties;
+	struct inspect_error *error = NULL;
+	if (counts[PATH_GUESSED] + counts[PATH_STACK])
+		error = notes_add(notes, false,
+				  "%zu of the paths are guessed in part: they lead over words that a scan of memory found, or begin "
+				  "in a table of names",
+				  counts[PATH_GUESSED] + counts[PATH_STACK]);
+	if (!error && counts[PATH_UNCOUNTED])
+		error = notes_add(notes, false,
+				  "%zu of the paths keep nothing alive: they lead over references that are not counted, such as what "
+				  "is left over on a C stack",
+				  counts[PATH_UNCOUNTED]);
+	return error;
 }
 
 static struct inspect_error *begin(struct explanation *explanation, struct verb_context *context)
@@ -273,6 +307,8 @@ static struct inspect_error *end(struct explanation *explanation, struct inspect
 	labels_deinit(&explanation->labels);
 	path_deinit(&explanation->path);
 	error = object_values_end(&explanation->values, error);
+	if (!error)
+		error = note_uncertain(explanation);
 	return error ? error : note_unreachable(explanation);
 }
 

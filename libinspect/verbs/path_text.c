@@ -118,26 +118,14 @@ static bool is_special(const char *name, size_t length)
 
 /* ---- expressions ----------------------------------------------------------------------------------- */
 
-static struct inspect_error *write_root(struct expression *expression, const struct path *path)
-{
-	const struct graph_root *root = &expression->graph->roots.items[path->steps[0].from];
-	char *text AUTO_FREE = root_text(expression->labels->runtime, expression->graph, root);
-	if (!text)
-		return &inspect_error_no_memory;
-	fputs(text, expression->stream);
-	return NULL;
-}
-
-/* Writes the attribute that is item @item of the dictionary @dict, as `.name`; *@written_ret: it is that. */
-static struct inspect_error *write_attribute(struct expression *expression, const struct path_step *dict,
-					     const struct path_step *item, bool *written_ret)
+/* Writes @before and the attribute that is item @item of a dictionary of attributes, as `.name`, if it is that:
+ * *@written_ret. @of_type: the attributes are a type's. */
+static struct inspect_error *write_item(struct expression *expression, const char *before, bool of_type,
+					const struct path_step *item, bool *written_ret)
 {
 	struct runtime_label label;
-	bool of_type;
 	*written_ret = false;
 	struct inspect_error *error = label_of(expression->labels, expression->graph, item, &label);
-	if (!error)
-		error = is_type(expression->labels, expression->graph, dict->from, &of_type);
 	if (error || label.kind != RUNTIME_LABEL_KEY)
 		return error;
 	const char *text = labels_text(expression->labels, &label), *name;
@@ -148,7 +136,55 @@ static struct inspect_error *write_attribute(struct expression *expression, cons
 		return NULL;
 	*written_ret = length;
 	if (length)
-		fprintf(expression->stream, ".%.*s", (int)length, name);
+		fprintf(expression->stream, "%s.%.*s", before, (int)length, name);
+	return NULL;
+}
+
+/* The same for the dictionary to which the step @dict leads. */
+static struct inspect_error *write_attribute(struct expression *expression, const struct path_step *dict,
+					     const struct path_step *item, bool *written_ret)
+{
+	bool of_type;
+	struct inspect_error *error = is_type(expression->labels, expression->graph, dict->from, &of_type);
+	return error ? error : write_item(expression, "", of_type, item, written_ret);
+}
+
+/* Writes @variable, a step from a frame that is the root's object, as if the variable were the root; if it is one:
+ * *@written_ret. */
+static struct inspect_error *write_variable(struct expression *expression, const struct path_step *variable,
+					    const char *place, bool *written_ret)
+{
+	struct runtime_label label;
+	struct inspect_error *error = label_of(expression->labels, expression->graph, variable, &label);
+	if (error || label.kind != RUNTIME_LABEL_ATTRIBUTE || !label.text)
+		return error;
+	char *text AUTO_FREE = place_text(expression->labels->runtime, place, &label);
+	if (!text)
+		return &inspect_error_no_memory;
+	fputs(text, expression->stream);
+	*written_ret = true;
+	return NULL;
+}
+
+/* Writes the root; *@written_ret is how many steps that were. */
+static struct inspect_error *write_root(struct expression *expression, const struct path *path, size_t *written_ret)
+{
+	const struct graph *graph = expression->graph;
+	const struct graph_root *root = &graph->roots.items[path->steps[0].from];
+	const char *place = graph->roots.places[root->place];
+	bool joined = false;
+	struct inspect_error *error = NULL;
+	if (path->count > 1 && is_text(&root->label, ".__dict__"))
+		error = write_item(expression, place, false, &path->steps[1], &joined);
+	else if (path->count > 1 && is_text(&root->label, "frame"))
+		error = write_variable(expression, &path->steps[1], place, &joined);
+	*written_ret = 1 + joined;
+	if (error || joined)
+		return error;
+	char *text AUTO_FREE = place_text(expression->labels->runtime, place, &root->label);
+	if (!text)
+		return &inspect_error_no_memory;
+	fputs(text, expression->stream);
 	return NULL;
 }
 
@@ -170,7 +206,7 @@ static struct inspect_error *write_named(struct expression *expression, const st
 
 static struct inspect_error *write_label(struct expression *expression, const struct runtime_label *label)
 {
-	const char *text = labels_text(expression->labels, label);
+	const char *text = is_text(label, "cell") ? ".cell_contents" : labels_text(expression->labels, label);
 	if (!text)
 		return &inspect_error_no_memory;
 	if (label->kind == RUNTIME_LABEL_ATTRIBUTE && !label->text)
@@ -193,10 +229,11 @@ static struct inspect_error *write_step(struct expression *expression, const str
 	return error || written ? error : write_label(expression, &label);
 }
 
-static struct inspect_error *write_steps(struct expression *expression, const struct path *path)
+static struct inspect_error *write_path(struct expression *expression, const struct path *path)
 {
-	struct inspect_error *error = NULL;
-	for (size_t i = 1; i < path->count && !error; i++)
+	size_t i;
+	struct inspect_error *error = write_root(expression, path, &i);
+	for (; i < path->count && !error; i++)
 		error = write_step(expression, path, &i);
 	return error;
 }
@@ -227,9 +264,7 @@ struct inspect_error *path_text(struct labels *labels, const struct graph *graph
 	struct expression expression = { .labels = labels, .graph = graph, .stream = open_memstream(&text, &size) };
 	if (!expression.stream)
 		return &inspect_error_no_memory;
-	struct inspect_error *error = write_root(&expression, path);
-	if (!error)
-		error = write_steps(&expression, path);
+	struct inspect_error *error = write_path(&expression, path);
 	if (fclose(expression.stream) != 0 && !error)
 		error = &inspect_error_no_memory;
 	if (error)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_path.c - shortest paths from the roots, on random graphs, against a search that relaxes every reference until
- * nothing changes.
+ * test_path.c - shortest paths from the roots, and what holds objects that none leads to, on random graphs, against
+ * searches that follow every reference until nothing changes.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/holders.h"
 #include "analysis/path.h"
 
 enum { OBJECTS_MAX = 60, EDGES_MAX = 8, ROOTS_MAX = 12 };
@@ -24,6 +25,8 @@ struct sample {
 	struct graph graph;
 	uint32_t first[OBJECTS_MAX + 1], edges[OBJECTS_MAX * EDGES_MAX];
 	struct graph_root roots[ROOTS_MAX];
+	int64_t refcounts[OBJECTS_MAX];
+	uint8_t flags[OBJECTS_MAX];
 };
 
 static uint64_t state;
@@ -60,11 +63,17 @@ static void make(struct sample *sample, uint64_t seed)
 		.edge_count = count,
 		.roots = { .items = sample->roots, .count = pick(ROOTS_MAX + 1) },
 	};
+	static const struct runtime_label labels[] = {
+		{ RUNTIME_LABEL_TEXT, 0, ".modules" },
+		{ RUNTIME_LABEL_TEXT, 0, " copy" },
+		{ RUNTIME_LABEL_INDEX, 3, NULL },
+	};
 	for (size_t i = 0; i < sample->graph.roots.count; i++)
 		sample->roots[i] = (struct graph_root){
 			.object = pick(sample->heap.count),
 			.kind = pick(RUNTIME_ROOT_KINDS),
 			.flags = pick_flags(rarity),
+			.label = labels[pick(3)],
 		};
 }
 
@@ -97,7 +106,10 @@ static uint32_t root_level(const struct graph_root *root)
 {
 	if (root->kind == RUNTIME_ROOT_FRAME || root->kind == RUNTIME_ROOT_THREAD)
 		return 4;
-	return root->kind == RUNTIME_ROOT_STATIC ? 5 : 1;
+	if (root->kind == RUNTIME_ROOT_STATIC)
+		return 5;
+	bool has_name = root->label.kind == RUNTIME_LABEL_TEXT && root->label.text[0] == '.';
+	return root->kind == RUNTIME_ROOT_INTERPRETER && !has_name ? 9 : 1;
 }
 
 static bool is_barred(const struct path_barrier *barrier, uint32_t object)
@@ -119,6 +131,8 @@ static bool is_barred_last(const struct path_barrier *barrier, uint32_t end, uin
 
 static bool root_before(const struct sample *sample, uint32_t one, uint32_t other)
 {
+	if (root_level(&sample->roots[one]) != root_level(&sample->roots[other]))
+		return root_level(&sample->roots[one]) < root_level(&sample->roots[other]);
 	if (sample->roots[one].kind != sample->roots[other].kind)
 		return sample->roots[one].kind < sample->roots[other].kind;
 	return one < other;
@@ -255,6 +269,88 @@ static void random_graphs(void **unused __attribute__((unused)))
 	}
 }
 
+/* ---- holders --------------------------------------------------------------------------------------- */
+
+/* How many references to object @id are counted. */
+static int64_t count_held(const struct sample *sample, uint32_t id)
+{
+	int64_t count = 0;
+	for (size_t i = 0; i < sample->graph.edge_count; i++)
+		count += edge_target(sample->edges[i]) == id && !(edge_flags(sample->edges[i]) & RUNTIME_UNCOUNTED);
+	for (size_t i = 0; i < sample->graph.roots.count; i++)
+		count += sample->roots[i].object == id && !(sample->roots[i].flags & RUNTIME_UNCOUNTED);
+	return count;
+}
+
+/* Mostly as many as there are, sometimes more. */
+static void make_refcounts(struct sample *sample)
+{
+	unsigned int rarity = 2 + pick(20);
+	sample->heap.refcount = sample->refcounts;
+	sample->heap.flags = sample->flags;
+	for (uint32_t id = 0; id < sample->heap.count; id++) {
+		sample->refcounts[id] = count_held(sample, id) + (pick(rarity) ? 0 : pick(3));
+		sample->flags[id] = pick(10) ? 0 : RUNTIME_IMMORTAL;
+	}
+}
+
+/* How many references it takes from each object to @end; NEVER where there is no way. */
+static void find_distances(const struct sample *sample, uint32_t end, uint32_t distances[OBJECTS_MAX])
+{
+	for (size_t id = 0; id < sample->heap.count; id++)
+		distances[id] = id == end ? 0 : NEVER;
+	for (bool changed = true; changed;) {
+		changed = false;
+		for (uint32_t id = 0; id < sample->heap.count; id++) {
+			for (uint32_t i = sample->first[id]; i < sample->first[id + 1]; i++) {
+				uint32_t target = distances[edge_target(sample->edges[i])];
+				if (edge_flags(sample->edges[i]) & RUNTIME_UNCOUNTED || target == NEVER ||
+				    target + 1 >= distances[id])
+					continue;
+				distances[id] = target + 1;
+				changed = true;
+			}
+		}
+	}
+}
+
+static void check_holders(struct sample *sample, uint32_t end)
+{
+	uint32_t distances[OBJECTS_MAX], nearest = NEVER;
+	size_t count = 0;
+	struct holders holders;
+	find_distances(sample, end, distances);
+	for (uint32_t id = 0; id < sample->heap.count; id++) {
+		count += distances[id] != NEVER;
+		if (sample->refcounts[id] > count_held(sample, id) && !(sample->flags[id] & RUNTIME_IMMORTAL) &&
+		    distances[id] < nearest)
+			nearest = distances[id];
+	}
+	assert_null(holders_find(&sample->graph, &sample->heap, end, &holders));
+	assert_int_equal(holders.count, count);
+	assert_int_equal(holders.outside, nearest != NEVER);
+	if (holders.outside) {
+		assert_int_equal(distances[holders.object], nearest);
+		assert_int_equal(holders.unknown, sample->refcounts[holders.object] - count_held(sample, holders.object));
+		assert_false(sample->flags[holders.object] & RUNTIME_IMMORTAL);
+	}
+}
+
+static void random_holders(void **unused __attribute__((unused)))
+{
+	for (uint64_t seed = 0; seed < 5000; seed++) {
+		struct sample sample;
+		make(&sample, seed);
+		make_refcounts(&sample);
+		for (uint32_t id = 0; id < sample.heap.count; id += 1 + pick(5))
+			check_holders(&sample, id);
+		free(sample.graph.reverse_first);
+		free(sample.graph.reverse);
+	}
+}
+
+/* ---- extremes -------------------------------------------------------------------------------------- */
+
 /* A chain as long as the heap. */
 static void long_chain(void **unused __attribute__((unused)))
 {
@@ -286,6 +382,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_graphs),
+		cmocka_unit_test(random_holders),
 		cmocka_unit_test(long_chain),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
