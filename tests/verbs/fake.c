@@ -492,6 +492,11 @@ void inspect_target_close(struct inspect_target *target)
 	free(target);
 }
 
+uint64_t target_bytes(const struct inspect_target *target __attribute__((unused)))
+{
+	return SPACING * (wanted.count + wanted.untracked);
+}
+
 bool target_has(struct inspect_target *target __attribute__((unused)), uint64_t address, uint64_t size)
 {
 	return (address >= BASE && address + size <= BASE + SPACING * (wanted.count + wanted.untracked)) ||
