@@ -18,6 +18,7 @@ prints the closing rate of each type.
     arena            the list of the objects that the running script's syntax tree has, which only the C function that
                      runs the script holds (Python/pyarena.c)
     not released     CPython's start-up forgets one reference to it; NOT_RELEASED says where
+    kept by C        C code holds it in memory of its own: KEPT_BY_C says where
 
 Environment: as for tests/e2e.py.
 """
@@ -49,6 +50,21 @@ NOT_RELEASED = [
     ((3, 6), (3, 7), "module", "<module 'builtins'>"),   # Python/pylifecycle.c: bimod
     ((3, 7), (3, 9), "str", "'__main__'"),               # Python/_warnings.c: create_filter(), modname_obj
     ((3, 6), (3, 7), "str", "'__init__'"),               # not found where; no word in the whole memory is left over
+]
+
+# (program, first version, version before which it ended, types): held by C code in memory of its own.
+ANY = ((3, 6), (4, 0))
+KEPT_BY_C = [
+    # SQLite has the callbacks, and the module for each: callback_context of Modules/_sqlite/connection.c
+    ("databases.py",) + ANY + ({"type", "function", "module"},),
+    # what a thread runs: struct bootstate of Modules/_threadmodule.c
+    ("frames.py",) + ANY + ({"method"},),
+    # the strong cache, a linked list: StrongCacheNode of Modules/_zoneinfo.c; in a module's state since 3.12
+    ("dates.py", (3, 9), (3, 12), {"str", "zoneinfo.ZoneInfo"}),
+    # types that other interpreters may be sent objects of: struct _xidregitem of internal/pycore_crossinterp.h
+    ("other_interpreters.py", (3, 12), (4, 0), {"weakref.ReferenceType"}),
+    # keys that the dicts of several instances share and their type has no more: PyDictKeysObject is no object
+    (None, (3, 6), (3, 11), {"str"}),
 ]
 
 
@@ -160,8 +176,8 @@ def loaded(path):
 class Audit:
     """The sums, and what became of each object."""
 
-    def __init__(self, heap, version):
-        self.heap, self.version = heap, version
+    def __init__(self, heap, version, program=None):
+        self.heap, self.version, self.program = heap, version, program
         self.verdicts = collections.defaultdict(collections.Counter)  # type → verdict → objects
         self.unexplained = []  # (address, counted, guessed)
         ranges = data_ranges(heap.pid)
@@ -204,8 +220,14 @@ class Audit:
             return "arena"
         if refcount == counted + 1 and self.is_not_released(address):
             return "not released"
+        if refcount > counted and self.is_kept_by_c(address):
+            return "kept by C"
         self.unexplained.append((address, counted, guessed))
         return "unexplained"
+
+    def is_kept_by_c(self, address):
+        return any(program in (None, self.program) and first <= self.version < before and
+                   self.heap.type[address] in kinds for program, first, before, kinds in KEPT_BY_C)
 
     def is_arena(self, address):
         kinds = {self.heap.type[item] for item in self.heap.edges.get(address, ())}
@@ -257,10 +279,10 @@ def words(verdicts):
     return ", ".join("%d %s" % (count, verdict) for verdict, count in verdicts.most_common() if count)
 
 
-def verify(pid, version, verbose):
+def verify(pid, version, program, verbose):
     """One process."""
     heap = Heap(pid)
-    audit = Audit(heap, version)
+    audit = Audit(heap, version, program)
     if verbose:
         print("\n".join(audit.by_type()))
     lines = heap.messages + list(audit.explain())
@@ -291,7 +313,7 @@ def examine(results, interpreter, program, verbose):
         try:
             with support.Program(interpreter.command(*command), interpreter.env(), folder) as running:
                 settle(running.pid)
-                results.run(name, verify, running.pid, interpreter.minor, verbose)
+                results.run(name, verify, running.pid, interpreter.minor, program, verbose)
         except Skip as reason:
             results.skip(name, reason)
         except Failure as failure:
