@@ -65,7 +65,7 @@ static int32_t field_value(const struct cpython *cpython, size_t field)
 	return value;
 }
 
-/* Sends the pointer at @address. */
+/* Sends the pointer at @address. What is no address of an object is passed over: an empty place, or damage. */
 static struct inspect_error *add_pointer(struct roots *roots, uint64_t address, unsigned int flags, const char *place,
 					 struct runtime_label label)
 {
@@ -78,9 +78,8 @@ static struct inspect_error *add_pointer(struct roots *roots, uint64_t address, 
 static struct inspect_error *add_pointers(struct roots *roots, uint64_t first, uint64_t count, uint64_t step,
 					  const struct root_description *root, const char *place)
 {
-	enum { COUNT_LIMIT = 1 << 20 };
 	struct inspect_error *error = NULL;
-	for (uint64_t i = 0; i < count && count <= COUNT_LIMIT && !error; i++) {
+	for (uint64_t i = 0; i < count && target_has(roots->cpython->target, first + i * step, 1) && !error; i++) {
 		struct runtime_label label = { RUNTIME_LABEL_INDEX, i, root->label };
 		error = add_pointer(roots, first + i * step, root->flags, place, label);
 	}
@@ -123,7 +122,6 @@ static struct inspect_error *add_described(struct roots *roots, uint64_t state, 
  * the module atexit. internal/pycore_atexit.h, pycore_interp.h */
 static struct inspect_error *add_exit_callbacks(struct roots *roots, uint64_t interpreter, const char *place)
 {
-	enum { COUNT_LIMIT = 1 << 20 };
 	struct cpython *cpython = roots->cpython;
 	const struct layout *layout = &cpython->layout;
 	const int32_t members[] = { layout->exit_callback_function, layout->exit_callback_arguments,
@@ -135,11 +133,10 @@ static struct inspect_error *add_exit_callbacks(struct roots *roots, uint64_t in
 		return NULL;
 	if (layout->interpreter_atexit_count == LAYOUT_ABSENT)
 		return roots_add(roots, callbacks, RUNTIME_ROOT_INTERPRETER, place, text_label(" callbacks"));
-	if (!read_int32(cpython, interpreter, layout->interpreter_atexit_count, &count) || count > COUNT_LIMIT)
-		return NULL;
+	read_int32(cpython, interpreter, layout->interpreter_atexit_count, &count);
 	for (int32_t i = 0; i < count && !error; i++) {
-		if (!read_pointer(cpython, callbacks + (uint64_t)i * sizeof(callback), 0, &callback) || !callback)
-			continue;
+		if (!read_pointer(cpython, callbacks + (uint64_t)i * sizeof(callback), 0, &callback))
+			break;
 		struct runtime_label label = { RUNTIME_LABEL_INDEX, (uint64_t)i, " callbacks" };
 		for (size_t j = 0; j < sizeof(members) / sizeof(*members) && !error; j++)
 			if (members[j] != LAYOUT_ABSENT)

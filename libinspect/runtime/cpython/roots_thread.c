@@ -17,8 +17,6 @@
 #include "runtime/cpython/roots.h"
 
 enum {
-	THREADS_LIMIT = 1 << 20,
-	FRAMES_LIMIT = 1 << 26, /* calls in one another: more do not fit into memory */
 	NAME_LIMIT = 200,       /* code points of a function's or file's name */
 };
 
@@ -157,24 +155,44 @@ static uint64_t current_frame(struct thread_roots *thread)
 			       read_pointer(cpython, holder, layout->cframe_current_frame, &frame) ? frame : 0;
 }
 
+/* A singly linked list being followed. */
+struct chain {
+	struct cpython *cpython;
+	int32_t link;  /* where the pointer to the next item is */
+	uint64_t item; /* 0: the end */
+	uint64_t slow; /* follows at half the speed: in a list that leads in a circle it is caught up with */
+	bool even, circular;
+};
+
+static struct chain chain_begin(struct cpython *cpython, uint64_t item, int32_t link)
+{
+	return (struct chain){ .cpython = cpython, .link = link, .item = item, .slow = item };
+}
+
+static void chain_next(struct chain *chain)
+{
+	read_pointer(chain->cpython, chain->item, chain->link, &chain->item);
+	if (chain->even)
+		read_pointer(chain->cpython, chain->slow, chain->link, &chain->slow);
+	chain->even = !chain->even;
+	chain->circular = chain->item && chain->item == chain->slow;
+	if (chain->circular)
+		chain->item = 0;
+}
+
 static struct inspect_error *add_calls(struct thread_roots *thread)
 {
 	struct cpython *cpython = thread->roots->cpython;
-	bool objects = cpython->layout.thread_frame != LAYOUT_ABSENT;
-	int32_t link = objects ? cpython->layout.frame_back : cpython->layout.interpreter_frame_previous;
+	const struct layout *layout = &cpython->layout;
+	bool objects = layout->thread_frame != LAYOUT_ABSENT;
 	struct inspect_error *error = NULL;
-	uint64_t slow = current_frame(thread); /* follows at half the speed: a chain in a circle catches up with it */
-	uint64_t frame = slow;
-	for (unsigned int i = 0; frame && i < FRAMES_LIMIT && !error; i++) {
-		error = objects ? add_frame_object(thread, frame) : add_interpreter_frame(thread, frame);
-		if (!read_pointer(cpython, frame, link, &frame))
-			break;
-		if (i % 2)
-			read_pointer(cpython, slow, link, &slow);
-		if (!error && frame && frame == slow)
-			return notes_add(thread->roots->notes, true, "%s: the chain of its calls is damaged: it leads in a circle",
-					 thread->name);
-	}
+	struct chain chain = chain_begin(cpython, current_frame(thread),
+					 objects ? layout->frame_back : layout->interpreter_frame_previous);
+	for (; chain.item && !error; chain_next(&chain))
+		error = objects ? add_frame_object(thread, chain.item) : add_interpreter_frame(thread, chain.item);
+	if (!error && chain.circular)
+		error = notes_add(thread->roots->notes, true, "%s: the chain of its calls is damaged: it leads in a circle",
+				  thread->name);
 	return error;
 }
 
@@ -222,13 +240,12 @@ struct inspect_error *roots_add_threads(struct roots *roots, const struct cpytho
 {
 	struct cpython *cpython = roots->cpython;
 	struct inspect_error *error = NULL;
-	uint64_t state;
-	read_pointer(cpython, interpreter->address, cpython->layout.interpreter_threads, &state);
-	for (unsigned int i = 0; state && !error; i++) {
-		if (i == THREADS_LIMIT)
-			return notes_add(roots->notes, true, "the list of threads does not end: it is damaged");
-		error = add_thread(roots, state);
-		read_pointer(cpython, state, cpython->layout.thread_next, &state);
-	}
+	uint64_t first;
+	read_pointer(cpython, interpreter->address, cpython->layout.interpreter_threads, &first);
+	struct chain chain = chain_begin(cpython, first, cpython->layout.thread_next);
+	for (; chain.item && !error; chain_next(&chain))
+		error = add_thread(roots, chain.item);
+	if (!error && chain.circular)
+		error = notes_add(roots->notes, true, "the list of threads is damaged: it leads in a circle");
 	return error;
 }
