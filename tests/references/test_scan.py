@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The scan of types that nobody described, on numpy, lxml and classes built with Cython and pybind11.
+"""The scan of types that nobody described, on numpy, lxml and classes built with Cython and pybind11; and for roots.
 
     tests/references/test_scan.py [check | check-full] [--kind KIND]... [--python PYTHON]
 
@@ -9,10 +9,14 @@ more than 99 in 100 must be references: gc.get_referents() gives them, or refere
 bench/scan/run shows the figures. What is not installed is skipped.
 """
 import argparse
+import json
 import os
+import subprocess
 import sys
 
 sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+SYSTEM = "/usr/bin/python3"
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
 sys.path.insert(0, os.path.join(os.path.dirname(TESTS), "bench", "scan"))
@@ -44,15 +48,66 @@ def scan(kind, python):
         counts.held, counts.refuted)
 
 
+def build_globals(folder, *options):
+    """The module of globals.c."""
+    include = subprocess.run([SYSTEM, "-c", "import sysconfig; print(sysconfig.get_paths()['include'])"],
+                             stdout=subprocess.PIPE, check=True).stdout.decode().strip()
+    if not os.path.exists(os.path.join(include, "Python.h")):
+        raise Skip("there is no Python.h: apt-get install libpython3-dev")
+    measure.run(os.environ.get("CC", "gcc").split()[0], "-O1", "-w", "-fPIC", "-shared", "-I" + include, *options, "-o",
+                os.path.join(folder, "scan_globals.so"), os.path.join(HERE, "globals.c"))
+
+
+def roots_of(target):
+    """{address: [(kind, place + label, counted)]}"""
+    found = {}
+    for row in support.inspect("roots", target, "--format", "jsonl").expect(0).lines():
+        found.setdefault(int(row["address"], 16), []).append((row["kind"], row["place"] + row["label"], row["counted"]))
+    return found
+
+
+def check_globals(target, record, stripped):
+    """The objects in the module's variables, and the one on a C stack, are roots by these names, and no other root has them."""
+    found = roots_of(target)
+    with open(record, encoding="utf-8") as file:
+        known = json.load(file)
+    objects = {name: found.get(address, []) for name, address in known["objects"].items()}
+    for name, label in (("kept", ""), ("exported_table", "+0x10"), ("initialised", "+0x8")):
+        roots = [root for root in objects[name] if root[0] == "global"]
+        check(len(roots) == 1 and roots[0][2], "%s is not one global root: %s", name, objects[name])
+        named = not stripped or name == "exported_table"
+        want = "scan_globals.so: " + name + label if named else "scan_globals.so+0x"
+        check(roots[0][1] == want or (not named and roots[0][1].startswith(want)), "%s is called %s", name, roots[0][1])
+    check(not [root for root in objects["not_aligned"] if root[0] == "global"], "not a pointer: %s", objects["not_aligned"])
+    roots = found.get(known["held"], [])
+    check(any(kind == "stack" and place.startswith("stack of thread ") and not counted for kind, place, counted in roots),
+          "the object on the C stack of a thread has these roots: %s", roots)
+    other = [place for roots in found.values() for kind, place, _ in roots if "scan_globals.so" in place and kind == "global"]
+    check(len(other) == 3, "these are no roots: %s", other)
+
+
+def c_variables(stripped):
+    """Objects that only C code holds."""
+    with support.Folder() as folder:
+        build_globals(folder, *(["-s"] if stripped else []))
+        record = os.path.join(folder, "record")
+        with support.Program([SYSTEM, os.path.join(HERE, "globals.py"), record, folder]) as program:
+            check_globals(program.pid, record, stripped)
+            check_globals(program.gcore(os.path.join(folder, "core"), "sharedlibrary"), record, stripped)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("size", nargs="?", choices=("check", "check-full"), default="check")
     parser.add_argument("--kind", action="append", choices=list(measure.KINDS))
-    parser.add_argument("--python", default="/usr/bin/python3", help="the Python that has the packages")
+    parser.add_argument("--python", default=SYSTEM, help="the Python that has the packages")
     options = parser.parse_args()
     results = Results(verbose=True)
     for kind in options.kind or measure.KINDS:
         results.run("scan of %s's types" % kind, scan, kind, options.python)
+    if not options.kind:
+        results.run("roots in C variables and on C stacks", c_variables, False)
+        results.run("roots in C variables without names", c_variables, True)
     results.finish()
 
 
