@@ -131,6 +131,7 @@ struct runtime_collector {
 	int64_t debug;     /* the debug flags */
 	char *debug_text;  /* the same in words: "DEBUG_SAVEALL|DEBUG_STATS"; "" for none */
 	int64_t garbage;   /* length of the list of uncollectable objects */
+	uint64_t garbage_list; /* its address; 0: there is none */
 	int64_t callbacks; /* length of the list of callbacks */
 	unsigned int generation_count; /* at most 3, the permanent one not counted */
 	struct runtime_generation generations[3];
@@ -159,6 +160,23 @@ struct runtime_object {
 	bool tracked;
 	char *gc_flags; /* "finalized|collecting", "" for none */
 	char *value;    /* one line, safe to print, at most 200 characters */
+};
+
+/* What objects of a type can do. */
+enum runtime_trait {
+	RUNTIME_FINALIZER = 1 << 0,        /* they have a finalizer that may bring them back to life: __del__ */
+	RUNTIME_LEGACY_FINALIZER = 1 << 1, /* a finalizer of the kind that makes cycles uncollectable: tp_del */
+	RUNTIME_WEAKREF = 1 << 2,          /* they are weak references */
+	RUNTIME_WEAK_VALUES = 1 << 3,      /* they are mappings of weakly held values, */
+	RUNTIME_WEAK_KEYS = 1 << 4,        /* of weakly held keys, */
+	RUNTIME_WEAK_SET = 1 << 5,         /* or sets of weakly held items */
+};
+
+/* A weak reference, looked at. */
+struct runtime_weakref {
+	uint64_t referent; /* 0: dead */
+	uint64_t callback; /* 0: none, or it has been called */
+	uint64_t next;     /* the next one in the list of those to the same referent, in which callbacks are called; or 0 */
 };
 
 struct runtime;
@@ -200,6 +218,12 @@ struct runtime_operations {
 
 	/* Sends the roots to @sink; what could not be seen goes to @notes. */
 	struct inspect_error *(*roots)(struct runtime *runtime, struct runtime_root_sink *sink, struct notes *notes);
+
+	/* What objects of the type with index @type can do: enum runtime_trait. */
+	unsigned int (*traits)(struct runtime *runtime, uint32_t type);
+
+	/* Looks at the weak reference at @address: an object of a type with the trait. False if it cannot be read. */
+	bool (*weakref)(struct runtime *runtime, uint64_t address, struct runtime_weakref *weakref_ret);
 
 	/* What @label is called, for the caller to free; NULL when out of memory. At most 200 characters. */
 	char *(*label)(struct runtime *runtime, const struct runtime_label *label);

@@ -16,7 +16,7 @@
 #include "verbs/edges.h"
 #include "verbs/labels.h"
 #include "verbs/options.h"
-#include "verbs/select.h"
+#include "verbs/verdicts.h"
 #include "verbs/verb.h"
 
 enum {
@@ -51,11 +51,11 @@ static const struct verb_column columns[] = {
 };
 
 static const struct inspect_verb_option options[] = {
-	{ "generation", "GENERATION", "what gc.collect(GENERATION) would find; default: 2, a full collection", "0|1|2" },
-	{ "interpreter", "ID", "only what the collector of this interpreter would find; may be repeated", NULL },
+	VERDICT_GENERATION_OPTION,
+	VERDICT_INTERPRETER_OPTION,
 	{ "all", NULL, "reachable cycles too: what will be such garbage when it is dropped", NULL },
 	{ "objects", NULL, "a row for each object that would be freed, in cycles and held by them", NULL },
-	{ "believe-guesses", NULL, "take references found by a scan for true, see below", NULL },
+	VERDICT_GUESSES_OPTION,
 	{ "limit", "N", "show N rows and sum up the rest; 0: show all; default for text: a screenful", NULL },
 };
 
@@ -72,71 +72,6 @@ struct finding {
 };
 
 /* ---- what would be found ---------------------------------------------------------------------------- */
-
-static struct inspect_error *scope_of(struct verb_context *context, const struct heap *heap,
-				      struct collection_scope *scope)
-{
-	const char *generation = option_argument(context->options, "generation");
-	unsigned int oldest = generation ? (unsigned int)(generation[0] - '0') : 2;
-	struct selection selection;
-	struct inspect_error *error = selection_init_interpreters(&selection, context, heap);
-	*scope = (struct collection_scope){
-		.generations = (2u << oldest) - 1,
-		.believe_guesses = option_flag(context->options, "believe-guesses"),
-	};
-	memcpy(scope->collectors, selection.filter.collectors, sizeof(scope->collectors));
-	return error;
-}
-
-/* How many objects more seem unreachable if guesses are believed. */
-static struct inspect_error *note_guesses(struct finding *finding, const struct collection_scope *scope)
-{
-	if (!finding->unreachable.scanned)
-		return NULL;
-	struct collection_scope other = *scope;
-	other.believe_guesses = !scope->believe_guesses;
-	struct unreachable unreachable;
-	struct inspect_error *error = unreachable_find(finding->graph, finding->heap->refcount, &other, &unreachable);
-	if (error)
-		return error;
-	int64_t more = (int64_t)unreachable.count - (int64_t)finding->unreachable.count;
-	unreachable_deinit(&unreachable);
-	if (scope->believe_guesses)
-		return notes_add(&finding->context->notes, false,
-				 "%zu of the objects looked at are of types that nobody described; the references that a scan "
-				 "of their memory found are believed here: %" PRId64 " objects are unreachable only if they are true",
-				 finding->unreachable.scanned, -more);
-	return notes_add(&finding->context->notes, false,
-			 "%zu of the objects looked at are of types that nobody described: what they refer to is taken for held "
-			 "from elsewhere, so nothing that is in use is called unreachable, and unreachable objects may be "
-			 "missing; with --believe-guesses there are %" PRId64 " more",
-			 finding->unreachable.scanned, more);
-}
-
-static struct inspect_error *note_negative(struct finding *finding)
-{
-	if (!finding->unreachable.negative)
-		return NULL;
-	return notes_add(&finding->context->notes, true,
-			 "%zu objects have more references to them than their reference counts say, the first at 0x%" PRIx64
-			 ": the heap is damaged, or their holders are of types that are read wrongly; they are taken for reachable",
-			 finding->unreachable.negative, finding->heap->address[finding->unreachable.first_negative]);
-}
-
-static struct inspect_error *find_garbage(struct finding *finding)
-{
-	struct collection_scope scope;
-	struct inspect_error *error = heap_find_refcounts(finding->heap);
-	if (!error)
-		error = heap_find_sizes(finding->heap, &finding->context->notes);
-	if (!error)
-		error = scope_of(finding->context, finding->heap, &scope);
-	if (!error)
-		error = unreachable_find(finding->graph, finding->heap->refcount, &scope, &finding->unreachable);
-	if (!error)
-		error = note_guesses(finding, &scope);
-	return error ? error : note_negative(finding);
-}
 
 static struct inspect_error *find_components(struct finding *finding)
 {
@@ -291,7 +226,7 @@ static struct inspect_error *run(struct verb_context *context)
 	if (!error)
 		error = labels_init(&finding.labels, runtime);
 	if (!error)
-		error = find_garbage(&finding);
+		error = verdicts_find(context, finding.graph, finding.heap, &finding.unreachable);
 	if (!error)
 		error = find_components(&finding);
 	if (!error)
@@ -315,7 +250,11 @@ static const char description[] =
 	"row, with one of them as an example. What is in no cycle and is held by cycles alone counts apart.\n"
 	"\n"
 	"Finalizers (__del__) and callbacks of weak references run first, and may bring objects back to life:\n"
-	"what they would do cannot be known.";
+	"what they would do cannot be known.\n"
+	"\n"
+	"What objects of types that nobody described refer to is found by a scan of their memory. Such references\n"
+	"are taken for held from elsewhere, so that nothing in use is called unreachable; --believe-guesses takes\n"
+	"them for true, and may call things unreachable for a number that looks like an address.";
 
 const struct verb verb_cycles = {
 	.info = {

@@ -399,6 +399,28 @@ static char *fake_label(struct runtime *runtime, const struct runtime_label *lab
 	return runtime_label_text(runtime, label, describe);
 }
 
+/* Objects of type 5 have finalizers, those of type 7 are weak references to their neighbours. */
+static unsigned int fake_traits(struct runtime *runtime __attribute__((unused)), uint32_t type)
+{
+	static const unsigned int traits[TYPE_COUNT] = {
+		[1] = RUNTIME_WEAK_SET, [4] = RUNTIME_LEGACY_FINALIZER | RUNTIME_FINALIZER, [5] = RUNTIME_FINALIZER,
+		[7] = RUNTIME_WEAKREF,
+	};
+	return type < TYPE_COUNT ? traits[type] : 0;
+}
+
+static bool fake_weakref(struct runtime *runtime __attribute__((unused)), uint64_t address,
+			 struct runtime_weakref *weakref)
+{
+	uint64_t number = number_at(address);
+	*weakref = (struct runtime_weakref){
+		.referent = number % 3 ? BASE + SPACING * ((number + 1) % wanted.count) : 0,
+		.callback = number % 2 ? BASE : 0,
+		.next = number % 5 ? 0 : address, /* damaged: it never ends */
+	};
+	return number % 50;
+}
+
 static const struct runtime_operations fake_operations = {
 	.name = "fake",
 	.attach = fake_attach,
@@ -408,6 +430,8 @@ static const struct runtime_operations fake_operations = {
 	.examine = fake_examine,
 	.references = fake_references,
 	.roots = fake_roots,
+	.traits = fake_traits,
+	.weakref = fake_weakref,
 	.label = fake_label,
 	.object = fake_object,
 };

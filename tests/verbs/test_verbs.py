@@ -548,6 +548,7 @@ CALLS = {
     "heap": [["--by-generation"]], "objects": [["--values"]], "object": [[hex(BASE)]],
     "referents": [["--all"], [hex(BASE), "--values"]], "referrers": [[hex(BASE), "--values"]], "roots": [["--values"]],
     "path": [[hex(BASE), "--values"], [hex(BASE), "--values", "--steps"]], "cycles": [[], ["--objects"]],
+    "garbage": [["--values"]], "finalizers": [["--values"]], "weakrefs": [["--values"], ["--containers"]],
 }
 
 
@@ -555,7 +556,7 @@ def test_help():
     text = Run("--help").expect(0).text
     verbs = re.findall(r"^  ([a-z]+) ", text.split("Verbs:\n")[1].split("\n\n")[0], re.MULTILINE)
     same(verbs, ["status", "heap", "gc", "generations", "objects", "object", "referents", "referrers", "roots", "path",
-                 "cycles"], "verbs")
+                 "cycles", "garbage", "finalizers", "weakrefs"], "verbs")
     for word in "TARGET", "--sysroot", "--executable", "--no-stop", "--format", "--version", "Examples", "Exit status":
         check(word in text, "--help does not say %s", word)
     same(Run("-h").expect(0).text, text, "-h")

@@ -166,12 +166,16 @@ static int64_t ssize_at(struct cpython *cpython, uint64_t address, int32_t offse
 	return read_ssize(cpython, address, offset, &number) ? number : RUNTIME_UNKNOWN;
 }
 
+static uint64_t pointer_at(struct cpython *cpython, uint64_t variable)
+{
+	uint64_t pointer;
+	return read_pointer(cpython, variable, 0, &pointer) ? pointer : 0;
+}
+
 static int64_t list_length(struct cpython *cpython, uint64_t variable)
 {
-	uint64_t list;
-	if (!read_pointer(cpython, variable, 0, &list) || !list)
-		return RUNTIME_UNKNOWN;
-	return ssize_at(cpython, list, cpython->layout.var_size);
+	uint64_t list = pointer_at(cpython, variable);
+	return list ? ssize_at(cpython, list, cpython->layout.var_size) : RUNTIME_UNKNOWN;
 }
 
 /* The debug flags in words: gc.DEBUG_… */
@@ -209,6 +213,7 @@ static struct inspect_error *collector_read(struct cpython *cpython, size_t numb
 		.collecting = number_at(cpython, places.collecting),
 		.debug = number_at(cpython, places.debug),
 		.garbage = list_length(cpython, places.garbage),
+		.garbage_list = pointer_at(cpython, places.garbage),
 		.callbacks = list_length(cpython, places.callbacks),
 		.generation_count = places.generation_count,
 	};

@@ -14,6 +14,7 @@
 #include "runtime/cpython/find.h"
 #include "runtime/cpython/references.h"
 #include "runtime/cpython/roots.h"
+#include "runtime/cpython/traits.h"
 #include "runtime/cpython/scan.h"
 
 /* gc_refs of 3.6 and 3.7, shifted right by one: Include/objimpl.h */
@@ -344,6 +345,8 @@ const struct runtime_operations cpython_operations = {
 	.references = cpython_references,
 	.settle = scan_settle,
 	.roots = cpython_roots,
+	.traits = cpython_traits,
+	.weakref = cpython_weakref,
 	.label = cpython_label,
 	.object = cpython_object,
 };

@@ -90,12 +90,13 @@ static char *debug_text(const struct descriptor *descriptor, int64_t debug)
 	return strdup(text);
 }
 
-/* The length of the list of garbage; 0 where there is no list yet. */
-static int64_t garbage_length(struct refgc *refgc, const struct refgc_collector *collector)
+/* The length of the list of garbage; 0 where there is no list yet. *@garbage_ret is its address. */
+static int64_t garbage_length(struct refgc *refgc, const struct refgc_collector *collector, uint64_t *garbage_ret)
 {
 	uint64_t garbage;
 	if (!described_number(refgc->target, collector->address, &collector->descriptor->collector_garbage, &garbage))
 		return RUNTIME_UNKNOWN;
+	*garbage_ret = garbage;
 	const struct refgc_type *type = garbage ? refgc_type_of(refgc, garbage) : NULL;
 	return !garbage ? 0 : type ? refgc_length(refgc, type, garbage) : RUNTIME_UNKNOWN;
 }
@@ -128,10 +129,10 @@ static bool read_collector(struct refgc *refgc, size_t number, struct runtime_co
 		.enabled = truth_or_unknown(refgc, collector->address, &descriptor->collector_enabled),
 		.collecting = truth_or_unknown(refgc, collector->address, &descriptor->collector_collecting),
 		.debug = number_or_unknown(refgc, collector->address, &descriptor->collector_debug, false),
-		.garbage = garbage_length(refgc, collector),
 		.callbacks = number_or_unknown(refgc, collector->address, &descriptor->collector_callback_count, false),
 		.generation_count = (unsigned int)descriptor->collector_generation_count.value,
 	};
+	to->garbage = garbage_length(refgc, collector, &to->garbage_list);
 	for (unsigned int i = 0; i < to->generation_count; i++)
 		to->generations[i] = read_generation(refgc, descriptor, generation_at(collector, i));
 	to->debug_text = debug_text(descriptor, to->debug);

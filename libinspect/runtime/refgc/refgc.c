@@ -243,6 +243,8 @@ const struct runtime_operations refgc_operations = {
 	.examine = refgc_examine,
 	.references = refgc_references,
 	.roots = refgc_roots,
+	.traits = refgc_traits,
+	.weakref = refgc_weakref,
 	.label = refgc_label,
 	.object = refgc_object,
 };

@@ -90,6 +90,9 @@ static inline const char *refgc_type_name(const struct refgc *refgc, const struc
 	return refgc->runtime.types[type->index].name;
 }
 
+unsigned int refgc_traits(struct runtime *runtime, uint32_t index);
+bool refgc_weakref(struct runtime *runtime, uint64_t address, struct runtime_weakref *weakref_ret);
+
 /* ---- objects (object.c) ---- */
 
 /* The entries of @item in the object at @address: @count of them from @start on, *@size_ret bytes in all. False if that

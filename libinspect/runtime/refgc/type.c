@@ -194,4 +194,47 @@ static void *type_read(struct runtime *runtime, uint64_t address, uint32_t index
 	return NULL;
 }
 
+/* ---- weak references ------------------------------------------------------------------------------- */
+
+static const struct refgc_item *weak_item(const struct refgc_type *type)
+{
+	for (size_t i = 0; i < type->item_count; i++)
+		if (type->items[i].kind == ITEM_WEAK)
+			return &type->items[i];
+	return NULL;
+}
+
+unsigned int refgc_traits(struct runtime *runtime, uint32_t index)
+{
+	struct refgc *refgc = (struct refgc *)runtime;
+	return weak_item(type_table_at(refgc->types, index)) ? RUNTIME_WEAKREF : 0;
+}
+
+/* What the first entry of @item refers to; false if it cannot be read. */
+static bool read_first(struct refgc *refgc, const struct refgc_item *item, uint64_t address, uint64_t *target_ret)
+{
+	struct refgc_entries entries;
+	*target_ret = 0;
+	return refgc_entries(refgc, item, address, &entries) &&
+	       (!entries.count ||
+		described_read(refgc->target, entries.start + item->member, sizeof(*target_ret), false, target_ret));
+}
+
+/* The callback is the reference with that label. */
+bool refgc_weakref(struct runtime *runtime, uint64_t address, struct runtime_weakref *weakref_ret)
+{
+	struct refgc *refgc = (struct refgc *)runtime;
+	const struct refgc_type *type = refgc_type_of(refgc, address);
+	const struct refgc_item *weak = type ? weak_item(type) : NULL;
+	*weakref_ret = (struct runtime_weakref){ 0 };
+	if (!weak || !read_first(refgc, weak, address, &weakref_ret->referent))
+		return false;
+	for (size_t i = 0; i < type->item_count; i++) {
+		const struct refgc_item *item = &type->items[i];
+		if (item->kind == ITEM_REFERENCE && item->label_text && strstr(item->label_text, "callback"))
+			return read_first(refgc, item, address, &weakref_ret->callback);
+	}
+	return true;
+}
+
 const struct type_operations refgc_type_operations = { .read = type_read, .destroy = type_destroy };
