@@ -79,7 +79,7 @@ for referents_index in range(len(referents_all)):
         referents_names[id(referents_type)] = (
             referents_qualname(referents_type) if type(referents_name) is not str or referents_name == "builtins" else
             referents_name + "." + referents_qualname(referents_type))
-referents_type = None
+referents_type = referents_name = None  # a name may be interned as long as it is held
 
 with io.open(oracle_path, "wb") as referents_list:
     referents_list.write(referents_words.tobytes())
