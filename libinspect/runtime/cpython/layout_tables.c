@@ -40,6 +40,8 @@ static const struct layout_change python_3_6_0[] = {
 	AT(type_members, 240),
 	AT(type_is_gc, 328),
 	AT(type_traverse, 184),
+	AT(type_del, 376),
+	AT(type_finalize, 392),
 	AT(type_clear, 192),
 	AT(size_of_type, 400),
 	AT(heaptype_name, 832),
@@ -137,6 +139,7 @@ static const struct layout_change python_3_6_0[] = {
 	AT(code_firstlineno, 36),
 	AT(cell_contents, 16),
 	AT(weakref_object, 16),
+	AT(weakref_next, 48),
 	AT(descriptor_type, 16),
 	AT(descriptor_name, 24),
 	AT(generator_qualname, 56),
@@ -847,6 +850,13 @@ static const struct layout_change python_3_6_0[] = {
 	AT(buffer_object, 8),
 	AT(size_of_xx, 24),
 	AT(xx_attributes, 16),
+	AT(size_of_test_example, 24),
+	AT(test_example_attributes, 16),
+	AT(size_of_test_await, 24),
+	AT(test_await_iterator, 16),
+	AT(test_array_first, 160),
+	AT(test_array_next, 0),
+	AT(test_array_object, 64),
 	AT(size_of_readline_state, 48),
 	AT(readline_state_completion_display_matches_hook, 0),
 	AT(readline_state_startup_hook, 8),
@@ -916,6 +926,8 @@ static const struct layout_change python_3_6_0_debug[] = {
 	AT(type_members, 256),
 	AT(type_is_gc, 344),
 	AT(type_traverse, 200),
+	AT(type_del, 392),
+	AT(type_finalize, 408),
 	AT(type_clear, 208),
 	AT(size_of_type, 416),
 	AT(heaptype_name, 848),
@@ -977,6 +989,7 @@ static const struct layout_change python_3_6_0_debug[] = {
 	AT(code_firstlineno, 52),
 	AT(cell_contents, 32),
 	AT(weakref_object, 32),
+	AT(weakref_next, 64),
 	AT(descriptor_type, 32),
 	AT(descriptor_name, 40),
 	AT(generator_qualname, 72),
@@ -1611,6 +1624,11 @@ static const struct layout_change python_3_6_0_debug[] = {
 	AT(profiler_entries, 32),
 	AT(size_of_xx, 40),
 	AT(xx_attributes, 32),
+	AT(size_of_test_example, 40),
+	AT(test_example_attributes, 32),
+	AT(size_of_test_await, 40),
+	AT(test_await_iterator, 32),
+	AT(test_array_first, 176),
 };
 
 /* python_3_6_15: like python_3_6_0 */
@@ -1736,6 +1754,8 @@ static const struct layout_change python_3_7_0[] = {
 	AT(json_encoder_skipkeys, 65),
 	AT(tokenizer_decoding_readline, 944),
 	AT(tokenizer_decoding_buffer, 952),
+	AT(size_of_test_alias, 24),
+	AT(test_alias_item, 16),
 	AT(interpreter_modules_by_index, 48),
 	AT(interpreter_importlib, 72),
 	AT(interpreter_import_function, 456),
@@ -1876,6 +1896,8 @@ static const struct layout_change python_3_7_0_debug[] = {
 	AT(json_encoder_skipkeys, 81),
 	AT(tokenizer_decoding_readline, 944),
 	AT(tokenizer_decoding_buffer, 952),
+	AT(size_of_test_alias, 40),
+	AT(test_alias_item, 32),
 	AT(interpreter_modules_by_index, 48),
 	AT(interpreter_importlib, 72),
 	AT(interpreter_import_function, 456),
@@ -2205,6 +2227,10 @@ static const struct layout_change python_3_9_2[] = {
 	AT(tcl_object_string, LAYOUT_ABSENT),
 	AT(size_of_tk_timer, LAYOUT_ABSENT),
 	AT(tk_timer_function, LAYOUT_ABSENT),
+	AT(size_of_test_container, 24),
+	AT(test_container_value, 16),
+	AT(size_of_test_dict, 24),
+	AT(test_dict_dict, 16),
 	AT(zoneinfo_cache_next, 0),
 	AT(zoneinfo_cache_key, 16),
 	AT(zoneinfo_cache_zone, 24),
@@ -2435,6 +2461,8 @@ static const struct layout_change python_3_10_13[] = {
 	AT(tokenizer_filename, 2328),
 	AT(tokenizer_decoding_readline, 2776),
 	AT(tokenizer_decoding_buffer, 2784),
+	AT(size_of_xx_35, 24),
+	AT(xx_35_attributes, 16),
 	AT(size_of_sre_state, 24),
 	AT(sre_state_Pattern_Type, 0),
 	AT(sre_state_Match_Type, 8),
@@ -3127,6 +3155,8 @@ static const struct layout_change python_3_12_1[] = {
 	AT(tokenizer_readline, 2800),
 	AT(size_of_profiler, 80),
 	AT(profiler_missing, 72),
+	AT(size_of_test_buffer, 32),
+	AT(test_buffer_object, 16),
 	AT(size_of_ctypes_state, 40),
 	AT(ctypes_state_DictRemover_Type, 0),
 	AT(ctypes_state_PyCArg_Type, 8),
@@ -4020,6 +4050,8 @@ static const struct layout_change python_3_14_3[] = {
 	AT(size_of_gc_head, 16),
 	AT(type_weaklistoffset, LAYOUT_ABSENT),
 	AT(type_members, LAYOUT_ABSENT),
+	AT(type_del, LAYOUT_ABSENT),
+	AT(type_finalize, LAYOUT_ABSENT),
 	AT(type_clear, LAYOUT_ABSENT),
 	AT(size_of_type, 416),
 	AT(heaptype_name, 856),
@@ -4096,6 +4128,7 @@ static const struct layout_change python_3_14_3[] = {
 	AT(code_qualname, 128),
 	AT(code_filename, 112),
 	AT(code_firstlineno, 68),
+	AT(weakref_next, LAYOUT_ABSENT),
 	AT(generator_qualname, 32),
 	AT(code_extra, 200),
 	AT(code_bytecode, LAYOUT_ABSENT),
@@ -4772,6 +4805,13 @@ static const struct layout_change python_3_14_3[] = {
 	AT(buffer_object, LAYOUT_ABSENT),
 	AT(size_of_xx, LAYOUT_ABSENT),
 	AT(xx_attributes, LAYOUT_ABSENT),
+	AT(size_of_test_example, LAYOUT_ABSENT),
+	AT(test_example_attributes, LAYOUT_ABSENT),
+	AT(size_of_test_await, LAYOUT_ABSENT),
+	AT(test_await_iterator, LAYOUT_ABSENT),
+	AT(test_array_first, LAYOUT_ABSENT),
+	AT(test_array_next, LAYOUT_ABSENT),
+	AT(test_array_object, LAYOUT_ABSENT),
 	AT(size_of_readline_state, LAYOUT_ABSENT),
 	AT(readline_state_completion_display_matches_hook, LAYOUT_ABSENT),
 	AT(readline_state_startup_hook, LAYOUT_ABSENT),
@@ -5008,6 +5048,13 @@ static const struct layout_change python_3_14_5[] = {
 	AT(size_of_decimal_context, 104),
 	AT(size_of_hmac, 72),
 	AT(hmac_name, 24),
+	AT(size_of_zstd_dict, 56),
+	AT(zstd_dict_compressed, 24),
+	AT(size_of_zstd_compressor, 48),
+	AT(zstd_compressor_dict, 24),
+	AT(size_of_zstd_decompressor, 80),
+	AT(zstd_decompressor_dict, 24),
+	AT(zstd_decompressor_unused, 64),
 	AT(size_of_ctypes_argument, 80),
 	AT(ctypes_argument_object, 64),
 	AT(size_of_ctypes_field, 80),
@@ -5163,6 +5210,11 @@ static const struct layout_change python_3_14_5[] = {
 	AT(published_generator_frame, 680),
 };
 
+/* python_3_14_5_b: like python_3_14_5 */
+static const struct layout_change python_3_14_5_b[] = {
+	AT(size_of_zstd_compressor, 56),
+};
+
 /* python_3_14_5_aarch64: like python_3_14_5 */
 static const struct layout_change python_3_14_5_aarch64[] = {
 	AT(size_of_runtime, 316632),
@@ -5215,6 +5267,11 @@ static const struct layout_change python_3_14_5_aarch64[] = {
 	AT(interpreter_atexit, 10808),
 };
 
+/* python_3_14_5_aarch64_b: like python_3_14_5_aarch64 */
+static const struct layout_change python_3_14_5_aarch64_b[] = {
+	AT(size_of_zstd_compressor, 56),
+};
+
 /* python_3_14_5_debug: like python_3_14_5_aarch64 */
 static const struct layout_change python_3_14_5_debug[] = {
 	AT(size_of_runtime, 332632),
@@ -5242,6 +5299,11 @@ static const struct layout_change python_3_14_5_debug[] = {
 	AT(runtime_faulthandler_thread_file, 26152),
 	AT(interpreter_atexit, 10800),
 	AT(runtime_static_objects, 30064),
+};
+
+/* python_3_14_5_debug_b: like python_3_14_5_debug */
+static const struct layout_change python_3_14_5_debug_b[] = {
+	AT(size_of_zstd_compressor, 56),
 };
 
 /* python_3_14_5_debug_aarch64: like python_3_14_5_aarch64 */
@@ -5293,6 +5355,11 @@ static const struct layout_change python_3_14_5_debug_aarch64[] = {
 	AT(runtime_faulthandler_thread_file, 26152),
 	AT(interpreter_atexit, 10816),
 	AT(runtime_static_objects, 30064),
+};
+
+/* python_3_14_5_debug_aarch64_b: like python_3_14_5_debug_aarch64 */
+static const struct layout_change python_3_14_5_debug_aarch64_b[] = {
+	AT(size_of_zstd_compressor, 56),
 };
 
 /* python_3_15_0: like python_3_14_5 */
@@ -5442,6 +5509,9 @@ static const struct layout_change python_3_15_0[] = {
 	AT(tokenizer_decoding_buffer, 2800),
 	AT(tokenizer_readline, 2808),
 	AT(size_of_xx, LAYOUT_ABSENT),
+	AT(xx_attributes, LAYOUT_ABSENT),
+	AT(size_of_xx_3_13, 48),
+	AT(xx_3_13_attributes, 16),
 	AT(size_of_hashlib_state, 56),
 	AT(hashlib_state_EVPtype, LAYOUT_ABSENT),
 	AT(hashlib_state_HMACtype, LAYOUT_ABSENT),
@@ -5732,21 +5802,25 @@ static const struct layout_change python_3_15_0_debug_aarch64[] = {
 
 /* python_3_15_2: like python_3_15_0 */
 static const struct layout_change python_3_15_2[] = {
+	AT(size_of_zstd_compressor, 56),
 	AT(size_of_testcapi_state, 16),
 };
 
 /* python_3_15_2_aarch64: like python_3_15_0_aarch64 */
 static const struct layout_change python_3_15_2_aarch64[] = {
+	AT(size_of_zstd_compressor, 56),
 	AT(size_of_testcapi_state, 16),
 };
 
 /* python_3_15_2_debug: like python_3_15_0_debug */
 static const struct layout_change python_3_15_2_debug[] = {
+	AT(size_of_zstd_compressor, 56),
 	AT(size_of_testcapi_state, 16),
 };
 
 /* python_3_15_2_debug_aarch64: like python_3_15_0_debug_aarch64 */
 static const struct layout_change python_3_15_2_debug_aarch64[] = {
+	AT(size_of_zstd_compressor, 56),
 	AT(size_of_testcapi_state, 16),
 };
 
@@ -5889,46 +5963,54 @@ const struct layout_table layout_tables[] = {
 	{ 0x030e04f0, 0x030e04f0, LAYOUT_DEBUG, EM_X86_64,
 	  "CPython 3.14.4",
 	  42, CHANGES(python_3_14_4_debug) },
-	{ 0x030e05f0, 0x030e0af0, LAYOUT_RELEASE, EM_X86_64,
-	  "Debian 3.14.8-1, "
-	  "Debian 3.14.10-1",
+	{ 0x030e05f0, 0x030e08f0, LAYOUT_RELEASE, EM_X86_64,
+	  "Debian 3.14.8-1",
 	  35, CHANGES(python_3_14_5) },
-	{ 0x030e05f0, 0x030e0af0, LAYOUT_RELEASE, EM_AARCH64,
-	  "Debian 3.14.8-1, "
+	{ 0x030e05f0, 0x030e0af0, LAYOUT_RELEASE, EM_X86_64,
 	  "Debian 3.14.10-1",
+	  44, CHANGES(python_3_14_5_b) },
+	{ 0x030e05f0, 0x030e08f0, LAYOUT_RELEASE, EM_AARCH64,
+	  "Debian 3.14.8-1",
 	  44, CHANGES(python_3_14_5_aarch64) },
+	{ 0x030e05f0, 0x030e0af0, LAYOUT_RELEASE, EM_AARCH64,
+	  "Debian 3.14.10-1",
+	  46, CHANGES(python_3_14_5_aarch64_b) },
+	{ 0x030e05f0, 0x030e08f0, LAYOUT_DEBUG, EM_X86_64,
+	  "Debian 3.14.8-1",
+	  46, CHANGES(python_3_14_5_debug) },
 	{ 0x030e05f0, 0x030e0af0, LAYOUT_DEBUG, EM_X86_64,
-	  "Debian 3.14.8-1, "
 	  "Debian 3.14.10-1",
-	  45, CHANGES(python_3_14_5_debug) },
+	  48, CHANGES(python_3_14_5_debug_b) },
+	{ 0x030e05f0, 0x030e08f0, LAYOUT_DEBUG, EM_AARCH64,
+	  "Debian 3.14.8-1",
+	  46, CHANGES(python_3_14_5_debug_aarch64) },
 	{ 0x030e05f0, 0x030e0af0, LAYOUT_DEBUG, EM_AARCH64,
-	  "Debian 3.14.8-1, "
 	  "Debian 3.14.10-1",
-	  45, CHANGES(python_3_14_5_debug_aarch64) },
+	  50, CHANGES(python_3_14_5_debug_aarch64_b) },
 	{ 0x030f00f0, 0x030f00f0, LAYOUT_RELEASE, EM_X86_64,
 	  "Debian 3.15.0-1",
 	  44, CHANGES(python_3_15_0) },
 	{ 0x030f00f0, 0x030f00f0, LAYOUT_RELEASE, EM_AARCH64,
 	  "Debian 3.15.0-1",
-	  48, CHANGES(python_3_15_0_aarch64) },
+	  52, CHANGES(python_3_15_0_aarch64) },
 	{ 0x030f00f0, 0x030f00f0, LAYOUT_DEBUG, EM_X86_64,
 	  "Debian 3.15.0-1",
-	  49, CHANGES(python_3_15_0_debug) },
+	  53, CHANGES(python_3_15_0_debug) },
 	{ 0x030f00f0, 0x030f00f0, LAYOUT_DEBUG, EM_AARCH64,
 	  "Debian 3.15.0-1",
-	  49, CHANGES(python_3_15_0_debug_aarch64) },
+	  53, CHANGES(python_3_15_0_debug_aarch64) },
 	{ 0x030f02f0, 0x030f02f0, LAYOUT_RELEASE, EM_X86_64,
 	  "Debian 3.15.2-1",
-	  48, CHANGES(python_3_15_2) },
+	  52, CHANGES(python_3_15_2) },
 	{ 0x030f02f0, 0x030f02f0, LAYOUT_RELEASE, EM_AARCH64,
 	  "Debian 3.15.2-1",
-	  49, CHANGES(python_3_15_2_aarch64) },
+	  53, CHANGES(python_3_15_2_aarch64) },
 	{ 0x030f02f0, 0x030f02f0, LAYOUT_DEBUG, EM_X86_64,
 	  "Debian 3.15.2-1",
-	  50, CHANGES(python_3_15_2_debug) },
+	  54, CHANGES(python_3_15_2_debug) },
 	{ 0x030f02f0, 0x030f02f0, LAYOUT_DEBUG, EM_AARCH64,
 	  "Debian 3.15.2-1",
-	  51, CHANGES(python_3_15_2_debug_aarch64) },
+	  55, CHANGES(python_3_15_2_debug_aarch64) },
 };
 
 const unsigned int layout_table_count = sizeof(layout_tables) / sizeof(layout_tables[0]);

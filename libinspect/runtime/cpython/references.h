@@ -185,7 +185,7 @@ visit_fn element_references, element_iterator_references, expat_parser_reference
 /* references_sqlite3.c */
 visit_fn sqlite_connection_references, sqlite_cache_references;
 /* references_language.c */
-visit_fn tokenizer_references, interpreters_buffer_references;
+visit_fn tokenizer_references, interpreters_buffer_references, test_array_references;
 /* references_lsprof.c */
 visit_fn profiler_references;
 /* references_instance.c: the __dict__ of types with Py_TPFLAGS_MANAGED_DICT, or the values in its place */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * references_language.c - what a tokenizer and buffers of other interpreters refer to: behind malloc.
+ * references_language.c - what tokenizers and buffers refer to: behind malloc.
  */
 #include "runtime/cpython/references.h"
 
@@ -24,4 +24,23 @@ void interpreters_buffer_references(struct visit *visit, const struct reference_
 	uint64_t view;
 	if (visit_pointer(visit, visit->address, visit->layout->interpreters_buffer_view, &view) && view)
 		visit_member(visit, view, visit->layout->buffer_object, step->flags, "buffer");
+}
+
+/* The objects whose memory the buffers of an ndarray are, a list: Modules/_testbuffer.c */
+void test_array_references(struct visit *visit, const struct reference_step *step)
+{
+	const struct layout *layout = visit->layout;
+	enum { BUFFERS_LIMIT = 10000 };
+	uint64_t buffer;
+	if (!visit_pointer(visit, visit->address, layout->test_array_first, &buffer))
+		return;
+	for (int i = 0; buffer; i++) {
+		if (i == BUFFERS_LIMIT) {
+			visit->damaged = true;
+			return;
+		}
+		visit_member(visit, buffer, layout->test_array_object, step->flags, "buffer");
+		if (!visit_pointer(visit, buffer, layout->test_array_next, &buffer))
+			return;
+	}
 }
