@@ -64,6 +64,13 @@ know("large int key", app.numbered[10 ** 20], HERE + ".numbered[1000000000000000
 know("float key", app.numbered[2.5], HERE + ".numbered[2.5]")
 know("bytes key", app.numbered[b"raw"], HERE + ".numbered[b'raw']")
 know("key None", app.numbered[None], HERE + ".numbered[None]")
+Point = collections.namedtuple("Point", "x y")
+app.pairs = {(1, "two"): Thing(), (): Thing(), (3,): Thing(), ((4, 5), None): Thing(), Point(6, "y"): Thing()}
+know("tuple as a key", app.pairs[1, "two"], HERE + ".pairs[(1, 'two')]")
+know("empty tuple as a key", app.pairs[()], HERE + ".pairs[()]")
+know("tuple of one as a key", app.pairs[3,], HERE + ".pairs[(3,)]")
+know("tuples in a tuple as a key", app.pairs[(4, 5), None], HERE + ".pairs[((4, 5), None)]")
+know("named tuple as a key", app.pairs[6, "y"], HERE + ".pairs[Point(6, 'y')]")
 app.quoted = {"it's": Thing(), 'say "x"': Thing(), "line\nbreak": Thing(), "h\xe9llo": Thing()}
 know("key with a quote", app.quoted["it's"], HERE + '.quoted["it\'s"]')
 know("key with double quotes", app.quoted['say "x"'], HERE + ".quoted['say \"x\"']")

@@ -67,7 +67,7 @@ def is_expression(path):
     functions have annotations: what they hold before 3.14 is a tuple that becomes a dict when it is asked for; and
     not co_linetable, which had another name before 3.10."""
     return path and re.match(r"(sys|builtins)\b[.\[]", path) and \
-        not re.search(r"[<\u2026]|\[\w+, \d+ items?\]|\.__annotations__($|\[\d)|\.co_linetable$", path)
+        not re.search(r"[<\u2026]|\[\w+, \d+ items?\]|\.__annotations__($|\[\d)|[(\[ ]\w+\(|\.co_linetable$", path)
 
 
 def is_hidden(path, answer):

@@ -265,5 +265,8 @@ bool cpython_size(struct cpython *cpython, const struct cpython_type *type, uint
  * str, bytes, int, float, complex, bool, None; `list, 3 items`; `<function app.handler at app.py:12>` … NULL when
  * out of memory. */
 char *cpython_value(struct cpython *cpython, const struct cpython_type *type, uint64_t address);
+/* What the key of a dictionary at @address is as text, as cpython_value() has it, but tuples with their items; for the
+ * caller to free, NULL when out of memory. */
+char *cpython_key(struct cpython *cpython, uint64_t address);
 
 #endif

@@ -543,16 +543,12 @@ static char *describe(struct runtime *runtime, uint64_t address, bool bare)
 {
 	struct cpython *cpython = (struct cpython *)runtime;
 	enum { NAME_LIMIT = 100 };
-	uint64_t type_address;
 	if (bare) {
 		char *name = cpython_str_text(cpython, address, NAME_LIMIT, NULL);
 		if (name)
 			return name;
 	}
-	if (!read_pointer(cpython, address, cpython->layout.object_type, &type_address))
-		return strdup("?");
-	struct cpython_type *type = cpython_type(cpython, type_address);
-	return type ? type->damaged ? strdup("?") : cpython_value(cpython, type, address) : NULL;
+	return cpython_key(cpython, address);
 }
 
 char *cpython_label(struct runtime *runtime, const struct runtime_label *label)
