@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""$_py_type(ADDRESS) and its likes: what `py-inspect object` says, for expressions and conditions."""
+"""$_py_type(ADDRESS) and its likes: what `py-inspect object` and `path` say, for expressions and conditions."""
 from __future__ import annotations
 
 from typing import Any
@@ -8,6 +8,10 @@ import gdb
 
 from . import answers, arguments
 from .sessions import Sessions
+
+
+def _value(answer: Any) -> Any:
+    return gdb.parse_and_eval("(void) 0") if answer is None else answer
 
 
 class ObjectFunction(gdb.Function):
@@ -25,8 +29,22 @@ class ObjectFunction(gdb.Function):
         quick = [] if self._column == "generation" else ["--no-generation"]
         place = hex(arguments.address(value))
         (row,) = answers.query(self._sessions, ["object", *quick, place])["rows"]
-        answer = row[self._column]
-        return gdb.parse_and_eval("(void) 0") if answer is None else answer
+        return _value(row[self._column])
+
+
+class PathFunction(gdb.Function):
+    """$_py_path - Why a Python object is alive: a path from a root to it, as a string.
+    Usage: $_py_path (ADDRESS)
+    Void if no root leads to it. The first call looks at the whole heap."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        super().__init__("_py_path")
+
+    def invoke(self, value: gdb.Value) -> Any:
+        """The path that `py-inspect path` prints."""
+        (row,) = answers.query(self._sessions, ["path", hex(arguments.address(value))])["rows"]
+        return _value(row["path"])
 
 
 _FUNCTIONS = {
@@ -52,3 +70,4 @@ def register(sessions: Sessions) -> None:
     """Makes the functions."""
     for column, help_text in _FUNCTIONS.items():
         ObjectFunction(column, help_text, sessions)
+    PathFunction(sessions)

@@ -42,7 +42,7 @@ static const struct verb_column columns[] = {
 };
 
 static const struct inspect_verb_option options[] = {
-	{ "count", "N", "up to N paths an object, the shortest first, that share only where they begin and end; default: 1",
+	{ "count", "N", "up to N paths an object, the best first, that share only where they begin and end; default: 1",
 	  NULL },
 	{ "steps", NULL, "a row for each reference of the path", NULL },
 	{ "values", NULL, "describe each object", NULL },

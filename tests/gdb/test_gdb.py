@@ -539,9 +539,47 @@ class Functions(Case):
         self.assertIn("0x8", result.answers[3])
         self.assertEqual(result.answers[4], "$3 = 42\n")
 
+    # Keeps one object, holds another one in a running function, and lets one only hold itself.
+    HELD = """
+        import gc, os, signal, sys
+        gc.disable()
+        class Held: pass
+        keep = {"k": [Held()]}
+        def wait(held):
+            cycle = Held()
+            cycle.self = cycle
+            ids = [id(keep["k"][0]), id(held), id(cycle), id(keep["k"])]
+            del cycle
+            with open(sys.argv[1], "w") as file:
+                file.write(" ".join(map(str, ids)))
+            del ids
+            os.write(1, b"ready\\n")
+            signal.pause()
+        wait(Held())
+    """
+
+    def test_paths(self):
+        program = self.run_python(self.HELD, os.path.join(self.folder, "ids"))
+        with open(os.path.join(self.folder, "ids"), encoding="ascii") as file:
+            kept, held, cycle, holder = map(int, file.read().split())
+        result = self.batch(["output $_py_path(%d)" % kept, "output $_py_path(%d)" % held, "output $_py_path(%d)" % cycle,
+                             "py-inspect path --format=jsonl %d" % kept, "py-inspect referrers --format=jsonl %d" % kept,
+                             "py-inspect referents --format=jsonl %d" % holder, "py-inspect roots --kind=frame",
+                             "print $_py_path(8)"], "-p", str(program.pid))
+        path = "sys.modules['__main__'].keep['k'][0]"
+        said = [answer.rstrip("\n").split("\n")[-1] for answer in result.answers]  # behind notes on C stacks
+        self.assertEqual(said[0], '"%s"' % path)
+        self.assertRegex(said[1], r'"thread %d: wait\(\) at <string>:\d+: held"' % program.pid)
+        self.assertEqual(said[2], "void")
+        self.assertEqual(result.rows(3)[0]["path"], path)
+        self.assertEqual([(row["address"], row["label"]) for row in result.rows(4)], [(hex(holder), "[0]")])
+        self.assertEqual([(row["address"], row["label"]) for row in result.rows(5)], [(hex(kept), "[0]")])
+        self.assertIn("local held", result.answers[6])
+        self.assertIn("0x8", result.answers[7])
+
     def test_help(self):
         answer, = self.batch(["help function"]).answers
-        for function in ("type", "size", "refcount", "generation", "value"):
+        for function in ("type", "size", "refcount", "generation", "value", "path"):
             self.assertRegex(answer, r"function _py_%s -- .*\." % function)
 
 
