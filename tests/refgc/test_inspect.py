@@ -307,7 +307,8 @@ def in_the_middle_of_a_collection():
         check("collector 0 was in the middle of a collection" in answer.messages, "%s", answer)
         row, = support.inspect("gc", core, "--format=jsonl").expect(4).lines()
         check(row["collecting"] is True, "%s", row)
-        look, = support.inspect("object", core, min(dead), "--no-generation", "--format=jsonl").expect(0).lines()
+        one = next(each["address"] for each in record["objects"] if each["tracked"] and each["address"] in dead)
+        look, = support.inspect("object", core, one, "--no-generation", "--format=jsonl").expect(0).lines()
         check(look["gc_flags"] == "collecting" and look["tracked"], "%s", look)
         return "%d objects, %d set apart" % (len(have), len(dead))
 
