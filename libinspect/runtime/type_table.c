@@ -173,10 +173,16 @@ static void *find_or_add(struct type_table *table, struct runtime *runtime, uint
 	return type;
 }
 
-void *type_table_find(struct type_table *table, struct runtime *runtime, uint64_t address)
+void *type_table_known(const struct type_table *table, uint64_t address)
 {
 	void *type;
 	look_up(__atomic_load_n(&table->places, __ATOMIC_ACQUIRE), address, &type);
+	return type;
+}
+
+void *type_table_find(struct type_table *table, struct runtime *runtime, uint64_t address)
+{
+	void *type = type_table_known(table, address);
 	if (type)
 		return type;
 	pthread_mutex_lock(&table->lock);

@@ -26,6 +26,8 @@ void type_table_destroy(struct type_table *table);
 /* The type at @address, read and added to @runtime->types on first use; NULL when out of memory. Valid until the table
  * is destroyed. */
 void *type_table_find(struct type_table *table, struct runtime *runtime, uint64_t address);
+/* The same if it has been read already, else NULL. */
+void *type_table_known(const struct type_table *table, uint64_t address);
 /* The type with @index among runtime->types. */
 void *type_table_at(struct type_table *table, uint32_t index);
 

@@ -3,13 +3,13 @@
  * type.c - types of the target, read once each: Include/cpython/object.h, Objects/typeobject.c.
  */
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <stdio.h>
 
 #include "base/array.h"
 #include "runtime/cpython/cpython.h"
 #include "runtime/cpython/scan.h"
+#include "runtime/type_table.h"
 
 enum {
 	TYPE_NAME_LIMIT = 4096, /* bytes of a tp_name, code points of a __module__ or __qualname__ */
@@ -139,114 +139,12 @@ char *cpython_type_name(struct cpython *cpython, uint64_t type)
 
 /* ---- the table of types ---- */
 
-enum {
-	TYPES_PER_CHUNK = 1024,
-	CHUNK_LIMIT = 4096,
-	FIRST_INDEX_SIZE = 1024,
-};
-
-/* Index + 1 of types by their addresses: open addressing, a power of two in size, never full. */
-struct type_index {
-	size_t size;
-	struct type_index *smaller; /* the one before it: somebody may still be looking through it */
-	uint32_t places[];
-};
-
-/* Types have their places for good and are looked up by many threads at once; who adds one holds the lock. A type is
- * whole before an index leads to it. */
-struct type_table {
-	pthread_mutex_t lock;
-	struct type_index *index;
-	struct cpython_type *chunks[CHUNK_LIMIT];
-	size_t count;
-	struct cpython_type *damaged; /* the one type that stands for all that cannot be read, or NULL */
-};
-
-static uint64_t hash_address(uint64_t address)
+static void type_destroy(void *pointer)
 {
-	return (address >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 20;
-}
-
-struct cpython_type *cpython_type_at(struct cpython *cpython, uint32_t index)
-{
-	return &cpython->types->chunks[index / TYPES_PER_CHUNK][index % TYPES_PER_CHUNK];
-}
-
-/* The type at @address, or NULL; *@place_ret is then where it belongs in @index. */
-static struct cpython_type *look_up(struct cpython *cpython, struct type_index *index, uint64_t address,
-				    size_t *place_ret)
-{
-	size_t mask = index->size - 1;
-	uint32_t number;
-	size_t place = hash_address(address) & mask;
-	for (; (number = __atomic_load_n(&index->places[place], __ATOMIC_ACQUIRE)); place = (place + 1) & mask) {
-		struct cpython_type *type = cpython_type_at(cpython, number - 1);
-		if (type->address == address)
-			return type;
-	}
-	*place_ret = place;
-	return NULL;
-}
-
-static struct type_index *index_create(size_t size, struct type_index *smaller)
-{
-	struct type_index *index = calloc(1, sizeof(*index) + size * sizeof(index->places[0]));
-	if (!index)
-		return NULL;
-	index->size = size;
-	index->smaller = smaller;
-	return index;
-}
-
-/* Puts an index of twice the size in the place of the one there is. */
-static bool index_grow(struct cpython *cpython)
-{
-	struct type_table *table = cpython->types;
-	struct type_index *index = index_create(table->index->size * 2, table->index);
-	if (!index)
-		return false;
-	for (size_t i = 0; i < table->count; i++) {
-		struct cpython_type *type = cpython_type_at(cpython, (uint32_t)i);
-		size_t place;
-		if (type != table->damaged && !look_up(cpython, index, type->address, &place))
-			index->places[place] = (uint32_t)i + 1;
-	}
-	__atomic_store_n(&table->index, index, __ATOMIC_RELEASE);
-	return true;
-}
-
-bool cpython_types_init(struct cpython *cpython)
-{
-	struct type_table *table = calloc(1, sizeof(*table));
-	if (!table)
-		return false;
-	table->index = index_create(FIRST_INDEX_SIZE, NULL);
-	pthread_mutex_init(&table->lock, NULL);
-	cpython->types = table;
-	return table->index;
-}
-
-static void type_deinit(struct cpython_type *type)
-{
+	struct cpython_type *type = pointer;
 	free(type->steps);
 	free(type->statistics);
-}
-
-void cpython_types_deinit(struct cpython *cpython)
-{
-	struct type_table *table = cpython->types;
-	if (!table)
-		return;
-	for (size_t i = 0; i < table->count; i++)
-		type_deinit(cpython_type_at(cpython, (uint32_t)i));
-	for (size_t i = 0; i < CHUNK_LIMIT; i++)
-		free(table->chunks[i]);
-	for (struct type_index *index = table->index, *smaller; index; index = smaller) {
-		smaller = index->smaller;
-		free(index);
-	}
-	pthread_mutex_destroy(&table->lock);
-	free(table);
+	free(type);
 }
 
 static void read_type(struct cpython *cpython, struct cpython_type *type)
@@ -263,84 +161,64 @@ static void read_type(struct cpython *cpython, struct cpython_type *type)
 	type->size_rule = cpython_size_rule(cpython, type->address);
 }
 
-/* Appends @type to the adapter's types and the runtime's; NULL when out of memory. Takes @name over. */
-static struct cpython_type *append_type(struct cpython *cpython, struct cpython_type *type, char *name)
+/* The type's name; one that cannot be read is made up. NULL when out of memory. */
+static char *name_or_address(struct cpython *cpython, uint64_t address)
 {
-	struct type_table *table = cpython->types;
-	struct runtime *runtime = &cpython->runtime;
-	struct cpython_type **chunk = &table->chunks[table->count / TYPES_PER_CHUNK];
-	if (name && !*chunk)
-		*chunk = calloc(TYPES_PER_CHUNK, sizeof(**chunk));
-	if (!name || !*chunk || !array_reserve(runtime->types, runtime->type_count, runtime->type_capacity)) {
-		free(name);
-		return NULL;
-	}
-	type->index = (uint32_t)table->count;
-	runtime->types[runtime->type_count++] = (struct runtime_type){ .address = type->address, .name = name };
-	struct cpython_type *added = cpython_type_at(cpython, (uint32_t)table->count++);
-	*added = *type;
-	return added;
-}
-
-/* All types that cannot be read are one, so that a damaged heap cannot make millions of them. */
-static struct cpython_type *damaged_type(struct cpython *cpython)
-{
-	struct type_table *table = cpython->types;
-	if (!table->damaged) {
-		struct cpython_type type = { .damaged = true };
-		table->damaged = append_type(cpython, &type, strdup("?"));
-	}
-	return table->damaged;
-}
-
-/* Reads the type at @address and adds it; NULL when out of memory. The lock is held. */
-static struct cpython_type *add_type(struct cpython *cpython, uint64_t address)
-{
-	struct type_table *table = cpython->types;
-	if (table->count * 2 >= table->index->size && !index_grow(cpython))
-		return NULL;
-	size_t place;
-	struct cpython_type *added = look_up(cpython, table->index, address, &place);
-	if (added)
-		return added;
-	struct cpython_type type = { .address = address };
-	read_type(cpython, &type);
-	bool full = table->count + 1 >= (size_t)CHUNK_LIMIT * TYPES_PER_CHUNK;
-	if (type.damaged || full)
-		return damaged_type(cpython);
 	char *name = cpython_type_name(cpython, address);
-	if (!name) {
-		cpython->runtime.unnamed_types++;
-		if (asprintf(&name, "<type at 0x%" PRIx64 ">", address) < 0)
-			return NULL;
-	}
-	if (!cpython_bind_references(cpython, &type) || !scan_make_statistics(cpython, &type)) {
-		type_deinit(&type);
-		free(name);
+	if (name)
+		return name;
+	cpython->runtime.unnamed_types++;
+	return asprintf(&name, "<type at 0x%" PRIx64 ">", address) < 0 ? NULL : name;
+}
+
+/* type_operations.read */
+static void *type_read(struct runtime *runtime, uint64_t address, uint32_t index, char **name_ret, bool *damaged_ret)
+{
+	struct cpython *cpython = (struct cpython *)runtime;
+	struct cpython_type *type = calloc(1, sizeof(*type));
+	if (!type)
 		return NULL;
+	*type = (struct cpython_type){ .address = address, .index = index, .damaged = !address };
+	if (type->damaged) {
+		*name_ret = strdup("?");
+		return type;
 	}
-	added = append_type(cpython, &type, name);
-	if (added)
-		__atomic_store_n(&table->index->places[place], (uint32_t)table->count, __ATOMIC_RELEASE);
-	else
-		type_deinit(&type);
-	return added;
+	read_type(cpython, type);
+	*damaged_ret = type->damaged;
+	if (!type->damaged)
+		*name_ret = name_or_address(cpython, address);
+	if (*name_ret && cpython_bind_references(cpython, type) && scan_make_statistics(cpython, type))
+		return type;
+	free(*name_ret);
+	*name_ret = NULL;
+	type_destroy(type);
+	return NULL;
+}
+
+static const struct type_operations type_operations = { .read = type_read, .destroy = type_destroy };
+
+bool cpython_types_init(struct cpython *cpython)
+{
+	cpython->types = type_table_create(&type_operations);
+	return cpython->types;
+}
+
+void cpython_types_deinit(struct cpython *cpython)
+{
+	type_table_destroy(cpython->types);
+}
+
+struct cpython_type *cpython_type_at(struct cpython *cpython, uint32_t index)
+{
+	return type_table_at(cpython->types, index);
 }
 
 struct cpython_type *cpython_known_type(struct cpython *cpython, uint64_t address)
 {
-	size_t place;
-	return look_up(cpython, __atomic_load_n(&cpython->types->index, __ATOMIC_ACQUIRE), address, &place);
+	return type_table_known(cpython->types, address);
 }
 
 struct cpython_type *cpython_type(struct cpython *cpython, uint64_t address)
 {
-	struct type_table *table = cpython->types;
-	struct cpython_type *type = cpython_known_type(cpython, address);
-	if (type)
-		return type;
-	pthread_mutex_lock(&table->lock);
-	type = add_type(cpython, address);
-	pthread_mutex_unlock(&table->lock);
-	return type;
+	return type_table_find(cpython->types, &cpython->runtime, address);
 }
