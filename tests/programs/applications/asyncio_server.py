@@ -1,9 +1,23 @@
 # SPDX-License-Identifier: MIT
 """An asyncio server and its clients, stopped in the middle of the load: connections, tasks, locks, queues, timers."""
 import asyncio
-import contextvars
 
-request_id = contextvars.ContextVar("request_id", default=0)
+try:
+    from contextvars import ContextVar
+except ImportError:  # 3.6
+    class ContextVar:
+        """Enough of one."""
+
+        def __init__(self, name, default):
+            self.name, self.value = name, default
+
+        def get(self):
+            return self.value
+
+        def set(self, value):
+            self.value = value
+
+request_id = ContextVar("request_id", default=0)
 stop = None
 kept = []
 
