@@ -54,7 +54,7 @@ def churn(seed):
                 raise KeyError(generator)
         except KeyError as error:
             node.error = error
-        if number % 501 == 0:
+        if number % 5003 == 0:
             gc.collect(number % 3)
         for key in list(ordered)[:len(ordered) // 2]:
             ordered.pop(key, None)
