@@ -26,7 +26,7 @@ import support  # noqa: E402
 from runner import Failure, Results, Skip, check  # noqa: E402
 from support import Folder, Program, inspect  # noqa: E402
 
-VERBS = (["status"], ["heap"], ["gc"], ["generations"], ["objects", "--values"])
+VERBS = (["status"], ["heap"], ["gc"], ["generations"], ["objects", "--values"], ["roots", "--limit", "1"])
 TESTS = []
 SMALL = "import signal, os; keep = [[i] for i in range(1000)]; os.write(1, b'ready\\n'); signal.pause()"
 

@@ -11,8 +11,9 @@
  * object in every respect.
  *
  * Nothing here trusts a number: a reference that the target holds takes a word of its memory, so that more references
- * than it has words mean damage. Then the search begins again, in a fixed order, and leaves out the references of
- * objects that claim more than what is left.
+ * than it has words mean damage. Then the search begins again, in a fixed order: at first objects may have only few
+ * references, and those that claim more are put off; round after round more are allowed, until nothing is left of what
+ * the target can have. Objects that still claim more go without.
  */
 #include "graph/discovery.h"
 
@@ -31,6 +32,7 @@
 enum {
 	BATCH = 1024,    /* objects that are looked at together */
 	BUFFER = 8192,   /* references that are looked at together */
+	FIRST_ALLOWANCE = 64, ALLOWANCE_FACTOR = 16, /* references of an object when there are too many in all */
 	PREFETCHED = 32, /* of these, whose bits are fetched together */
 };
 
@@ -61,7 +63,8 @@ struct discovery {
 	uint64_t first_refused_listed;
 
 	uint64_t references_limit;
-	bool careful; /* one object at a time, by one worker, with an eye on the number of references */
+	bool careful; /* one object at a time, by one worker, with an eye on the number of references: */
+	uint64_t allowance; /* what an object may have */
 	bool guesses; /* there are some that have not been looked at */
 	bool doubt;   /* all that is certain has been found */
 
@@ -80,6 +83,7 @@ struct discovery {
 	uint64_t visited;    /* how many of them have been looked at */
 	uint64_t references; /* how many have been counted */
 	uint64_t kept;       /* careful: of these, those of objects that are not cut */
+	uint64_t looked;     /* careful: words of arrays that have been looked at */
 };
 
 /* One of the workers that follow references. */
@@ -138,6 +142,13 @@ static uint64_t references_limit(const struct inspect_target *target)
 		return graph_limits.references;
 	uint64_t limit = target ? target_bytes(target) / sizeof(uint64_t) + margin : UINT32_MAX;
 	return limit < UINT32_MAX ? limit : UINT32_MAX; /* places of edges are 32 bits */
+}
+
+/* How many words of arrays there can be to look at, of objects that do not overlap. */
+static uint64_t look_limit(const struct discovery *discovery)
+{
+	const struct inspect_target *target = discovery->runtime->target;
+	return target && target->segment_count ? references_limit(target) : 0;
 }
 
 /* Are @count references more than there can be? What a debugger reads grows on the way. */
@@ -402,6 +413,13 @@ static void take_references(struct searcher *searcher)
 	}
 }
 
+/* The search is to begin again, carefully. */
+static void too_many(struct discovery *discovery)
+{
+	__atomic_store_n(&discovery->too_many_references, true, __ATOMIC_RELAXED);
+	stop(discovery);
+}
+
 /* The list is full. */
 static bool drain(struct runtime_references *references)
 {
@@ -410,14 +428,13 @@ static bool drain(struct runtime_references *references)
 	take_references(searcher);
 	size_t count = references->count;
 	uint64_t total = __atomic_add_fetch(&discovery->references, count, __ATOMIC_RELAXED);
-	if (discovery->careful && is_too_many(discovery, discovery->kept + references->drained + count)) {
+	uint64_t own = references->drained + count;
+	if (discovery->careful && (own > discovery->allowance || is_too_many(discovery, discovery->kept + own))) {
 		searcher->cut = true;
 		return false;
 	}
-	if (!discovery->careful && is_too_many(discovery, total)) {
-		__atomic_store_n(&discovery->too_many_references, true, __ATOMIC_RELAXED);
-		stop(discovery);
-	}
+	if (!discovery->careful && is_too_many(discovery, total))
+		too_many(discovery);
 	return !is_stopped(discovery);
 }
 
@@ -430,6 +447,12 @@ static void follow(struct searcher *searcher, const uint64_t *addresses, const u
 	searcher->references.count = searcher->references.drained = 0;
 	struct inspect_error *error = runtime->operations->references(runtime, addresses, types, count,
 								      &searcher->references, NULL, &damaged);
+	struct runtime_references *references = &searcher->references;
+	if (error && references->look_limit && references->looked > references->look_limit) {
+		searcher->cut = true;
+		if (!discovery->careful)
+			too_many(discovery);
+	}
 	if (error) {
 		/* or it ended because drain() said so */
 		if (is_stopped(discovery) || searcher->cut)
@@ -443,18 +466,23 @@ static void follow(struct searcher *searcher, const uint64_t *addresses, const u
 		__atomic_fetch_add(&searcher->region->references, total, __ATOMIC_RELAXED);
 }
 
-/* Follows them one object after the other. An object that has more references than the target has left is cut; that is
- * found out by counting, and the counting must come to an end, too. */
+/* Follows them one object after the other; those with too many are cut. */
 static void follow_carefully(struct searcher *searcher, size_t count)
 {
 	struct discovery *discovery = searcher->discovery;
 	struct index_region *region = searcher->region;
+	searcher->references.capacity = discovery->allowance < BUFFER ? discovery->allowance : BUFFER;
 	for (size_t i = 0; i < count && !is_stopped(discovery); i++) {
+		enum { SPARSE = 16 }; /* tables have so many words for each reference, at most */
 		uint64_t before = region->references;
-		searcher->cut = discovery->references > 2 * discovery->references_limit;
-		if (!searcher->cut)
-			follow(searcher, &searcher->addresses[i], &searcher->types[i], 1);
+		searcher->cut = false;
+		searcher->references.looked = 0;
+		searcher->references.look_limit = discovery->allowance * SPARSE;
+		follow(searcher, &searcher->addresses[i], &searcher->types[i], 1);
 		discovery->kept += region->references - before;
+		discovery->looked += searcher->references.looked < searcher->references.look_limit ?
+					     searcher->references.looked :
+					     searcher->references.look_limit;
 		if (searcher->cut)
 			set_extra_bit(discovery, &region->cut, searcher->addresses[i]);
 	}
@@ -567,28 +595,95 @@ static void list(struct discovery *discovery)
 		fail(discovery, error);
 }
 
-static void search(void *context, unsigned int worker)
+static struct searcher *searcher_create(struct discovery *discovery)
 {
-	struct discovery *discovery = context;
-	if (worker == 0 && discovery->listing)
-		list(discovery);
 	struct searcher *searcher = calloc(1, sizeof(*searcher));
 	uint64_t *buffer = reallocarray(NULL, BUFFER, sizeof(*buffer));
 	if (!searcher || !buffer) {
 		free(searcher);
 		free(buffer);
+		return NULL;
+	}
+	searcher->discovery = discovery;
+	searcher->references = (struct runtime_references){
+		.items = buffer, .capacity = BUFFER, .drain = drain, .look_limit = look_limit(discovery),
+	};
+	return searcher;
+}
+
+static void searcher_destroy(struct searcher *searcher)
+{
+	free(searcher->references.items);
+	free(searcher);
+}
+
+static void search(void *context, unsigned int worker)
+{
+	struct discovery *discovery = context;
+	if (worker == 0 && discovery->listing)
+		list(discovery);
+	struct searcher *searcher = searcher_create(discovery);
+	if (!searcher) {
 		if (worker == 0)
 			fail(discovery, &inspect_error_no_memory);
 		return;
 	}
-	searcher->discovery = discovery;
 	searcher->first = worker == 0;
-	searcher->references = (struct runtime_references){ .items = buffer, .capacity = BUFFER, .drain = drain };
 	struct index_region *region;
 	while ((region = take_region(searcher)))
 		visit_region(searcher, region);
-	free(buffer);
-	free(searcher);
+	searcher_destroy(searcher);
+}
+
+/* ---- objects that were cut -------------------------------------------------------------------------- */
+
+/* The address of the granule of bit @bit of word @word. */
+static uint64_t granule_address(const struct index_region *region, size_t word, int bit)
+{
+	return (region->number << REGION_SHIFT) + (word << (GRANULE_SHIFT + 6)) + ((uint64_t)bit << GRANULE_SHIFT);
+}
+
+/* Are there references left to be counted? Counting those of objects that are cut again must come to an end. */
+static bool may_count(const struct discovery *discovery)
+{
+	return discovery->references + discovery->looked < 4 * discovery->references_limit && !is_stopped(discovery);
+}
+
+/* Follows the references of those objects of @region that were cut, with the present allowance. */
+static void revisit_region(struct searcher *searcher, struct index_region *region)
+{
+	struct discovery *discovery = searcher->discovery;
+	uint64_t *cut = region->cut;
+	searcher->region = region;
+	for (size_t word = 0; word < REGION_WORDS; word++) {
+		for (uint64_t bits = cut[word]; bits && may_count(discovery); bits &= bits - 1) {
+			int bit = __builtin_ctzll(bits);
+			searcher->addresses[0] = granule_address(region, word, bit);
+			cut[word] &= ~(UINT64_C(1) << bit);
+			visit_batch(searcher, 1);
+		}
+	}
+	searcher->region = NULL;
+}
+
+/* Gives the objects that were cut another chance. False when that makes no sense any more. */
+static bool revisit_cut(struct discovery *discovery)
+{
+	struct searcher *searcher = searcher_create(discovery);
+	if (!searcher) {
+		fail(discovery, &inspect_error_no_memory);
+		return false;
+	}
+	bool any = false;
+	discovery->allowance *= ALLOWANCE_FACTOR;
+	for (size_t i = 0; i < discovery->index->count && may_count(discovery); i++) {
+		struct index_region *region = discovery->index->regions[i];
+		any |= region->cut != NULL;
+		if (region->cut)
+			revisit_region(searcher, region);
+	}
+	searcher_destroy(searcher);
+	return any && discovery->allowance < discovery->references_limit && !is_stopped(discovery);
 }
 
 /* ---- guesses ---------------------------------------------------------------------------------------- */
@@ -675,6 +770,19 @@ static void free_searches(struct address_index *index)
 	}
 }
 
+/* Finds all that the objects found so far lead to. */
+static void find_closure(struct discovery *discovery, unsigned int workers)
+{
+	bool again;
+	discovery->allowance = FIRST_ALLOWANCE;
+	do {
+		workers_run(workers, search, discovery);
+		again = discovery->careful && !is_stopped(discovery) && revisit_cut(discovery);
+	} while (again);
+	if (discovery->careful)
+		workers_run(workers, search, discovery); /* what was met last */
+}
+
 static void find_all(struct discovery *discovery)
 {
 	struct runtime *runtime = discovery->runtime;
@@ -690,11 +798,11 @@ static void find_all(struct discovery *discovery)
 	}
 	unsigned int workers = discovery->careful ? 1 : workers_for(runtime->target);
 	discovery->listing = true;
-	workers_run(workers, search, discovery);
+	find_closure(discovery, workers);
 	discovery->doubt = true;
 	while (discovery->guesses && !is_stopped(discovery)) {
 		accept_guesses(discovery);
-		workers_run(workers, search, discovery);
+		find_closure(discovery, workers);
 	}
 }
 

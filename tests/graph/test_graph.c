@@ -646,16 +646,17 @@ static void huge_degrees(void **state __attribute__((unused)))
 	script_deinit(&script);
 }
 
-/* Arrays that overlap: a thousand objects claim a million references each, in a target of 10 MiB. */
+/* Arrays that overlap: every tenth of a thousand objects claims a million references, in a target of 10 MiB. Those of the
+ * others are all there. */
 static void more_references_than_memory(void **state __attribute__((unused)))
 {
-	enum { COUNT = 1000, TIMES = 1000000, SMALL = 10 };
+	enum { COUNT = 1000, TIMES = 1000000 };
 	struct script script;
 	script_row(&script, 0x10000000, 64, COUNT);
 	for (size_t i = 0; i < COUNT; i++) {
-		script.nodes[i].flags = i % 2 ? LISTED : 0;
+		script.nodes[i].flags = i % 10 == 1 ? LISTED : 0;
 		refer(&script, i, script.nodes[(i + 1) % COUNT].address);
-		script.nodes[i].times = i < SMALL ? 1 : TIMES;
+		script.nodes[i].times = i % 10 ? 1 : TIMES;
 	}
 	script.segment.end = 10 << 20;
 	script.segment.start = 0;
@@ -673,11 +674,10 @@ static void more_references_than_memory(void **state __attribute__((unused)))
 		assert_null(graph_build(&script.runtime, &heap, &graph, &notes));
 		size_t limit = (10 << 20) / 8 + (1 << 20) + 0x1000 / 8, without = 0;
 		assert_true(graph.edge_count <= limit);
-		assert_true(graph.edge_count >= TIMES);
 		assert_true(notes_incomplete(&notes));
 		assert_int_equal(notes.count, 1);
 		assert_non_null(strstr(notes.items[0].text, "more references than the target has memory for"));
-		assert_in_range(heap.count, COUNT / 2, COUNT - 1);
+		assert_true(heap.count <= COUNT && heap.count > COUNT * 9 / 10);
 		for (uint32_t id = 0; id < heap.count; id++) {
 			size_t count;
 			const struct node *node = find_node(&script, heap.address[id]);
@@ -688,7 +688,7 @@ static void more_references_than_memory(void **state __attribute__((unused)))
 				assert_null(graph_labels(&graph, id, &references));
 				assert_int_equal(references.count, 0);
 			}
-			assert_true(count == 0 || count == node->times);
+			assert_true(count == node->times || (count == 0 && node->times > 1));
 		}
 		edges[workers_limit - 1] = graph.edge_count;
 		cut[workers_limit - 1] = without;

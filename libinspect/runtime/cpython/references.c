@@ -75,9 +75,9 @@ void visit_array(struct visit *visit, uint64_t address, int64_t count, unsigned 
 		if (!all)
 			words = visit_bytes(visit, address + (uint64_t)i * sizeof(uint64_t),
 					    (size_t)part * sizeof(uint64_t), buffer);
-		if (!words)
+		if (!words || !visit_look(visit, (uint64_t)part))
 			return;
-		for (int64_t j = 0; j < part; j++) {
+		for (int64_t j = 0; j < part && !visit->no_memory; j++) {
 			uint64_t target;
 			memcpy(&target, words + (uint64_t)j * sizeof(target), sizeof(target));
 			visit_emit(visit, target, flags, kind, kind == RUNTIME_LABEL_INDEX ? (uint64_t)(i + j) : 0, text);

@@ -58,7 +58,7 @@ struct visit {
 static inline void visit_emit(struct visit *visit, uint64_t target, unsigned int flags,
 			      enum runtime_label_kind kind, uint64_t value, const char *text)
 {
-	if (!target)
+	if (!target || visit->no_memory)
 		return;
 	if (target % 8) {
 		visit->damaged = true;
@@ -66,6 +66,13 @@ static inline void visit_emit(struct visit *visit, uint64_t target, unsigned int
 	}
 	if (!runtime_reference_add(visit->references, target | flags, kind, value, text))
 		visit->no_memory = true;
+}
+
+/* @words more of an array are going to be looked at. False if that is enough of them. */
+static inline bool visit_look(struct visit *visit, uint64_t words)
+{
+	visit->no_memory |= !runtime_references_look(visit->references, words);
+	return !visit->no_memory;
 }
 
 /* Reads a pointer, int ... at @address + @offset. On failure: false, visit->damaged is set unless @offset is

@@ -29,10 +29,12 @@ static const char *next_piece(struct visit *visit, uint64_t address, uint64_t si
 {
 	const char *bytes = target_map(visit->cpython->target, address, size);
 	*size_ret = size;
+	if (!bytes && size > CHUNK)
+		*size_ret = CHUNK / step * step;
+	if (!visit_look(visit, *size_ret / WORD))
+		return NULL;
 	if (bytes)
 		return bytes;
-	if (size > CHUNK)
-		*size_ret = CHUNK / step * step;
 	return visit_bytes(visit, address, *size_ret, buffer);
 }
 
@@ -52,7 +54,7 @@ void visit_shared_keys(struct visit *visit, uint64_t keys_address, const char *t
 		const char *bytes = next_piece(visit, address, size, keys.entry_size, buffer, &part);
 		if (!bytes)
 			return;
-		for (uint64_t i = 0; i < part; i += keys.entry_size) {
+		for (uint64_t i = 0; i < part && !visit->no_memory; i += keys.entry_size) {
 			uint64_t key = word_at(bytes + i + keys.key_offset);
 			visit_emit(visit, key, RUNTIME_UNVISITED, text ? RUNTIME_LABEL_ATTRIBUTE : RUNTIME_LABEL_DICT_KEY,
 				   key, text);
@@ -74,7 +76,7 @@ void visit_split_values(struct visit *visit, const struct dict_keys *keys, uint6
 					       buffer, &part);
 		if (!bytes)
 			return;
-		for (uint64_t j = 0; j < part; j += WORD, i++) {
+		for (uint64_t j = 0; j < part && !visit->no_memory; j += WORD, i++) {
 			uint64_t key = 0, value = word_at(bytes + j);
 			if (value && visit->references->labelled && i < keys->count)
 				read_pointer(visit->cpython, keys->entries + (uint64_t)i * keys->entry_size,
@@ -96,7 +98,7 @@ static void visit_entries(struct visit *visit, const struct dict_keys *keys, uns
 		const char *bytes = next_piece(visit, address, size, keys->entry_size, buffer, &part);
 		if (!bytes)
 			return;
-		for (uint64_t i = 0; i < part; i += keys->entry_size) {
+		for (uint64_t i = 0; i < part && !visit->no_memory; i += keys->entry_size) {
 			uint64_t key = word_at(bytes + i + keys->key_offset), value = word_at(bytes + i + keys->value_offset);
 			if (!value)
 				continue;
@@ -200,7 +202,7 @@ void set_references(struct visit *visit, const struct reference_step *step)
 		const char *bytes = next_piece(visit, table, size, entry_size, buffer, &part);
 		if (!bytes)
 			return;
-		for (uint64_t i = 0; i < part; i += entry_size) {
+		for (uint64_t i = 0; i < part && !visit->no_memory; i += entry_size) {
 			uint64_t key = word_at(bytes + i + (uint64_t)layout->set_entry_key);
 			if (key && word_at(bytes + i + (uint64_t)layout->set_entry_hash) != UINT64_MAX)
 				visit_emit(visit, key, step->flags, RUNTIME_LABEL_ITEM, 0, NULL);
