@@ -19,21 +19,37 @@ static uint64_t index_width(uint64_t size)
 	return size <= 0xff ? 1 : size <= 0xffff ? 2 : size <= 0xffffffff ? 4 : 8;
 }
 
-/* The size in bytes of the table of indices of @keys and how many slots it has; false if it makes no sense. */
-static bool read_index_size(struct cpython *cpython, uint64_t keys, uint64_t *bytes_ret, uint64_t *slots_ret)
+/* The head of a table of keys: its bytes in one piece, where they can be had so. */
+struct keys_head {
+	struct cpython *cpython;
+	uint64_t address;
+	const char *bytes; /* up to dk_indices, or NULL */
+};
+
+static inline bool read_head(const struct keys_head *head, int32_t offset, void *value, size_t size)
 {
-	const struct layout *layout = &cpython->layout;
+	if (head->bytes && offset >= 0 && offset + (int32_t)size <= head->cpython->layout.dict_keys_indices) {
+		memcpy(value, head->bytes + offset, size);
+		return true;
+	}
+	return read_field(head->cpython, head->address, offset, value, size);
+}
+
+/* The size in bytes of the table of indices and how many slots it has; false if it makes no sense. */
+static bool read_index_size(const struct keys_head *head, uint64_t *bytes_ret, uint64_t *slots_ret)
+{
+	const struct layout *layout = &head->cpython->layout;
 	if (layout->dict_keys_log2_size == LAYOUT_ABSENT) {
 		int64_t slots;
-		if (!read_ssize(cpython, keys, layout->dict_keys_size, &slots) || slots <= 0 || slots >> 40)
+		if (!read_head(head, layout->dict_keys_size, &slots, sizeof(slots)) || slots <= 0 || slots >> 40)
 			return false;
 		*slots_ret = (uint64_t)slots;
 		*bytes_ret = *slots_ret * index_width(*slots_ret);
 		return true;
 	}
 	uint8_t log2_size, log2_bytes;
-	if (!read_uint8(cpython, keys, layout->dict_keys_log2_size, &log2_size) ||
-	    !read_uint8(cpython, keys, layout->dict_keys_log2_index_bytes, &log2_bytes) ||
+	if (!read_head(head, layout->dict_keys_log2_size, &log2_size, sizeof(log2_size)) ||
+	    !read_head(head, layout->dict_keys_log2_index_bytes, &log2_bytes, sizeof(log2_bytes)) ||
 	    log2_size > 40 || log2_bytes > 43)
 		return false;
 	*slots_ret = UINT64_C(1) << log2_size;
@@ -45,24 +61,32 @@ bool dict_keys_read(struct cpython *cpython, uint64_t address, struct dict_keys 
 {
 	const struct layout *layout = &cpython->layout;
 	uint64_t index_bytes, slots;
+	const struct keys_head head = {
+		cpython, address,
+		address && layout->dict_keys_indices > 0 ?
+			target_map(cpython->target, address, (uint64_t)layout->dict_keys_indices) : NULL,
+	};
 	*keys = (struct dict_keys){ .address = address };
-	if (!read_index_size(cpython, address, &index_bytes, &slots) ||
-	    !read_ssize(cpython, address, layout->dict_keys_nentries, &keys->count) || keys->count < 0 ||
+	if (!read_index_size(&head, &index_bytes, &slots) ||
+	    !read_head(&head, layout->dict_keys_nentries, &keys->count, sizeof(keys->count)) || keys->count < 0 ||
 	    (uint64_t)keys->count > slots ||
-	    !read_ssize(cpython, address, layout->dict_keys_refcnt, &keys->references))
+	    !read_head(&head, layout->dict_keys_refcnt, &keys->references, sizeof(keys->references)))
 		return false;
 
 	uint8_t kind = DICT_KEYS_GENERAL;
 	uint64_t lookup;
 	bool has_kind = layout->dict_keys_kind != LAYOUT_ABSENT;
-	if (has_kind && !read_uint8(cpython, address, layout->dict_keys_kind, &kind))
+	if (has_kind && !read_head(&head, layout->dict_keys_kind, &kind, sizeof(kind)))
 		return false;
 	bool general = kind == DICT_KEYS_GENERAL;
 	keys->entry_size = (uint32_t)(general ? layout->size_of_dict_entry : layout->size_of_dict_unicode_entry);
 	keys->key_offset = (uint32_t)(general ? layout->dict_entry_key : layout->dict_unicode_entry_key);
 	keys->value_offset = (uint32_t)(general ? layout->dict_entry_value : layout->dict_unicode_entry_value);
+	enum { ENTRY_LIMIT = 256 };
+	if (keys->entry_size == 0 || keys->entry_size > ENTRY_LIMIT)
+		return false; /* the layout does not know it */
 	keys->entries = address + (uint64_t)layout->dict_keys_indices + index_bytes;
-	keys->general = has_kind ? general : read_pointer(cpython, address, layout->dict_keys_lookup, &lookup) &&
+	keys->general = has_kind ? general : read_head(&head, layout->dict_keys_lookup, &lookup, sizeof(lookup)) &&
 					     lookup == cpython->dict_general_lookup;
 	return true;
 }

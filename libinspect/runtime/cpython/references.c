@@ -445,13 +445,23 @@ bool cpython_bind_references(struct cpython *cpython, struct cpython_type *type)
 
 /* ---- visiting -------------------------------------------------------------------------------------- */
 
-static void take_step(struct visit *visit, const struct reference_step *step)
+/* Reads the word at @offset of the object: most are where the object's bytes can be had in one piece. */
+static inline bool read_own(struct visit *visit, int32_t offset, uint64_t *word_ret)
+{
+	if (visit->bytes && offset >= 0 && (size_t)offset + sizeof(*word_ret) <= visit->size) {
+		memcpy(word_ret, visit->bytes + offset, sizeof(*word_ret));
+		return true;
+	}
+	return visit_pointer(visit, visit->address, offset, word_ret);
+}
+
+static inline void take_step(struct visit *visit, const struct reference_step *step)
 {
 	uint64_t target;
 	int64_t count;
 	switch (step->kind) {
 	case STEP_POINTER:
-		if (visit_pointer(visit, visit->address, step->offset, &target))
+		if (read_own(visit, step->offset, &target))
 			visit_emit(visit, target, step->flags, step->label, step->value, step->text);
 		break;
 	case STEP_ITEMS:
@@ -461,7 +471,7 @@ static void take_step(struct visit *visit, const struct reference_step *step)
 		break;
 	case STEP_ARRAY:
 		if (visit_ssize(visit, visit->address, step->count, &count) && count &&
-		    visit_pointer(visit, visit->address, step->offset, &target))
+		    read_own(visit, step->offset, &target))
 			visit_array(visit, target, count, step->flags, step->label, step->text);
 		break;
 	case STEP_FUNCTION:
@@ -476,13 +486,14 @@ static void take_step(struct visit *visit, const struct reference_step *step)
 bool visit_module_state(struct visit *visit, const char *name, int64_t size, uint64_t state, unsigned int flags)
 {
 	struct cpython *cpython = visit->cpython;
-	uint64_t module = visit->address;
+	const struct visit module = *visit;
 	const struct described_type *described = described_modules;
 	for (; *described->name; described++)
 		if (strcmp(described->name, name) == 0 && in_versions(cpython, described) &&
 		    size == layout_value(cpython, described->size))
 			break;
 	visit->address = state;
+	visit->bytes = NULL;
 	for (const struct described_step *from = described->steps; from && !from->last; from++) {
 		struct reference_step step;
 		if (!lay_out_step(cpython, from, &step))
@@ -490,7 +501,8 @@ bool visit_module_state(struct visit *visit, const char *name, int64_t size, uin
 		step.flags |= flags;
 		take_step(visit, &step);
 	}
-	visit->address = module;
+	visit->address = module.address;
+	visit->bytes = module.bytes;
 	return described->steps;
 }
 
@@ -524,6 +536,8 @@ struct inspect_error *cpython_references(struct runtime *runtime, const uint64_t
 		fetch_ahead(cpython, addresses + i, types + i, count - i);
 		visit.address = addresses[i];
 		visit.type = cpython_type_at(cpython, types[i]);
+		visit.size = (size_t)visit.type->basicsize;
+		visit.bytes = target_map(cpython->target, visit.address, visit.size);
 		visit.damaged = false;
 		for (size_t j = 0; j < visit.type->step_count; j++)
 			take_step(&visit, &visit.type->steps[j]);

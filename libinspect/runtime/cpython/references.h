@@ -47,6 +47,8 @@ struct visit {
 	const struct layout *layout;
 	struct runtime_references *references; /* where they go */
 	uint64_t address;                      /* of the object */
+	const char *bytes; /* its tp_basicsize bytes in one piece, or NULL */
+	size_t size;       /* tp_basicsize */
 	const struct cpython_type *type;       /* its type */
 	bool damaged;   /* something of this object could not be read or makes no sense */
 	bool no_memory;

@@ -308,6 +308,7 @@ void scan_state(struct visit *visit, uint64_t address, int64_t size, unsigned in
 		return;
 	}
 	state.address = address;
+	state.bytes = NULL;
 	state.type = &nothing_known;
 	scan_words(&state, &step, 0, (uint64_t)size);
 	visit->damaged |= state.damaged;
