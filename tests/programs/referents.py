@@ -35,6 +35,13 @@ referents_seen = set()
 referents_words = array.array("Q")
 referents_names = {}
 str(gc.get_stats())  # the first repr() of a container makes the thread's dict of those under way
+try:  # what the first text file, and the first warning, make Python import is there before
+    import _contextvars
+except ImportError:
+    pass
+with io.open(os.devnull, "w") as referents_list:
+    json.dump({"warm": [1]}, referents_list)
+referents_list = None
 gc.disable()
 
 # This code's own: its namespace, its frame and its callers' (3.6 to 3.10: objects that run), its containers.
