@@ -25,7 +25,7 @@ import interpreters  # noqa: E402
 import support  # noqa: E402
 from runner import Failure, Results, Skip  # noqa: E402
 
-EVERY_CORE = 20  # how many heaps are looked at for one that is looked at in a core, too
+EVERY_CORE = 5  # how many heaps are looked at for one that is looked at in a core, too
 
 
 class Heaps(support.Program):
@@ -106,7 +106,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("size", nargs="?", choices=("check", "check-full"), default="check")
     parser.add_argument("--interpreter", action="append", metavar="NAME", help="only those whose name contains it")
-    parser.add_argument("--heaps", type=int, help="how many for each interpreter; default: 20, or 300 for check-full")
+    parser.add_argument("--heaps", type=int, help="how many for each interpreter; default: 5, or 300 for check-full")
     parser.add_argument("--first", type=int, default=1, metavar="SEED", help="the first heap's")
     parser.add_argument("-v", "--verbose", action="store_true")
     options = parser.parse_args()
@@ -114,7 +114,7 @@ def main():
     usable, skipped = interpreters.find_all()
     for interpreter in skipped:
         results.skip(interpreter.name, interpreter.problem)
-    count = options.heaps or (300 if options.size == "check-full" else 20)
+    count = options.heaps or (300 if options.size == "check-full" else 5)
     for interpreter in usable:
         if options.interpreter and not any(each in interpreter.name for each in options.interpreter):
             continue

@@ -4,8 +4,8 @@
 
     tests/references/test_references.py [check | check-full] [--interpreter NAME]... [--program PROGRAM]... [--how live|gcore|kernel]...
 
-For each interpreter a program makes objects (tests/programs/heap.py and others), writes down what each refers to, and
-waits; then the multiset of visited references that `py-inspect referents --all` gives must be the same for each.
+For each interpreter programs make objects (tests/programs/heap.py; all in tests/programs/objects), write down what each
+refers to, and wait; then the multiset of visited references that `py-inspect referents --all` gives must be the same for each.
 
 Environment: as for tests/e2e.py.
 """
@@ -24,19 +24,20 @@ import record as records  # noqa: E402
 import support  # noqa: E402
 from runner import Failure, Results, Skip  # noqa: E402
 
-# Programs that make objects of many types: files in tests/programs, with arguments.
-PROGRAMS = ["objects/%s" % name for name in sorted(os.listdir(os.path.join(support.PROGRAMS, "objects")))
-            if name.endswith(".py")] if os.path.isdir(os.path.join(support.PROGRAMS, "objects")) else []
+FOLDER = os.path.join(support.PROGRAMS, "objects")
 
 
 def start(interpreter, folder, program):
-    """The program @program under the oracle."""
+    """The program @program under the oracle: "heap", "objects" (all files in tests/programs/objects), or a file."""
     path = os.path.join(folder, "record")
     if program == "heap":
         command = [os.path.join(support.PROGRAMS, "heap.py"), "--oracle", "referents.py", "--objects", "30000", path]
     else:
         words = program.split()
-        words[0] = words[0] if os.path.isabs(words[0]) else os.path.join(support.PROGRAMS, words[0])
+        if program == "objects":
+            files = sorted(os.path.join(FOLDER, name) for name in os.listdir(FOLDER) if name.endswith(".py"))
+            words = " -- ".join(files).split()
+        words[0] = os.path.join(support.PROGRAMS, words[0])
         command = [os.path.join(support.PROGRAMS, "subject.py"), "referents.py", path] + words
     return support.Program(interpreter.command(*command), interpreter.env(), folder)
 
@@ -78,7 +79,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("size", nargs="?", choices=("check", "check-full"), default="check")
     parser.add_argument("--interpreter", action="append", metavar="NAME", help="only those whose name contains it")
-    parser.add_argument("--program", action="append", help="only this one: heap, or a file with its arguments")
+    parser.add_argument("--program", action="append", help="only this one: heap, objects, or a file in tests/programs with its arguments")
     parser.add_argument("--how", action="append", choices=("live", "gcore", "kernel"), help="only this way of looking")
     parser.add_argument("-v", "--verbose", action="store_true")
     options = parser.parse_args()
@@ -94,7 +95,8 @@ def main():
             continue
         full = options.size == "check-full"
         ways = options.how or (("live", "gcore", "kernel") if full else ("live", "gcore", "kernel")[number % 3:][:1])
-        for program in options.program or ["heap"] + PROGRAMS:
+        heaps = ["heap"] if full or number % 3 == 0 else []
+        for program in options.program or heaps + ["objects"]:
             examine(results, interpreter, program, ways)
     results.finish()
 
