@@ -322,6 +322,35 @@ def on_purpose(core, name, status, words, function):
         core.repair(undo)
 
 
+def shared_arrays(core):
+    """Hundreds of lists that share one array of a gibibyte, of which the file needs nothing: it is not looked at over and
+    over."""
+    size, address = 1 << 30, 1 << 44
+    data = bytearray(core.elf.data)
+    headers, = struct.unpack_from("<Q", data, 0x20)
+    length, count = struct.unpack_from("<HH", data, 0x36)
+    table = data[headers:headers + length * count]
+    at = (len(data) + 0xfff) & ~0xfff
+    table += struct.pack("<IIQQQQQQ", elf.PT_LOAD, 6, at + 0x10000, address, 0, size, size, 0x1000)
+    struct.pack_into("<Q", data, 0x20, at)
+    struct.pack_into("<H", data, 0x38, count + 1)
+    for each in core.objects("list"):
+        struct.pack_into("<QQ", data, core.elf.offset(each) + 16, address, size // 8)
+    path = core.path + "-shared"
+    with open(path, "wb") as file:
+        file.write(data)
+        file.seek(at)
+        file.write(table)
+        file.truncate(at + 0x10000 + size)
+    try:
+        for verb, status in (("objects", RESULT), ("referents", (4,))):
+            answer = support.inspect(verb, path, *(["--all"] if verb == "referents" else []), preexec_fn=limit_memory,
+                                     timeout=5 * SECONDS if SANITIZED else 2 * SECONDS).expect(*status)
+            check("out of memory" not in answer.messages, "%s", answer)
+    finally:
+        os.unlink(path)
+
+
 # ---- damage by chance ------------------------------------------------------------------------------
 
 def by_chance(core, rounds, seed):
@@ -373,6 +402,8 @@ def main():
         for each in CASES:
             if wanted(each[0]):
                 results.run(each[0], on_purpose, core, *each)
+        if wanted("shared arrays"):
+            results.run("shared arrays", shared_arrays, core)
         if wanted("by chance"):
             results.run("by chance", by_chance, core, 5000 if options.size == "check-full" else 400, options.seed)
     results.finish()

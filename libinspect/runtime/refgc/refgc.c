@@ -160,6 +160,16 @@ static void refgc_detach(struct runtime *runtime)
 	free(refgc);
 }
 
+/* How much memory the target has; as much as there can be for a debugger's. */
+static uint64_t count_memory(const struct inspect_target *target)
+{
+	uint64_t bytes = 0;
+	for (size_t i = 0; i < target->segment_count; i++)
+		if (target->segments[i].data)
+			bytes += target->segments[i].end - target->segments[i].start;
+	return bytes ? bytes : UINT64_MAX;
+}
+
 static struct inspect_error *attach(struct inspect_target *target, struct found *found, struct runtime **runtime_ret)
 {
 	struct refgc *refgc = calloc(1, sizeof(*refgc));
@@ -167,6 +177,7 @@ static struct inspect_error *attach(struct inspect_target *target, struct found 
 		return &inspect_error_no_memory;
 	refgc->runtime.operations = &refgc_operations;
 	refgc->runtime.target = refgc->target = target;
+	refgc->memory = count_memory(target);
 	refgc->types = type_table_create(&refgc_type_operations);
 	struct inspect_error *error = refgc->types ? take_descriptors(refgc, found) : &inspect_error_no_memory;
 	if (!error)

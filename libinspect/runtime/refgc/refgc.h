@@ -73,6 +73,7 @@ struct refgc {
 	size_t collector_count;
 	struct type_table *types;
 	size_t item_count; /* of all types */
+	uint64_t memory;   /* bytes that the target has; at least so many where that is not known */
 };
 
 /* ---- types (type.c) ---- */
