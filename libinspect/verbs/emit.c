@@ -18,6 +18,11 @@ void emit_flush(struct emitter *emitter)
 
 void emit(struct emitter *emitter, const char *text, size_t size)
 {
+	if (size <= sizeof(emitter->buffer) - emitter->used && !emitter->closed) {
+		memcpy(emitter->buffer + emitter->used, text, size);
+		emitter->used += size;
+		return;
+	}
 	while (size && !emitter->closed) {
 		if (emitter->used == sizeof(emitter->buffer))
 			emit_flush(emitter);
@@ -34,6 +39,30 @@ void emit(struct emitter *emitter, const char *text, size_t size)
 void emit_text(struct emitter *emitter, const char *text)
 {
 	emit(emitter, text, strlen(text));
+}
+
+void emit_address(struct emitter *emitter, uint64_t address)
+{
+	static const char digits[] = "0123456789abcdef";
+	char text[18], *start = text + sizeof(text);
+	do
+		*--start = digits[address & 15];
+	while (address >>= 4);
+	*--start = 'x';
+	*--start = '0';
+	emit(emitter, start, (size_t)(text + sizeof(text) - start));
+}
+
+void emit_number(struct emitter *emitter, int64_t number)
+{
+	char text[NUMBER_TEXT_SIZE], *start = text + sizeof(text);
+	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
+	do
+		*--start = (char)('0' + rest % 10);
+	while (rest /= 10);
+	if (number < 0)
+		*--start = '-';
+	emit(emitter, start, (size_t)(text + sizeof(text) - start));
 }
 
 void emit_format(struct emitter *emitter, const char *format, ...)

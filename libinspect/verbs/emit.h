@@ -22,6 +22,9 @@ struct emitter {
 
 void emit(struct emitter *emitter, const char *text, size_t size);
 void emit_text(struct emitter *emitter, const char *text);
+/* "0x7f12a4c0d5e0" */
+void emit_address(struct emitter *emitter, uint64_t address);
+void emit_number(struct emitter *emitter, int64_t number);
 void emit_format(struct emitter *emitter, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void emit_flush(struct emitter *emitter);
 

@@ -13,8 +13,20 @@
 #include "runtime/runtime.h"
 #include "verbs/table.h"
 
+/* Is it the same as text_safe() would make it, and needs no quotes? */
+static bool is_plain(const char *text)
+{
+	while (*text >= ' ' && *text < 0x7f && *text != ',' && *text != '"')
+		text++;
+	return !*text;
+}
+
 static bool emit_field(struct emitter *emitter, const char *text)
 {
+	if (is_plain(text)) {
+		emit_text(emitter, text);
+		return true;
+	}
 	char *safe AUTO_FREE = text_safe(text);
 	if (!safe)
 		return false;
@@ -45,7 +57,7 @@ static bool emit_cell(struct emitter *emitter, enum column_kind kind, const stru
 	case COLUMN_ANY:
 		return emit_field(emitter, cell->text);
 	case COLUMN_ADDRESS:
-		emit_format(emitter, "0x%" PRIx64, cell->address);
+		emit_address(emitter, cell->address);
 		return true;
 	case COLUMN_BOOLEAN:
 		emit_text(emitter, cell->number ? "true" : "false");
@@ -61,7 +73,7 @@ static bool emit_cell(struct emitter *emitter, enum column_kind kind, const stru
 	case COLUMN_NUMBER:
 		break;
 	}
-	emit_format(emitter, "%" PRId64, cell->number);
+	emit_number(emitter, cell->number);
 	return true;
 }
 

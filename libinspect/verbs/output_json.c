@@ -15,10 +15,24 @@
 #include "target/target.h"
 #include "verbs/table.h"
 
+/* How many characters at the beginning of @text are ASCII and stand for themselves. */
+static size_t count_plain(const char *text)
+{
+	size_t count = 0;
+	while (text[count] >= ' ' && text[count] < 0x7f && text[count] != '"' && text[count] != '\\')
+		count++;
+	return count;
+}
+
 static void emit_string(struct emitter *emitter, const char *text)
 {
 	emit(emitter, "\"", 1);
 	while (*text) {
+		size_t plain = count_plain(text);
+		emit(emitter, text, plain);
+		text += plain;
+		if (!*text)
+			break;
 		uint32_t code;
 		size_t length = utf8_decode(text, &code);
 		if (!length) {
@@ -56,7 +70,9 @@ static void emit_cell(struct emitter *emitter, enum column_kind kind, const stru
 		emit_string(emitter, cell->text);
 		return;
 	case COLUMN_ADDRESS:
-		emit_format(emitter, "\"0x%" PRIx64 "\"", cell->address);
+		emit(emitter, "\"", 1);
+		emit_address(emitter, cell->address);
+		emit(emitter, "\"", 1);
 		return;
 	case COLUMN_BOOLEAN:
 		emit_text(emitter, cell->number ? "true" : "false");
@@ -72,7 +88,7 @@ static void emit_cell(struct emitter *emitter, enum column_kind kind, const stru
 	case COLUMN_NUMBER:
 		break;
 	}
-	emit_format(emitter, "%" PRId64, cell->number);
+	emit_number(emitter, cell->number);
 }
 
 static void emit_row(struct table *table, const struct cell *cells)

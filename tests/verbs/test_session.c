@@ -244,7 +244,7 @@ static void verbs_explain_themselves(void **state __attribute__((unused)))
 			assert_non_null(strstr(capture.written.bytes, verb->options[i].help));
 		capture_free(&capture);
 	}
-	assert_int_equal(count, 11);
+	assert_true(count > 0); /* which ones: test_verbs.py */
 	const struct inspect_verb_option *common = inspect_common_options(&common_count);
 	assert_int_equal(common_count, 3);
 	check_options(common, common_count);
