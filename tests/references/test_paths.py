@@ -98,8 +98,9 @@ def verify_known(subject):
     rows = {int(row["address"], 16): row for row in paths(subject.pid, [hex(address) for address, _ in known.values()])}
     lines = []
     for name, (address, expected) in known.items():
-        row = rows.get(address, {"path": "no such object", "counted": True})
-        found = row["path"] if row["counted"] else None  # what is left on a C stack holds nothing
+        row = rows.get(address, {"path": "no such object", "counted": True, "guessed": False})
+        # What is left on a C stack, or in an interpreter's lists of free objects, holds nothing.
+        found = row["path"] if expected or (row["counted"] and not row["guessed"]) else None
         if expected and "%" in expected:
             pattern = r"thread \d+: " + re.escape(expected % ("F", 1)).replace("F:1", r".*paths\.py:\d+")
             matches = found and re.fullmatch(pattern, found)
