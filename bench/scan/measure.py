@@ -95,6 +95,7 @@ class Counts:
         self.unvisited = 0  # found by the scan, said to be held and not visited
         self.unvisited_held = 0     # of these: reference counts prove them
         self.unvisited_refuted = 0  # of these: reference counts have no room for them
+        self.types_wrong = 0  # objects whose reference to their type is said to be visited and is not, or the reverse
         self.known = 0      # references that the collector does not know, and we do
         self.known_missed = 0
         self.wrongs = collections.Counter()
@@ -160,14 +161,16 @@ class Heap:
         return self.refcounts[address] - self.counted[address]
 
 
-def compare(heap, address, referents, inside, name):
+def compare(heap, address, referents, inside, visits_type, name):
     """One object: what py-inspect found of it, and what there is."""
     counts = Counts()
-    edges = [edge for edge in heap.edges.get(address, ()) if edge[1] != ".__class__"]
+    all_edges = heap.edges.get(address, ())
+    edges = [edge for edge in all_edges if edge[1] != ".__class__"]
     visited = collections.Counter(to for to, _, is_visited, _ in edges if is_visited)
     guesses = collections.Counter(to for to, _, is_visited, guessed in edges if is_visited and guessed)
     wrong = guesses - collections.Counter(referents)
     counts.objects = 1
+    counts.types_wrong = any(label == ".__class__" and is_visited for _, label, is_visited, _ in all_edges) != visits_type
     counts.referents, counts.inside = len(referents), len(inside)
     counts.missed = sum((collections.Counter(inside) - visited).values())
     counts.missed_outside = sum((collections.Counter(referents) - visited).values()) - counts.missed
@@ -199,7 +202,7 @@ def measure(subject, py_inspect):
                 kind[row[2]].known += len(row[3])
                 kind[row[2]].known_missed += sum((collections.Counter(row[3]) - have).values())
             else:
-                kind[row[2]].add(compare(heap, row[1], row[3], row[4], row[2]))
+                kind[row[2]].add(compare(heap, row[1], row[3], row[4], row[5], row[2]))
     return result
 
 

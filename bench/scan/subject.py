@@ -6,7 +6,7 @@
 Makes objects of each KIND (numpy, lxml, cython, pybind11; FOLDER has the built modules), writes what the interpreter
 knows of all objects of the kind's types to RECORD, writes "ready" and waits. One JSON array a line:
     ["kind", kind]
-    ["object", address, "type", [referents], [referents that are words of the object itself]]
+    ["object", address, "type", [referents], [referents that are words of the object itself], is the type visited?]
     ["known", address, "type", [addresses]]  what is known otherwise of objects that the collector does not ask
 The type of the object is among neither.
 """
@@ -179,7 +179,8 @@ def main():
                 referents = [id(other) for other in gc.get_referents(each) if other is not type(each)]
                 inside = words(each)
                 record.write(json.dumps(["object", address, name_of(type(each)), referents,
-                                         [other for other in referents if other in inside]]) + "\n")
+                                         [other for other in referents if other in inside],
+                                         any(other is type(each) for other in gc.get_referents(each))]) + "\n")
     print("ready", flush=True)
     time.sleep(100000)
 

@@ -39,6 +39,8 @@ def scan(kind, python):
     check(counts.objects > 1000, "there are only %d objects of types of %s", counts.objects, kind)
     missed = ["%s: %d of %d" % (name, each.missed, each.inside) for name, each in types.items() if each.missed]
     check(not missed, "references in the objects themselves are not found: %s", "; ".join(missed[:20]))
+    wrong = ["%s: %d of %d" % (name, each.types_wrong, each.objects) for name, each in types.items() if each.types_wrong]
+    check(not wrong, "whether the reference to the type is visited is wrong: %s", "; ".join(wrong[:20]))
     missed = ["%s: %d of %d" % (name, each.known_missed, each.known) for name, each in types.items() if each.known_missed]
     check(not missed, "references that are known otherwise are not found: %s", "; ".join(missed[:20]))
     check(counts.held_precision > 0.99, "of %d references found %d are none: %s", counts.guessed, counts.refuted,
