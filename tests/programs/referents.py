@@ -90,7 +90,7 @@ referents_type = referents_name = None  # a name may be interned as long as it i
 
 with io.open(oracle_path, "wb") as referents_list:
     referents_list.write(referents_words.tobytes())
-with io.open(oracle_path + ".json", "w") as referents_list:
+with io.open(oracle_path + ".json", "w", encoding="utf-8") as referents_list:  # without, 3.9 imports _bootlocale
     json.dump({"own": referents_own, "types": referents_names, "hexversion": sys.hexversion, "pid": os.getpid()},
               referents_list)
 referents_list = None

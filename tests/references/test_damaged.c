@@ -217,12 +217,117 @@ static void test_circles(void **state)
 	}
 }
 
+/* Visits the object at @address by @function alone; returns how many references there are. */
+static size_t visit_by(struct world *world, visit_fn *function, uint64_t address, bool *damaged_ret)
+{
+	static const struct cpython_type type;
+	static const struct reference_step step;
+	struct runtime_references references = { .labelled = true };
+	struct visit visit = { .cpython = &world->cpython, .layout = &world->cpython.layout, .references = &references,
+			       .address = address, .type = &type };
+	function(&visit, &step);
+	assert_false(visit.no_memory);
+	size_t count = references.count;
+	runtime_references_deinit(&references);
+	*damaged_ret = visit.damaged;
+	return count;
+}
+
+/* Blocks of a deque, links of a cache and free iterators that lead back to themselves. */
+static void test_linked_in_circles(void **state)
+{
+	(void)state;
+	static struct world world;
+	const uint64_t object = MEMORY_START + 0x100, item = MEMORY_START + 0x3800;
+	const uint64_t links[3] = { MEMORY_START + 0x1000, MEMORY_START + 0x1800, MEMORY_START + 0x2000 };
+	bool damaged;
+	for (unsigned int minor = 6; minor <= 15; minor++) {
+		make_empty_world(&world, minor);
+		const struct layout *layout = &world.cpython.layout;
+		/* the first link leads to the second, that and the third to each other */
+		const uint64_t next[3] = { links[1], links[2], links[1] };
+
+		put(&world, object, layout->var_size, UINT64_C(1) << 60);
+		put(&world, object, layout->deque_left_block, links[0]);
+		for (int i = 0; i < 3; i++) {
+			put(&world, links[i], layout->deque_block_right, next[i]);
+			for (int j = 0; j < 64; j++)
+				put(&world, links[i], layout->deque_block_items + 8 * j, item);
+		}
+		assert_in_range(visit_by(&world, deque_references, object, &damaged), 64 * 3, 64 * 8);
+		assert_true(damaged);
+		put(&world, object, layout->var_size, 150);
+		assert_int_equal(visit_by(&world, deque_references, object, &damaged), 150);
+		assert_false(damaged);
+
+		memset(world.words, 0, sizeof(world.words));
+		put(&world, object, layout->lru_cache_root + layout->lru_link_next, links[0]);
+		for (int i = 0; i < 3; i++) {
+			put(&world, links[i], layout->lru_link_next, next[i]);
+			put(&world, links[i], layout->lru_link_key, item);
+		}
+		assert_in_range(visit_by(&world, lru_cache_references, object, &damaged), 3, 3 * 8);
+		assert_true(damaged);
+		put(&world, links[2], layout->lru_link_next, object + (uint64_t)layout->lru_cache_root);
+		assert_int_equal(visit_by(&world, lru_cache_references, object, &damaged), minor < 7 ? 3 : 6);
+		assert_false(damaged);
+
+		if (minor == 12) {
+			memset(world.words, 0, sizeof(world.words));
+			put(&world, object, layout->asyncio_free_list, links[0]);
+			for (int i = 0; i < 3; i++)
+				put(&world, links[i], layout->future_iterator_future, next[i]);
+			assert_in_range(visit_by(&world, asyncio_free_list_references, object, &damaged), 3, 8);
+			assert_true(damaged);
+		}
+		free_world(&world);
+	}
+}
+
+/* Lengths that the memory does not hold. */
+static void test_lengths(void **state)
+{
+	(void)state;
+	static struct world world;
+	const uint64_t object = MEMORY_START + 0x100, memo = MEMORY_START + 0x1000, items = MEMORY_START + MEMORY_SIZE - 32;
+	static const int64_t lengths[] = { -1, 5, 1 << 20, INT64_C(1) << 60, INT64_MAX, INT64_MIN };
+	bool damaged;
+	for (unsigned int minor = 6; minor <= 15; minor++) {
+		make_empty_world(&world, minor);
+		const struct layout *layout = &world.cpython.layout;
+		for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+			uint64_t length = (uint64_t)lengths[i];
+			put(&world, object, layout->unpickler_memo, items);
+			put(&world, object, layout->unpickler_memo_size, length);
+			assert_in_range(visit_by(&world, unpickler_memo_references, object, &damaged), 0, 4);
+			assert_true(damaged);
+			put(&world, object, layout->pickler_memo, memo);
+			put(&world, memo, layout->pickler_memo_table, items);
+			put(&world, memo, layout->pickler_memo_allocated, length);
+			assert_in_range(visit_by(&world, pickler_memo_references, object, &damaged), 0, 4);
+			assert_true(damaged);
+			memset(world.words, 0, sizeof(world.words));
+			if (layout->simple_queue_ring_items == LAYOUT_ABSENT)
+				continue;
+			put(&world, object, layout->simple_queue_ring_items, items);
+			put(&world, object, layout->simple_queue_ring_count, length);
+			put(&world, object, layout->simple_queue_capacity, length);
+			assert_in_range(visit_by(&world, queue_ring_references, object, &damaged), 0, 4);
+			assert_true(damaged);
+			memset(world.words, 0, sizeof(world.words));
+		}
+		free_world(&world);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_circles),
+		cmocka_unit_test(test_linked_in_circles),
+		cmocka_unit_test(test_lengths),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

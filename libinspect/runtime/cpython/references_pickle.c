@@ -22,6 +22,7 @@ void pickler_memo_references(struct visit *visit, const struct reference_step *s
 	    !visit_ssize(visit, memo, layout->pickler_memo_allocated, &count) ||
 	    !visit_pointer(visit, memo, layout->pickler_memo_table, &table))
 		return;
+	visit->damaged |= count < 0;
 	for (int64_t i = 0; table && i < count && !visit->no_memory; i++) {
 		uint64_t entry = table + (uint64_t)i * (uint64_t)layout->size_of_pickler_memo_entry;
 		if (!visit_pointer(visit, entry, layout->pickler_memo_key, &key))
