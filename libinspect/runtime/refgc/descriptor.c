@@ -155,7 +155,7 @@ static struct inspect_error *check_widths(const struct descriptor *descriptor)
 	const struct descriptor_entry *const pointers[] = {
 		&descriptor->collector_next, &descriptor->collector_garbage, &descriptor->collector_roots,
 		&descriptor->gc_next, &descriptor->gc_prev, &descriptor->object_type, &descriptor->type_name,
-		&descriptor->type_layout,
+		&descriptor->type_layout, &descriptor->type_finalize, &descriptor->type_legacy_finalize,
 	};
 	const struct descriptor_entry *const numbers[] = {
 		&descriptor->collector_enabled, &descriptor->collector_collecting, &descriptor->collector_debug,

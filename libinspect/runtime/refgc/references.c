@@ -8,16 +8,10 @@
 #include "runtime/label.h"
 #include "runtime/refgc/refgc.h"
 
-enum { ITEMS_PER_BLOCK = 8 /* more than a type has that lead to the same block */ };
-
 /* Objects being visited, one after the other. */
 struct visit {
 	struct refgc *refgc;
 	struct runtime_references *references;
-	/* Bytes that may still be looked at. Arrays of different objects do not overlap, so all of them are no larger than
-	 * the memory, if several items of an object may be in one: where the bytes run out, damage has made many objects
-	 * share a large array, and looking at it again and again would take forever. */
-	uint64_t bytes_left;
 	bool damaged; /* something of this object could not be read or makes no sense */
 	bool no_memory;
 };
@@ -82,11 +76,10 @@ static void visit_item(struct visit *visit, const struct refgc_item *item, uint6
 	}
 	if (!entries.count)
 		return;
-	if (entries.size > visit->bytes_left) {
-		visit->damaged = true;
+	if (!runtime_references_look(visit->references, entries.size / sizeof(uint64_t))) {
+		visit->no_memory = true;
 		return;
 	}
-	visit->bytes_left -= entries.size;
 	uint64_t size = entries.size ? entries.size : wanted_size(item);
 	const char *bytes = target_map(visit->refgc->target, entries.start, size);
 	if (!bytes) {
@@ -111,8 +104,6 @@ struct inspect_error *refgc_references(struct runtime *runtime, const uint64_t *
 {
 	struct refgc *refgc = (struct refgc *)runtime;
 	struct visit visit = { .refgc = refgc, .references = references };
-	if (__builtin_mul_overflow(refgc->memory, ITEMS_PER_BLOCK, &visit.bytes_left))
-		visit.bytes_left = UINT64_MAX;
 	for (size_t i = 0; i < count; i++) {
 		visit_object(&visit, type_table_at(refgc->types, types[i]), addresses[i]);
 		if (visit.no_memory)

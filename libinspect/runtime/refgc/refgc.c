@@ -66,6 +66,8 @@ static bool are_alike(const struct descriptor *one, const struct descriptor *oth
 		offsetof(struct descriptor, type_basic_size), offsetof(struct descriptor, type_item_size),
 		offsetof(struct descriptor, type_flags), offsetof(struct descriptor, type_flags_container),
 		offsetof(struct descriptor, type_layout), offsetof(struct descriptor, type_layout_count),
+		offsetof(struct descriptor, type_finalize), offsetof(struct descriptor, type_legacy_finalize),
+		offsetof(struct descriptor, type_finalize), offsetof(struct descriptor, type_legacy_finalize),
 	};
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		const struct descriptor_entry *a = (const void *)((const char *)one + places[i]),
@@ -160,16 +162,6 @@ static void refgc_detach(struct runtime *runtime)
 	free(refgc);
 }
 
-/* How much memory the target has; as much as there can be for a debugger's. */
-static uint64_t count_memory(const struct inspect_target *target)
-{
-	uint64_t bytes = 0;
-	for (size_t i = 0; i < target->segment_count; i++)
-		if (target->segments[i].data)
-			bytes += target->segments[i].end - target->segments[i].start;
-	return bytes ? bytes : UINT64_MAX;
-}
-
 static struct inspect_error *attach(struct inspect_target *target, struct found *found, struct runtime **runtime_ret)
 {
 	struct refgc *refgc = calloc(1, sizeof(*refgc));
@@ -177,7 +169,6 @@ static struct inspect_error *attach(struct inspect_target *target, struct found 
 		return &inspect_error_no_memory;
 	refgc->runtime.operations = &refgc_operations;
 	refgc->runtime.target = refgc->target = target;
-	refgc->memory = count_memory(target);
 	refgc->types = type_table_create(&refgc_type_operations);
 	struct inspect_error *error = refgc->types ? take_descriptors(refgc, found) : &inspect_error_no_memory;
 	if (!error)

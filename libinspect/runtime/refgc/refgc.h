@@ -51,6 +51,7 @@ struct refgc_type {
 	uint32_t index; /* into runtime.types */
 	bool damaged;
 	bool container; /* its objects have a head in front */
+	uint8_t finalizers; /* enum runtime_trait: those it has */
 	uint64_t basic_size, item_size;
 	struct refgc_item *items;
 	size_t item_count;
@@ -73,7 +74,6 @@ struct refgc {
 	size_t collector_count;
 	struct type_table *types;
 	size_t item_count; /* of all types */
-	uint64_t memory;   /* bytes that the target has; at least so many where that is not known */
 };
 
 /* ---- types (type.c) ---- */

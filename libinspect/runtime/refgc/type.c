@@ -159,6 +159,11 @@ static bool read_type(struct refgc *refgc, struct refgc_type *type, char **name_
 		return true;
 	}
 	type->container = flags & descriptor->type_flags_container.value;
+	uint64_t function;
+	if (described_number(target, type->address, &descriptor->type_finalize, &function) && function)
+		type->finalizers |= RUNTIME_FINALIZER;
+	if (described_number(target, type->address, &descriptor->type_legacy_finalize, &function) && function)
+		type->finalizers |= RUNTIME_LEGACY_FINALIZER;
 	*name_ret = read_name(refgc, type);
 	if (type->damaged)
 		return true;
@@ -207,7 +212,8 @@ static const struct refgc_item *weak_item(const struct refgc_type *type)
 unsigned int refgc_traits(struct runtime *runtime, uint32_t index)
 {
 	struct refgc *refgc = (struct refgc *)runtime;
-	return weak_item(type_table_at(refgc->types, index)) ? RUNTIME_WEAKREF : 0;
+	const struct refgc_type *type = type_table_at(refgc->types, index);
+	return type->finalizers | (weak_item(type) ? RUNTIME_WEAKREF : 0);
 }
 
 /* What the first entry of @item refers to; false if it cannot be read. */
