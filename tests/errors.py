@@ -10,6 +10,7 @@ core 1,000 times each, `check` less often. The seed is printed; with it a failur
 import argparse
 import os
 import random
+import re
 import shutil
 import signal
 import struct
@@ -554,6 +555,27 @@ def break_list(context, interpreter, name, damage_link):
         run_verb(verb, copy).expect(4)
     document = inspect("generations", copy, "--format", "json").expect(4).json()
     check(document["complete"] is False and document["notes"], "%s: generations says that it is complete", name)
+
+
+@test
+def arrays_that_overlap(context):
+    """Every list claims a whole segment of memory as its items: told, in bounded time, and other objects have theirs."""
+    source = context.core()
+    parsed = elf.Elf(source)
+    lists = [int(row["address"], 16) for row in inspect("objects", source, "--type", "list", "--format", "jsonl").lines()]
+    address, _offset, size = max(parsed.segments(writable=True), key=lambda segment: segment[2])[:3]
+    copy = context.copy(source)
+    with open(copy, "r+b") as file:
+        for each in lists:
+            file.seek(parsed.offset(each) + 16)
+            file.write(struct.pack("<QQQ", size // 8, address, size // 8))  # ob_size, ob_item, allocated
+    check(len(lists) * size // 8 > 10 * len(parsed.data) // 8, "the lists are too few")
+    answer = inspect("roots", copy, "--limit", "1", timeout=120).expect(4)
+    check("more references than the target has memory for" in answer.messages, "%s", answer)
+    left_out = int(re.search(r"left out: (\d+), the first at 0x", answer.messages).group(1))
+    # the largest of the other objects cannot be told from these
+    check(len(lists) // 2 < left_out <= len(lists) + 5, "%d lists, but %d objects are left out", len(lists), left_out)
+    inspect("heap", copy, timeout=120).expect(4)
 
 
 @test
