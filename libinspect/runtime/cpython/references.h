@@ -161,7 +161,7 @@ char *cpython_label(struct runtime *runtime, const struct runtime_label *label);
 /* references_module.c */
 visit_fn module_state_references, atexit_references, asyncio_free_list_references;
 /* references_collections.c */
-visit_fn deque_references, lru_cache_references, tee_data_references, queue_ring_references;
+visit_fn methodcaller_references, deque_references, lru_cache_references, tee_data_references, queue_ring_references;
 /* references_io.c */
 visit_fn stringio_writer_references, multibyte_encoder_references, multibyte_decoder_references,
 	multibyte_reader_references, multibyte_writer_references;

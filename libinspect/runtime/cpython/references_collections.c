@@ -95,3 +95,15 @@ void queue_ring_references(struct visit *visit, const struct reference_step *ste
 		visit_emit(visit, item, step->flags, RUNTIME_LABEL_INDEX, (uint64_t)i, "item");
 	}
 }
+
+/* ---- operator.methodcaller: Modules/_operator.c ---------------------------------------------------- */
+
+/* 3.13 makes the names of keywords, and the vector, when it is called first: until then they are not initialised. */
+void methodcaller_references(struct visit *visit, const struct reference_step *step __attribute__((unused)))
+{
+	const struct layout *layout = visit->layout;
+	uint64_t vector;
+	if (visit_pointer(visit, visit->address, layout->methodcaller_tuple_vectorcall_args, &vector) && vector)
+		visit_member(visit, visit->address, layout->methodcaller_vectorcall_kwnames, RUNTIME_UNVISITED,
+			     "keyword names");
+}
