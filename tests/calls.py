@@ -60,7 +60,8 @@ def referents(pid, addresses):
     found = collections.defaultdict(list)
     addresses = sorted(set(addresses))
     for start in range(0, len(addresses), 500):
-        for row in support.inspect("referents", pid, *(addresses[start:start + 500] + ["--format", "jsonl"])).expect(0, 4).lines():
+        answer = support.inspect("referents", pid, *(addresses[start:start + 500] + ["--format", "jsonl"]))
+        for row in answer.expect(0, 4).lines():
             found[row["object"]].append((row["label"], row["address"]))
     return found
 
@@ -92,7 +93,7 @@ def read_variables(pid, threads):
 
 
 def compare_variables(where, said, wanted):
-    """Lines: how the variables of one call differ. Those of an inlined comprehension (3.12 on) are hidden from f_locals."""
+    """Lines: how the variables of one call differ. f_locals hides those of an inlined comprehension (3.12 on)."""
     for name, (identity, kind) in wanted.items():
         have = said.pop(name, None)
         if not have or int(have[1], 16) != identity or (have[0] != kind and have[0] != "cell"):
@@ -109,8 +110,9 @@ def verify_calls(pid, record):
     for thread, wanted in record.items():
         calls = threads.get(int(thread), [])
         have = [(call.name, call.file, call.line) for call in calls]
-        if have != [(call["name"], call["file"], call["line"]) for call in wanted]:
-            different = [pair for pair in zip(have, wanted) if pair[0] != (pair[1]["name"], pair[1]["file"], pair[1]["line"])]
+        there = [(call["name"], call["file"], call["line"]) for call in wanted]
+        if have != there:
+            different = [pair for pair in zip(have, there) if pair[0] != pair[1]]
             lines.append("thread %s: %d calls, said %d; %s" % (thread, len(wanted), len(calls), different[:2]))
             continue
         for number, call in enumerate(wanted):
@@ -182,7 +184,8 @@ def main():
             continue
         results.run("%s calls" % interpreter.name, waiting, interpreter)
         if full or number % 3 == 0 or options.interpreter:
-            results.run("%s caught" % interpreter.name, caught, interpreter, options.times or (200 if full else 20), number)
+            times = options.times or (200 if full else 20)
+            results.run("%s caught" % interpreter.name, caught, interpreter, times, number)
     results.finish()
 
 

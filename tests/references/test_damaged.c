@@ -199,7 +199,8 @@ static void test_circles(void **state)
 			put(&world, thread, objects ? layout->thread_frame : layout->thread_current_frame, frames[0]);
 		}
 		for (int i = 0; i < 2; i++) {
-			put(&world, frames[i], objects ? layout->frame_back : layout->interpreter_frame_previous, frames[!i]);
+			put(&world, frames[i], objects ? layout->frame_back : layout->interpreter_frame_previous,
+			    frames[!i]);
 			put(&world, frames[i], objects ? layout->frame_code : layout->interpreter_frame_code,
 			    MEMORY_START + 0x3000);
 		}

@@ -32,29 +32,34 @@ enum root_shape {
 /* One line of roots.def; fields are places in struct layout. */
 struct root_description {
 	enum root_shape shape;
+	enum runtime_root_kind kind;
 	size_t field, second, last;
 	const char *place, *label;
 	unsigned int flags;
 };
 
 #define FIELD_PLACE(name) offsetof(struct layout, name)
+#define POINTER_ROOT(name, kind, place, label, flags) \
+	{ ROOT_POINTER, RUNTIME_ROOT_##kind, FIELD_PLACE(name), 0, 0, place, label, flags },
+#define RUN_ROOT(name, kind, place, label, flags) \
+	{ ROOT_RUN, RUNTIME_ROOT_##kind, FIELD_PLACE(name), FIELD_PLACE(name##_second), FIELD_PLACE(name##_last), \
+	  place, label, flags },
 
 static const struct root_description interpreter_roots[] = {
-#define INTERPRETER(name, members, place, label, flags) { ROOT_POINTER, FIELD_PLACE(name), 0, 0, place, label, flags },
-#define KNOWN_INTERPRETER(name, place, label, flags) { ROOT_POINTER, FIELD_PLACE(name), 0, 0, place, label, flags },
-#define INTERPRETER_RUN(name, first, second, last, place, label, flags) \
-	{ ROOT_RUN, FIELD_PLACE(name), FIELD_PLACE(name##_second), FIELD_PLACE(name##_last), place, label, flags },
-#define INTERPRETER_LIST(name, pointer, count, place, label, flags) \
-	{ ROOT_LIST, FIELD_PLACE(name), 0, FIELD_PLACE(name##_count), place, label, flags },
+#define INTERPRETER(name, members, place, label, flags) POINTER_ROOT(name, INTERPRETER, place, label, flags)
+#define INTERPRETER_AS(name, kind, members, place, label, flags) POINTER_ROOT(name, kind, place, label, flags)
+#define KNOWN_INTERPRETER(name, place, label, flags) POINTER_ROOT(name, INTERPRETER, place, label, flags)
+#define INTERPRETER_RUN(name, kind, first, second, last, place, label, flags) RUN_ROOT(name, kind, place, label, flags)
+#define INTERPRETER_LIST(name, kind, pointer, count, place, label, flags) \
+	{ ROOT_LIST, RUNTIME_ROOT_##kind, FIELD_PLACE(name), 0, FIELD_PLACE(name##_count), place, label, flags },
 #define INTERPRETER_OBJECT(name, members, place, label) \
-	{ ROOT_OBJECT, FIELD_PLACE(name), 0, 0, place, label, RUNTIME_UNCOUNTED },
+	{ ROOT_OBJECT, RUNTIME_ROOT_STATIC, FIELD_PLACE(name), 0, 0, place, label, RUNTIME_UNCOUNTED },
 #include "runtime/cpython/roots.def"
 };
 
 static const struct root_description runtime_roots[] = {
-#define RUNTIME(name, members, place, label, flags) { ROOT_POINTER, FIELD_PLACE(name), 0, 0, place, label, flags },
-#define RUNTIME_RUN(name, first, second, last, place, label, flags) \
-	{ ROOT_RUN, FIELD_PLACE(name), FIELD_PLACE(name##_second), FIELD_PLACE(name##_last), place, label, flags },
+#define RUNTIME(name, members, place, label, flags) POINTER_ROOT(name, INTERPRETER, place, label, flags)
+#define RUNTIME_RUN(name, kind, first, second, last, place, label, flags) RUN_ROOT(name, kind, place, label, flags)
 #include "runtime/cpython/roots.def"
 };
 
@@ -66,13 +71,13 @@ static int32_t field_value(const struct cpython *cpython, size_t field)
 }
 
 /* Sends the pointer at @address. What is no address of an object is passed over: an empty place, or damage. */
-static struct inspect_error *add_pointer(struct roots *roots, uint64_t address, unsigned int flags, const char *place,
-					 struct runtime_label label)
+static struct inspect_error *add_pointer(struct roots *roots, uint64_t address, unsigned int flags,
+					 enum runtime_root_kind kind, const char *place, struct runtime_label label)
 {
 	uint64_t target;
 	if (!read_pointer(roots->cpython, address, 0, &target) || target % sizeof(target))
 		return NULL;
-	return roots_add(roots, target | flags, RUNTIME_ROOT_INTERPRETER, place, label);
+	return roots_add(roots, target | flags, kind, place, label);
 }
 
 static struct inspect_error *add_pointers(struct roots *roots, uint64_t first, uint64_t count, uint64_t step,
@@ -81,7 +86,7 @@ static struct inspect_error *add_pointers(struct roots *roots, uint64_t first, u
 	struct inspect_error *error = NULL;
 	for (uint64_t i = 0; i < count && target_has(roots->cpython->target, first + i * step, 1) && !error; i++) {
 		struct runtime_label label = { RUNTIME_LABEL_INDEX, i, root->label };
-		error = add_pointer(roots, first + i * step, root->flags, place, label);
+		error = add_pointer(roots, first + i * step, root->flags, root->kind, place, label);
 	}
 	return error;
 }
@@ -98,12 +103,14 @@ static struct inspect_error *add_described(struct roots *roots, uint64_t state, 
 		return NULL;
 	switch (root->shape) {
 	case ROOT_POINTER:
-		return add_pointer(roots, address, root->flags, place, text_label(root->label));
+		return add_pointer(roots, address, root->flags, root->kind, place, text_label(root->label));
 	case ROOT_RUN: {
 		int32_t step = field_value(cpython, root->second) - field;
 		int32_t length = field_value(cpython, root->last) - field;
+		if (length < 0)
+			return NULL;
 		step = step > 0 ? step : (int32_t)sizeof(uint64_t);
-		return length < 0 ? NULL : add_pointers(roots, address, (uint64_t)(length / step) + 1, (uint64_t)step, root, place);
+		return add_pointers(roots, address, (uint64_t)(length / step) + 1, (uint64_t)step, root, place);
 	}
 	case ROOT_LIST:
 		if (!read_ssize(cpython, state, field_value(cpython, root->last), &count) || count < 0 ||
@@ -111,7 +118,7 @@ static struct inspect_error *add_described(struct roots *roots, uint64_t state, 
 			return NULL;
 		return add_pointers(roots, items, (uint64_t)count, sizeof(uint64_t), root, place);
 	case ROOT_OBJECT:
-		return roots_add(roots, address | root->flags, RUNTIME_ROOT_STATIC, place, text_label(root->label));
+		return roots_add(roots, address | root->flags, root->kind, place, text_label(root->label));
 	}
 	return NULL;
 }
@@ -140,7 +147,8 @@ static struct inspect_error *add_exit_callbacks(struct roots *roots, uint64_t in
 		struct runtime_label label = { RUNTIME_LABEL_INDEX, (uint64_t)i, " callbacks" };
 		for (size_t j = 0; j < sizeof(members) / sizeof(*members) && !error; j++)
 			if (members[j] != LAYOUT_ABSENT)
-				error = add_pointer(roots, callback + (uint64_t)members[j], 0, place, label);
+				error = add_pointer(roots, callback + (uint64_t)members[j], 0,
+						    RUNTIME_ROOT_INTERPRETER, place, label);
 	}
 	return error;
 }
@@ -168,7 +176,8 @@ static struct inspect_error *add_interpreter(struct roots *roots, const struct c
 		error = add_exit_callbacks(roots, interpreter->address, name_place(interpreter, "atexit", buffer));
 	/* 3.10 keeps the one empty tuple where others keep the list of free tuples of length 1 */
 	static const struct root_description empty_tuple = {
-		.field = FIELD_PLACE(interpreter_empty_tuple), .place = "interpreter", .label = " ()",
+		.kind = RUNTIME_ROOT_STATIC, .field = FIELD_PLACE(interpreter_empty_tuple), .place = "interpreter",
+		.label = " ()",
 	};
 	if (!error && !cpython_at_least(roots->cpython, 3, 11))
 		error = add_described(roots, interpreter->address, &empty_tuple,
@@ -185,9 +194,11 @@ static struct inspect_error *add_collectors(struct roots *roots)
 		struct collector_places places;
 		collector_places(roots->cpython, i, &places);
 		if (places.garbage)
-			error = add_pointer(roots, places.garbage, 0, "gc", text_label(".garbage"));
+			error = add_pointer(roots, places.garbage, 0, RUNTIME_ROOT_INTERPRETER, "gc",
+					    text_label(".garbage"));
 		if (!error && places.callbacks)
-			error = add_pointer(roots, places.callbacks, 0, "gc", text_label(".callbacks"));
+			error = add_pointer(roots, places.callbacks, 0, RUNTIME_ROOT_INTERPRETER, "gc",
+					    text_label(".callbacks"));
 	}
 	return error;
 }

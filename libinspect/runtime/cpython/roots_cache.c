@@ -2,8 +2,9 @@
 /*
  * roots_cache.c - the cache of attributes up to 3.9: method_cache, a static array of Objects/typeobject.c.
  *
- * An entry holds the name of an attribute and borrows its value. The variable has no dynamic symbol: it is found by its
- * entries, each of which tells by its version and name which one it is. Later versions have it in the interpreter's state.
+ * An entry holds the name of an attribute and borrows its value. The variable has no dynamic symbol: it is found by
+ * its entries, each of which tells by its version and name which one it is. Later versions have it in the
+ * interpreter's state.
  */
 #include "runtime/cpython/roots.h"
 
@@ -26,9 +27,10 @@ static bool read_entry(const struct cache_search *search, uint64_t address, uint
 	struct cpython *cpython = search->cpython;
 	const struct layout *layout = &cpython->layout;
 	uint64_t version, value, type;
-	return read_pointer(cpython, address, layout->method_cache_version, &version) && version && !(version >> 32) &&
-	       read_pointer(cpython, address, layout->method_cache_value, &value) && value % WORD == 0 &&
-	       read_pointer(cpython, address, layout->method_cache_name, name_ret) && *name_ret && *name_ret % WORD == 0 &&
+	return read_pointer(cpython, address, layout->method_cache_version, &version) && version &&
+	       !(version >> 32) && read_pointer(cpython, address, layout->method_cache_value, &value) &&
+	       value % WORD == 0 && read_pointer(cpython, address, layout->method_cache_name, name_ret) &&
+	       *name_ret && *name_ret % WORD == 0 &&
 	       read_pointer(cpython, *name_ret, layout->object_type, &type) && type == search->str_type;
 }
 
@@ -84,11 +86,12 @@ struct inspect_error *roots_add_method_cache(struct roots *roots)
 	if (cpython->layout.size_of_method_cache_entry == LAYOUT_ABSENT || !search.str_type)
 		return NULL;
 	roots->described = find_cache(&search);
+	const struct address_range *cache = &roots->described;
 	uint64_t name;
-	for (uint64_t address = roots->described.start; address < roots->described.end && !error; address += search.step) {
-		struct runtime_label label = { RUNTIME_LABEL_INDEX, (address - roots->described.start) / search.step, "" };
+	for (uint64_t address = cache->start; address < cache->end && !error; address += search.step) {
+		struct runtime_label label = { RUNTIME_LABEL_INDEX, (address - cache->start) / search.step, "" };
 		if (read_pointer(cpython, address, cpython->layout.method_cache_name, &name))
-			error = roots_add(roots, name, RUNTIME_ROOT_INTERPRETER, "names in the cache of attributes", label);
+			error = roots_add(roots, name, RUNTIME_ROOT_INTERNED, "names in the cache of attributes", label);
 	}
 	return error;
 }

@@ -191,8 +191,8 @@ static struct inspect_error *add_calls(struct thread_roots *thread)
 	for (; chain.item && !error; chain_next(&chain))
 		error = objects ? add_frame_object(thread, chain.item) : add_interpreter_frame(thread, chain.item);
 	if (!error && chain.circular)
-		error = notes_add(thread->roots->notes, true, "%s: the chain of its calls is damaged: it leads in a circle",
-				  thread->name);
+		error = notes_add(thread->roots->notes, true,
+				  "%s: the chain of its calls is damaged: it leads in a circle", thread->name);
 	return error;
 }
 
