@@ -47,7 +47,7 @@ EXAMPLES = 5       # unexplained objects shown
 NOT_RELEASED = [
     ((3, 6), (3, 9), "module", "<module '_warnings'>"),  # Python/pylifecycle.c: the result of _PyWarnings_Init()
     ((3, 6), (3, 9), "module", "<module 'sys'>"),        # Python/pylifecycle.c: sysmod
-    ((3, 6), (3, 7), "module", "<module 'builtins'>"),   # Python/pylifecycle.c: bimod
+    ((3, 6), (3, 8), "module", "<module 'builtins'>"),   # Python/pylifecycle.c: bimod
     ((3, 7), (3, 9), "str", "'__main__'"),               # Python/_warnings.c: create_filter(), modname_obj
     ((3, 6), (3, 7), "str", "'__init__'"),               # not found where; no word in the whole memory is left over
 ]
@@ -63,6 +63,8 @@ KEPT_BY_C = [
     ("dates.py", (3, 9), (3, 12), {"str", "zoneinfo.ZoneInfo"}),
     # types that other interpreters may be sent objects of: struct _xidregitem of internal/pycore_crossinterp.h
     ("other_interpreters.py", (3, 12), (4, 0), {"weakref.ReferenceType"}),
+    # a module for tests, whose types have one reference too many: Modules/_testcapimodule.c, _testcapi/
+    ("contexts.py", (3, 6), (3, 13), {"type"}),
     # keys that the dicts of several instances share and their type has no more: PyDictKeysObject is no object
     (None, (3, 6), (3, 11), {"str"}),
 ]
@@ -78,6 +80,7 @@ class Heap:
         self.guessed_edges = []
         self.roots = collections.Counter()
         self.variables, self.stacks = collections.Counter(), collections.Counter()  # found by a scan
+        self.running = set()  # what the frames of running calls hold
         self.messages = []
         self.read_objects()
         self.read_references()
@@ -123,12 +126,13 @@ class Heap:
                 self.stacks[int(row[address], 16)] += 1
             elif row[counted] == "true":
                 self.roots[int(row[address], 16)] += 1
+                if row[kind] == "frame":
+                    self.running.add(int(row[address], 16))
 
-    def held(self):
-        """The objects that are certain: tracked, or reached without a guess."""
+    def held(self, *more):
+        """The objects that are certain: tracked, or reached without a guess, or from @more."""
         found = set(self.tracked)
-        found.update(self.roots)
-        found.update(self.variables)
+        found.update(self.roots, *more)
         waiting = list(found)
         while waiting:
             for target in self.edges.get(waiting.pop(), ()):
@@ -182,7 +186,8 @@ class Audit:
         self.unexplained = []  # (address, counted, guessed)
         ranges = data_ranges(heap.pid)
         self.is_static = lambda address: any(first <= address < last for first, last in ranges)
-        self.held = heap.held()
+        self.held = heap.held(heap.variables)
+        self.certain = heap.held()
         self.counted = collections.Counter(heap.roots)
         self.variables = heap.variables
         self.guessed = heap.variables + heap.stacks
@@ -212,9 +217,9 @@ class Audit:
             return "closes"
         if self.is_static(address):
             return "static"
-        if address not in self.held:
+        if address not in self.certain:
             return "guessed"
-        if counted <= refcount <= counted + guessed:
+        if counted <= refcount <= counted + guessed or (refcount == counted + 1 and address in self.heap.running):
             return "C code"
         if refcount == 1 and counted == 0 and self.is_arena(address):
             return "arena"
