@@ -17,7 +17,7 @@ prints the closing rate of each type.
                      with borrowed references: C locals of the running calls
     arena            the list of the objects that the running script's syntax tree has, which only the C function that
                      runs the script holds (Python/pyarena.c)
-    not released     CPython's start-up forgets one reference to it; NOT_RELEASED says where
+    not released     CPython forgets one reference to it; NOT_RELEASED says where
     kept by C        C code holds it in memory of its own: KEPT_BY_C says where
 
 Environment: as for tests/e2e.py.
@@ -49,6 +49,8 @@ NOT_RELEASED = [
     ((3, 6), (3, 9), "module", "<module 'sys'>"),        # Python/pylifecycle.c: sysmod
     ((3, 6), (3, 8), "module", "<module 'builtins'>"),   # Python/pylifecycle.c: bimod
     ((3, 7), (3, 9), "str", "'__main__'"),               # Python/_warnings.c: create_filter(), modname_obj
+    ((3, 9), (3, 10), "type", "<class 'select.poll'>"),  # Modules/selectmodule.c: PyInit_select()
+    ((3, 6), (3, 10), "int", "2147483647"),              # Modules/_multiprocessing/multiprocessing.c: py_sem_value_max
     ((3, 6), (3, 7), "str", "'__init__'"),               # not found where; no word in the whole memory is left over
 ]
 
@@ -63,6 +65,8 @@ KEPT_BY_C = [
     ("dates.py", (3, 9), (3, 12), {"str", "zoneinfo.ZoneInfo"}),
     # types that other interpreters may be sent objects of: struct _xidregitem of internal/pycore_crossinterp.h
     ("other_interpreters.py", (3, 12), (4, 0), {"weakref.ReferenceType"}),
+    # exceptions in static variables that the import in a second interpreter overwrites: Modules/socketmodule.c
+    ("other_interpreters.py", (3, 6), (3, 12), {"type"}),
     # a module for tests, whose types have one reference too many: Modules/_testcapimodule.c, _testcapi/
     ("contexts.py", (3, 6), (3, 13), {"type"}),
     # keys that the dicts of several instances share and their type has no more: PyDictKeysObject is no object
