@@ -67,3 +67,29 @@ void decimal_state_references(struct visit *visit, const struct reference_step *
 	emit_conditions(visit, step, layout->decimal_state_signals, 0, "signal");
 	emit_conditions(visit, step, layout->decimal_state_conditions, 1, "condition");
 }
+
+/* _tkinter has its types in static variables, which hold them, and which its traverse function, if it has one, visits:
+ * in late releases of 3.14. They are in its __dict__, too. visit->address is the module's. */
+void tkinter_module_references(struct visit *visit, const struct reference_step *step)
+{
+	const struct layout *layout = visit->layout;
+	struct cpython *cpython = visit->cpython;
+	static const struct { const char *name, *label; } members[] = {
+		{ "TclError", ".TclError" },
+		{ "TkappType", ".TkappType" },
+		{ "TkttType", ".TkttType" },
+		{ "Tcl_Obj", ".Tcl_Obj" },
+	};
+	uint64_t name, definition, dict, traverse = 0;
+	if (!visit_pointer(visit, visit->address, layout->module_name, &name) ||
+	    !cpython_str_equals(cpython, name, "_tkinter"))
+		return;
+	if (!visit_pointer(visit, visit->address, layout->module_state_traverse, &traverse) &&
+	    visit_pointer(visit, visit->address, layout->module_definition, &definition) && definition)
+		visit_pointer(visit, definition, layout->module_definition_traverse, &traverse);
+	if (!traverse || !visit_pointer(visit, visit->address, layout->module_dict, &dict))
+		return;
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		visit_emit(visit, cpython_dict_get(cpython, dict, members[i].name), step->flags | RUNTIME_UNCOUNTED,
+			   RUNTIME_LABEL_TEXT, 0, members[i].label);
+}
