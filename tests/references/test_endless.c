@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_endless.c - lists and trees behind objects of C modules: whole ones give all that they have, and those without
- * an end, or with impossible numbers, are told as damage after a bounded number of references.
+ * test_endless.c - lists and trees behind objects of C modules: whole ones give all that they have, and those
+ * without an end, or with impossible numbers, are told as damage after a bounded number of references.
  */
 #include <elf.h>
 #include <setjmp.h>

@@ -43,7 +43,8 @@ void capsule_references(struct visit *visit, const struct reference_step *step)
 	    !visit_pointer(visit, visit->address, visit->layout->capsule_pointer, &pointer) || !pointer)
 		return;
 	visit_pointer(visit, visit->address, visit->layout->capsule_traverse, &traverse);
-	struct inspect_error *error INSPECT_ERROR_AUTO = target_read_string(cpython->target, name, NAME_LIMIT, &text);
+	struct inspect_error *error INSPECT_ERROR_AUTO =
+		target_read_string(cpython->target, name, NAME_LIMIT, &text);
 	for (size_t i = 0; !error && i < sizeof(capsules) / sizeof(capsules[0]); i++)
 		if (strcmp(text, capsules[i].name) == 0)
 			capsules[i].emit(visit, pointer, step->flags | (traverse ? 0 : RUNTIME_UNVISITED));

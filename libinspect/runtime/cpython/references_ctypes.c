@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * references_ctypes.c - what types made with ctypes refer to, besides what other types do: Modules/_ctypes/ctypes.h.
+ * references_ctypes.c - what types made with ctypes refer to, besides what other types do:
+ * Modules/_ctypes/ctypes.h.
  */
 #include "runtime/cpython/references.h"
 

@@ -16,5 +16,6 @@ void curses_panel_references(struct visit *visit, const struct reference_step *s
 {
 	uint64_t panel;
 	if (visit_pointer(visit, visit->address, visit->layout->curses_panel_panel, &panel) && panel)
-		visit_member(visit, panel, offsetof(struct curses_library_panel, user), step->flags, ".userptr()");
+		visit_member(visit, panel, offsetof(struct curses_library_panel, user), step->flags,
+			     ".userptr()");
 }

@@ -5,7 +5,8 @@
 #include "runtime/cpython/references.h"
 
 /* The object with the byte @has_offset of 0 is shorter than the type says: the member is not there. */
-static void emit_tzinfo(struct visit *visit, const struct reference_step *step, int32_t has_offset, int32_t offset)
+static void emit_tzinfo(struct visit *visit, const struct reference_step *step, int32_t has_offset,
+			int32_t offset)
 {
 	uint8_t has;
 	if (visit_byte(visit, visit->address, has_offset, &has) && has)
@@ -39,7 +40,8 @@ static void emit_kind(struct visit *visit, uint64_t kind, int64_t number)
 		if (!visit_pointer(visit, kind, members[i].offset, &target))
 			return;
 		if (number < 0)
-			visit_emit(visit, target, RUNTIME_UNVISITED, RUNTIME_LABEL_TEXT, 0, members[i].rule_text);
+			visit_emit(visit, target, RUNTIME_UNVISITED, RUNTIME_LABEL_TEXT, 0,
+				   members[i].rule_text);
 		else
 			visit_emit(visit, target, RUNTIME_UNVISITED, RUNTIME_LABEL_INDEX, (uint64_t)number,
 				   members[i].text);

@@ -5,7 +5,8 @@
 #include "runtime/cpython/references.h"
 
 /* A callback and what it needs, in memory of its own: 3.11. */
-static void emit_callback(struct visit *visit, const struct reference_step *step, int32_t offset, const char *text)
+static void emit_callback(struct visit *visit, const struct reference_step *step, int32_t offset,
+			  const char *text)
 {
 	uint64_t context;
 	if (!visit_pointer(visit, visit->address, offset, &context) || !context)
@@ -26,13 +27,15 @@ void sqlite_connection_references(struct visit *visit, const struct reference_st
 	emit_callback(visit, step, layout->sqlite_connection_authorizer_context, "authorizer");
 }
 
-/* The factory is the connection itself, which does not count, unless there was somebody else's. The nodes are a list. */
+/* The factory is the connection itself, which does not count, unless there was somebody else's. The nodes are a
+ * list. */
 void sqlite_cache_references(struct visit *visit, const struct reference_step *step)
 {
 	const struct layout *layout = visit->layout;
 	int32_t holds_factory;
 	uint64_t node, slow;
-	if (visit_int(visit, visit->address, layout->sqlite_cache_holds_factory, &holds_factory) && holds_factory)
+	if (visit_int(visit, visit->address, layout->sqlite_cache_holds_factory, &holds_factory) &&
+	    holds_factory)
 		visit_member(visit, visit->address, layout->sqlite_cache_factory, step->flags, "factory");
 	if (!visit_pointer(visit, visit->address, layout->sqlite_cache_first, &node))
 		return;

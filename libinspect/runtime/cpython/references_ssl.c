@@ -13,7 +13,8 @@
 static bool reads_x86_64(const uint8_t *code, size_t size, int32_t offset)
 {
 	for (size_t i = 0; i + 3 < size; i++)
-		if ((code[i] & 0xf8) == 0x48 && code[i + 1] == 0x8b && code[i + 2] >> 6 == 1 && code[i + 3] == offset)
+		if ((code[i] & 0xf8) == 0x48 && code[i + 1] == 0x8b && code[i + 2] >> 6 == 1 &&
+		    code[i + 3] == offset)
 			return true;
 	return false;
 }
@@ -24,7 +25,8 @@ static bool reads_aarch64(const uint8_t *code, size_t size, int32_t offset)
 	for (size_t i = 0; i + 4 <= size; i += 4) {
 		uint32_t instruction;
 		memcpy(&instruction, code + i, sizeof(instruction));
-		if ((instruction & 0xffc00000) == 0xf9400000 && (int32_t)(instruction >> 10 & 0xfff) * 8 == offset)
+		int32_t single = (int32_t)(instruction >> 10 & 0xfff) * 8;
+		if ((instruction & 0xffc00000) == 0xf9400000 && single == offset)
 			return true;
 		int32_t pair = (int32_t)(instruction >> 15 & 0x3f) * 8;
 		if ((instruction & 0xffc00000) == 0xa9400000 && (pair == offset || pair + 8 == offset))
@@ -33,7 +35,8 @@ static bool reads_aarch64(const uint8_t *code, size_t size, int32_t offset)
 	return false;
 }
 
-/* Does context_traverse() visit the name of the key log? By its code, or by the version where that cannot be read. */
+/* Does context_traverse() visit the name of the key log? By its code, or by the version where that cannot be
+ * read. */
 static bool visits_all(struct visit *visit)
 {
 	struct cpython *cpython = visit->cpython;
@@ -49,8 +52,9 @@ static bool visits_all(struct visit *visit)
 			break;
 		if (traverse != cpython->subtype_traverse) {
 			/* context_clear() follows it, and has to do with all members */
-			size_t size = read_pointer(cpython, type, layout->type_clear, &clear) && clear > traverse &&
-				      clear - traverse < CODE_SIZE ? clear - traverse : CODE_SIZE;
+			bool follows = read_pointer(cpython, type, layout->type_clear, &clear) &&
+				       clear > traverse && clear - traverse < CODE_SIZE;
+			size_t size = follows ? clear - traverse : CODE_SIZE;
 			if (!read_field(cpython, traverse, 0, code, size))
 				break;
 			if (cpython->target->machine == EM_X86_64)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * references_state.c - what takes more than a list of members in the states of modules; visit->address is the state's.
+ * references_state.c - what takes more than a list of members in the states of modules; visit->address is the
+ * state's.
  */
 #include "runtime/cpython/references.h"
 
-/* Some traverse functions of modules visit the module's type, which is static and not held: Modules/_curses_panel.c
- * from 3.9 on. */
+/* Some traverse functions of modules visit the module's type, which is static and not held:
+ * Modules/_curses_panel.c from 3.9 on. */
 void module_type_references(struct visit *visit, const struct reference_step *step)
 {
 	if (cpython_at_least(visit->cpython, 3, 9))
@@ -36,8 +37,8 @@ void zoneinfo_state_references(struct visit *visit, const struct reference_step 
 }
 
 /* The exceptions in an array of DecCondMap from number @first on; the last one has no name. */
-static void emit_conditions(struct visit *visit, const struct reference_step *step, int32_t offset, uint64_t first,
-			    const char *text)
+static void emit_conditions(struct visit *visit, const struct reference_step *step, int32_t offset,
+			    uint64_t first, const char *text)
 {
 	const struct layout *layout = visit->layout;
 	enum { CONDITIONS_LIMIT = 100 };
@@ -55,21 +56,21 @@ static void emit_conditions(struct visit *visit, const struct reference_step *st
 	visit->damaged = true;
 }
 
-/* Modules/_decimal/_decimal.c. The names of ways to round are held, but not visited; the first condition has the
- * exception of the first signal and holds nothing. */
+/* Modules/_decimal/_decimal.c. The names of ways to round are held, but not visited; the first condition has
+ * the exception of the first signal and holds nothing. */
 void decimal_state_references(struct visit *visit, const struct reference_step *step)
 {
 	const struct layout *layout = visit->layout;
-	if (layout->decimal_state_rounding != LAYOUT_ABSENT && layout->decimal_state_Rational != LAYOUT_ABSENT)
-		visit_array(visit, visit->address + (uint64_t)layout->decimal_state_rounding,
-			    (layout->decimal_state_Rational - layout->decimal_state_rounding) / (int64_t)sizeof(uint64_t),
+	int32_t rounding = layout->decimal_state_rounding, end = layout->decimal_state_Rational;
+	if (rounding != LAYOUT_ABSENT && end != LAYOUT_ABSENT)
+		visit_array(visit, visit->address + (uint64_t)rounding, (end - rounding) / (int64_t)sizeof(uint64_t),
 			    RUNTIME_UNVISITED, RUNTIME_LABEL_INDEX, "rounding");
 	emit_conditions(visit, step, layout->decimal_state_signals, 0, "signal");
 	emit_conditions(visit, step, layout->decimal_state_conditions, 1, "condition");
 }
 
-/* _tkinter has its types in static variables, which hold them, and which its traverse function, if it has one, visits:
- * in late releases of 3.14. They are in its __dict__, too. visit->address is the module's. */
+/* _tkinter has its types in static variables, which hold them, and which its traverse function, if it has one,
+ * visits: in late releases of 3.14. They are in its __dict__, too. visit->address is the module's. */
 void tkinter_module_references(struct visit *visit, const struct reference_step *step)
 {
 	const struct layout *layout = visit->layout;
@@ -90,6 +91,6 @@ void tkinter_module_references(struct visit *visit, const struct reference_step 
 	if (!traverse || !visit_pointer(visit, visit->address, layout->module_dict, &dict))
 		return;
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-		visit_emit(visit, cpython_dict_get(cpython, dict, members[i].name), step->flags | RUNTIME_UNCOUNTED,
-			   RUNTIME_LABEL_TEXT, 0, members[i].label);
+		visit_emit(visit, cpython_dict_get(cpython, dict, members[i].name),
+			   step->flags | RUNTIME_UNCOUNTED, RUNTIME_LABEL_TEXT, 0, members[i].label);
 }

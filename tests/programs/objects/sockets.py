@@ -127,5 +127,3 @@ if ssl:
     if authorities:
         default.load_verify_locations(authorities[0])
         certificates = default.get_ca_certs()[:3]
-        if hasattr(ssl, "_ssl") and hasattr(ssl._ssl, "Certificate") and hasattr(ssl.SSLObject, "get_verified_chain"):
-            pass
