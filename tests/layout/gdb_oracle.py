@@ -4,6 +4,7 @@
 The fields come from the file that $FIELDS names: "name<TAB>types<TAB>members" each.
 """
 import os
+import re
 
 import gdb
 
@@ -13,6 +14,19 @@ def evaluate(expression):
         return int(gdb.parse_and_eval(expression))
     except (gdb.error, gdb.MemoryError):
         return None
+
+
+def has_items(pointer, member):
+    """Are all items that @member names within their arrays? gdb computes the address of any item."""
+    for bracket in re.finditer(r"\[(\d+)\]", member):
+        try:
+            array = gdb.parse_and_eval("%s->%s" % (pointer, member[:bracket.start()])).type.strip_typedefs()
+        except (gdb.error, gdb.MemoryError):
+            return False
+        last = array.range()[1] if array.code == gdb.TYPE_CODE_ARRAY else -1
+        if 0 <= last < int(bracket.group(1)):  # an array without a length, "items[]", ends at -1
+            return False
+    return True
 
 
 def find(types, members):
@@ -26,8 +40,9 @@ def find(types, members):
             if not members:
                 return size
             for member in members.split("|"):
-                offset = evaluate("(long)&((%s *)0)->%s" % (spelling, member))
-                if offset is not None:
+                pointer = "((%s *)0)" % spelling
+                offset = evaluate("(long)&%s->%s" % (pointer, member))
+                if offset is not None and has_items(pointer, member):
                     return offset
     return None
 
