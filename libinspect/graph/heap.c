@@ -187,6 +187,27 @@ struct inspect_error *heap_build(struct runtime *runtime, struct heap *heap, str
 	return error;
 }
 
+struct inspect_error *heap_note_damage(const struct heap *heap, struct notes *notes)
+{
+	size_t damaged = 0;
+	uint64_t first = 0;
+	struct inspect_error *error = NULL;
+	for (size_t id = 0; id < heap->count; id++)
+		if ((heap->flags[id] & RUNTIME_DAMAGED) && damaged++ == 0)
+			first = heap->address[id];
+	if (damaged)
+		error = notes_add(notes, true,
+				  "%zu objects cannot be read or have a damaged type (the first at 0x%" PRIx64
+				  "): they are shown with the type ? or the size 0",
+				  damaged, first);
+	if (!error && heap->runtime->unnamed_types)
+		error = notes_add(notes, true,
+				  "the names of %zu types cannot be read, since they are in files that are missing or "
+				  "different (see status)",
+				  heap->runtime->unnamed_types);
+	return error;
+}
+
 struct inspect_error *heap_find_all(struct runtime *runtime, struct heap *heap, struct graph_roots *roots,
 				    struct notes *notes)
 {

@@ -54,6 +54,9 @@ struct inspect_error *heap_find_all(struct runtime *runtime, struct heap *heap, 
 struct inspect_error *heap_fill(struct heap *heap) __attribute__((warn_unused_result));
 struct inspect_error *heap_fill_region(struct heap *heap, const struct index_region *region)
 	__attribute__((warn_unused_result));
+/* Notes how many objects of a filled heap cannot be read, and how many types have no name that can. */
+struct inspect_error *heap_note_damage(const struct heap *heap, struct notes *notes)
+	__attribute__((warn_unused_result));
 /* Fill the columns of sizes and of reference counts, if they are not there. With the sizes flags may be added:
  * RUNTIME_SIZE_BASIC, and RUNTIME_DAMAGED where the size makes no sense. */
 struct inspect_error *heap_find_sizes(struct heap *heap, struct notes *notes) __attribute__((warn_unused_result));

@@ -130,6 +130,8 @@ static struct inspect_error *make_tracked(struct inspect_session *session, struc
 	struct inspect_error *error = heap_build(session->runtime, &session->tracked, notes);
 	if (!error)
 		error = heap_find_sizes(&session->tracked, notes);
+	if (!error)
+		error = heap_note_damage(&session->tracked, notes);
 	if (error)
 		heap_deinit(&session->tracked);
 	return error;
@@ -144,12 +146,15 @@ static struct inspect_error *make_heap(struct inspect_session *session, struct n
 static struct inspect_error *make_sizes(struct inspect_session *session, struct notes *notes)
 {
 	struct inspect_error *error = heap_fill(&session->heap);
-	return error ? error : heap_find_sizes(&session->heap, notes);
+	if (!error)
+		error = heap_find_sizes(&session->heap, notes);
+	return error ? error : heap_note_damage(&session->heap, notes);
 }
 
 static struct inspect_error *make_graph(struct inspect_session *session, struct notes *notes)
 {
-	return graph_find_references(&session->graph, notes);
+	struct inspect_error *error = graph_find_references(&session->graph, notes);
+	return error ? error : heap_note_damage(&session->heap, notes);
 }
 
 /* Makes what @found is about, unless it is there. Its notes join the answer's. */

@@ -316,7 +316,7 @@ def test_objects_values():
 
 
 def test_objects_damaged():
-    same(rows_of("objects", "fake,damaged,count=500"), heap(500, damaged=True), "rows")
+    same(rows_of("objects", "fake,damaged,count=500", status=4), heap(500, damaged=True), "rows")
 
 
 def test_objects_text():
