@@ -183,8 +183,8 @@ def main():
             results.skip(interpreter.name, "is free-threaded: its collector keeps no lists")
             continue
         results.run("%s calls" % interpreter.name, waiting, interpreter)
-        if full or number % 3 == 0 or options.interpreter:
-            times = options.times or (200 if full else 20)
+        if full or number % 6 == 0 or options.interpreter:
+            times = options.times or (200 if full else 8)
             results.run("%s caught" % interpreter.name, caught, interpreter, times, number)
     results.finish()
 

@@ -208,14 +208,14 @@ def examine(results, interpreter, ways, options):
 
 def plan(usable, full):
     """(interpreter, ways, heap options) for each interpreter."""
-    large = {"pyenv": 2, "system": 1, "debian": 2, "other": 9}  # how many of each origin get a large heap in `check`
+    large = {"pyenv": 1, "system": 1, "debian": 1, "other": 9}  # how many of each origin get a large heap in `check`
     for number, interpreter in enumerate(usable):
         if full:
             yield interpreter, WAYS, heap_options(interpreter, number, 200000)
             continue
         big = large[interpreter.origin] > 0 and not interpreter.debug
         large[interpreter.origin] -= big
-        ways = ["live", "kernel" if number % 2 else "gcore"] + (["gdb", "gdb-core"] if number % 5 == 0 else [])
+        ways = ["live", "kernel" if number % 2 else "gcore"] + (["gdb", "gdb-core"] if number % 8 == 0 else [])
         yield interpreter, ways, heap_options(interpreter, number, 200000 if big else 30000)
 
 

@@ -357,7 +357,7 @@ def main():
     usable, skipped = interpreters.find_all()
     for interpreter in skipped:
         results.skip(interpreter.name, interpreter.problem)
-    for number, interpreter in enumerate(usable):
+    for interpreter in usable:
         if options.interpreter and not any(each in interpreter.name for each in options.interpreter):
             continue
         if interpreter.free_threaded:
@@ -365,7 +365,7 @@ def main():
             continue
         programs = options.program or PROGRAMS
         if options.size == "check" and not options.program:
-            programs = PROGRAMS[:1] + [PROGRAMS[1 + number % (len(PROGRAMS) - 1)]]
+            programs = PROGRAMS[:1]
         for program in programs:
             examine(results, interpreter, program, options.verbose)
     results.finish()

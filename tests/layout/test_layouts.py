@@ -219,13 +219,13 @@ def separate_files(interpreter):
     return sorted((path for path in files if values(dump("elf", path))), key=os.path.getsize, reverse=True)
 
 
-def test_interpreter(results, interpreter):
+def test_interpreter(results, interpreter, each_module):
     path = interpreter.runtime_file
     results.run("%s: as gdb says" % interpreter.name, test_against_gdb, path)
     modules = modules_of(path)
     told = set(values(dump("elf", path)))
     for module in modules:
-        if set(values(dump("elf", module))) - told:
+        if each_module and set(values(dump("elf", module))) - told:
             results.run("%s: %s as gdb says" % (interpreter.name, os.path.basename(module).split(".")[0]),
                         test_against_gdb, module)
     results.run("%s: as compiled in" % interpreter.name, test_against_table, [path, *modules],
@@ -259,13 +259,13 @@ def main():
 
     usable, skipped = interpreters.find_all()
     damaged = False
-    for interpreter in usable:
+    for number, interpreter in enumerate(usable):
         if damaged and SANITIZED and not full:
             break  # one reads as much of our code as all do; their answers are checked by the other build
         if not interpreter.dwarf:
             results.skip("%s: layout" % interpreter.name, "has no debug information")
             continue
-        test_interpreter(results, interpreter)
+        test_interpreter(results, interpreter, full or number % 5 == 3)
         if full or not damaged:
             damaged = results.run("damage: %s" % interpreter.name, test_damage, interpreter.runtime_file, 200)
     for interpreter in skipped:

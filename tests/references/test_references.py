@@ -95,7 +95,7 @@ def main():
             continue
         full = options.size == "check-full"
         ways = options.how or (("live", "gcore", "kernel") if full else ("live", "gcore", "kernel")[number % 3:][:1])
-        heaps = ["heap"] if full or number % 3 == 0 else []
+        heaps = ["heap"] if full or number % 7 == 0 else []
         for program in options.program or heaps + ["objects"]:
             examine(results, interpreter, program, ways)
     results.finish()
