@@ -98,7 +98,8 @@ void queue_ring_references(struct visit *visit, const struct reference_step *ste
 
 /* ---- operator.methodcaller: Modules/_operator.c ---------------------------------------------------- */
 
-/* 3.13 makes the names of keywords, and the vector, when it is called first: until then they are not initialised. */
+/* 3.13 makes the vector and the names of keywords when it is called first: until then the vector is NULL, and the
+ * names are not initialised. Before 3.13 there are neither. */
 void methodcaller_references(struct visit *visit, const struct reference_step *step __attribute__((unused)))
 {
 	const struct layout *layout = visit->layout;
