@@ -215,7 +215,7 @@ def plan(usable, full):
             continue
         big = large[interpreter.origin] > 0 and not interpreter.debug
         large[interpreter.origin] -= big
-        ways = ["live", "kernel" if number % 2 else "gcore"] + (["gdb", "gdb-core"] if number % 8 == 0 else [])
+        ways = [("live", "gcore", "kernel")[number % 3]] + (["gdb", "gdb-core"] if number % 8 == 0 else [])
         yield interpreter, ways, heap_options(interpreter, number, 200000 if big else 30000)
 
 

@@ -138,14 +138,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("size", nargs="?", choices=("check", "check-full"), default="check")
     parser.add_argument("--interpreter", action="append", metavar="NAME", help="only those whose name contains it")
-    parser.add_argument("--heaps", type=int, help="how many for each interpreter; default: 2, or 40 for check-full")
+    parser.add_argument("--heaps", type=int, help="how many for each interpreter; default: 1, or 40 for check-full")
     parser.add_argument("-v", "--verbose", action="store_true")
     options = parser.parse_args()
     results = Results(options.verbose)
     usable, skipped = interpreters.find_all()
     for interpreter in skipped:
         results.skip(interpreter.name, interpreter.problem)
-    count = options.heaps or (40 if options.size == "check-full" else 2)
+    count = options.heaps or (40 if options.size == "check-full" else 1)
     for interpreter in usable:
         if options.interpreter and not any(each in interpreter.name for each in options.interpreter):
             continue
