@@ -187,24 +187,40 @@ struct inspect_error *heap_build(struct runtime *runtime, struct heap *heap, str
 	return error;
 }
 
+/* What adapters call a type whose name they cannot read. */
+static bool is_unnamed(const char *name)
+{
+	static const char beginning[] = "<type at 0x";
+	return strncmp(name, beginning, sizeof(beginning) - 1) == 0;
+}
+
+/* Others than tracked objects may be what only a scan of memory took for objects: they prove no damage. */
 struct inspect_error *heap_note_damage(const struct heap *heap, struct notes *notes)
 {
-	size_t damaged = 0;
+	size_t damaged = 0, unnamed = 0;
 	uint64_t first = 0;
 	struct inspect_error *error = NULL;
-	for (size_t id = 0; id < heap->count; id++)
+	bool *seen AUTO_FREE = calloc(heap->runtime->type_count + 1, sizeof(*seen));
+	if (!seen)
+		return &inspect_error_no_memory;
+	for (uint32_t id = 0; id < heap->count; id++) {
+		if (!heap_is_tracked(heap, id))
+			continue;
 		if ((heap->flags[id] & RUNTIME_DAMAGED) && damaged++ == 0)
 			first = heap->address[id];
+		unnamed += !seen[heap->type[id]] && is_unnamed(heap_type_name(heap, id));
+		seen[heap->type[id]] = true;
+	}
 	if (damaged)
 		error = notes_add(notes, true,
 				  "%zu objects cannot be read or have a damaged type (the first at 0x%" PRIx64
 				  "): they are shown with the type ? or the size 0",
 				  damaged, first);
-	if (!error && heap->runtime->unnamed_types)
+	if (!error && unnamed)
 		error = notes_add(notes, true,
 				  "the names of %zu types cannot be read, since they are in files that are missing or "
 				  "different (see status)",
-				  heap->runtime->unnamed_types);
+				  unnamed);
 	return error;
 }
 

@@ -244,7 +244,6 @@ struct runtime {
 	size_t collector_count;
 	struct runtime_type *types;
 	size_t type_count, type_capacity;
-	size_t unnamed_types; /* of these, how many names could not be read */
 	struct notes notes; /* found while attaching */
 };
 

@@ -167,7 +167,6 @@ static char *name_or_address(struct cpython *cpython, uint64_t address)
 	char *name = cpython_type_name(cpython, address);
 	if (name)
 		return name;
-	cpython->runtime.unnamed_types++;
 	return asprintf(&name, "<type at 0x%" PRIx64 ">", address) < 0 ? NULL : name;
 }
 

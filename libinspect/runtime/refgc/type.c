@@ -168,7 +168,6 @@ static bool read_type(struct refgc *refgc, struct refgc_type *type, char **name_
 	if (type->damaged)
 		return true;
 	if (!*name_ret) {
-		refgc->runtime.unnamed_types++;
 		if (asprintf(name_ret, "<type at 0x%" PRIx64 ">", type->address) < 0) {
 			*name_ret = NULL;
 			return false;
