@@ -573,8 +573,8 @@ def arrays_that_overlap(context):
     answer = inspect("roots", copy, "--limit", "1", timeout=120).expect(4)
     check("more references than the target has memory for" in answer.messages, "%s", answer)
     left_out = int(re.search(r"left out: (\d+), the first at 0x", answer.messages).group(1))
-    # the largest of the other objects cannot be told from these
-    check(len(lists) // 2 < left_out <= len(lists) + 5, "%d lists, but %d objects are left out", len(lists), left_out)
+    # the largest of the other objects cannot be told from these: there are a few dozen as large
+    check(len(lists) // 2 < left_out <= len(lists) + 40, "%d lists, but %d objects are left out", len(lists), left_out)
     inspect("heap", copy, timeout=120).expect(4)
 
 
