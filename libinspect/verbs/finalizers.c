@@ -183,7 +183,8 @@ static struct inspect_error *find_calls(struct listing *listing)
 		if (!added)
 			return &inspect_error_no_memory;
 	}
-	qsort_r(listing->calls, listing->call_count, sizeof(*listing->calls), compare_calls, listing);
+	if (listing->call_count)
+		qsort_r(listing->calls, listing->call_count, sizeof(*listing->calls), compare_calls, listing);
 	return NULL;
 }
 
