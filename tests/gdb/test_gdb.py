@@ -26,7 +26,7 @@ from programs import Heap, Program, source  # noqa: E402
 from session import GDB, GDBSERVER, LIBRARY, LOADER, PY_INSPECT, Batch, Mi, Server, Terminal, environment  # noqa: E402
 
 VERBS = ("status", "heap", "gc", "generations", "objects", "object", "referents", "referrers",
-         "roots", "path")
+         "roots", "path", "cycles", "garbage", "finalizers", "weakrefs")
 OBJECTS = "py-inspect objects --tracked --format=jsonl"
 # Counts in gdb how often a target was opened.
 COUNT_OPENED = [
