@@ -2,8 +2,9 @@
 """A process with a heap of many tracked objects, for bench/run: python3 heap.py OBJECTS
 
 Answers commands on standard input, one a line, with one line each:
-  collect   seconds that its own gc.collect() takes, and seconds of processor time
-  count     the same of collections.Counter(map(type, gc.get_objects()))
+  litter N  drops about N tracked objects in cycles of several shapes, and says how many
+  collect   seconds that its own gc.collect() takes, seconds of processor time, and how many objects that found
+  count     the seconds of collections.Counter(map(type, gc.get_objects()))
   beat      seconds of the longest time since the last `beat` that it could not run
 """
 import collections
@@ -43,6 +44,58 @@ def build(objects):
     return heap
 
 
+# ---- garbage: each of these drops something in a cycle ----
+
+
+class Session:
+    def __init__(self, number):
+        self.user = "user %d" % number
+        self.handler = Handler(self)
+
+
+class Handler:
+    def __init__(self, session):
+        self.session = session
+        self.callbacks = [session, self.close]
+
+    def close(self):
+        self.session = None
+
+
+def drop_pair(number):
+    first = Slots(None, number + 0.5)
+    first.left = Slots(first, b"%d" % number)
+
+
+def drop_session(number):
+    Session(number)
+
+
+def drop_list(number):
+    itself = [number, "item %d" % number]
+    itself.append(itself)
+
+
+def drop_closure(number):
+    def again(left):
+        return again(left - 1) if left else number
+
+
+def drop_nodes(number):
+    parent = Node(number, None)
+    parent.tags.append(Node(number, parent))
+
+
+def litter(objects):
+    """Drops about as many tracked objects; the collector, which does not run, counts them."""
+    shapes = (drop_pair, drop_session, drop_list, drop_closure, drop_nodes)
+    before, number = gc.get_count()[0], 0
+    while gc.get_count()[0] - before < objects:
+        shapes[number % len(shapes)](number)
+        number += 1
+    return gc.get_count()[0] - before
+
+
 class Heartbeat(threading.Thread):
     """Notices when the process stands still."""
 
@@ -61,12 +114,12 @@ class Heartbeat(threading.Thread):
 
 def timed(function):
     began, used = time.monotonic(), time.thread_time()
-    function()
-    return "%f %f" % (time.monotonic() - began, time.thread_time() - used)
+    result = function()
+    return "%f %f %d" % (time.monotonic() - began, time.thread_time() - used, result)
 
 
 def count():
-    return collections.Counter(map(type, gc.get_objects()))
+    return len(collections.Counter(map(type, gc.get_objects())))
 
 
 def main():
@@ -76,8 +129,11 @@ def main():
     heartbeat.start()
     print(len(gc.get_objects()), flush=True)
     for command in sys.stdin:
-        if command.strip() in ("collect", "count"):
-            print(timed(gc.collect if command.strip() == "collect" else count), flush=True)
+        verb, *arguments = command.split()
+        if verb == "litter":
+            print(litter(int(arguments[0])), flush=True)
+        elif verb in ("collect", "count"):
+            print(timed(gc.collect if verb == "collect" else count), flush=True)
         else:
             time.sleep(0.05)
             print(heartbeat.longest, flush=True)
