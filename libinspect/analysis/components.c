@@ -13,10 +13,10 @@
 #include "base/array.h"
 #include "base/error.h"
 
+/* Objects go by their places among those that are looked at. */
 struct search {
 	const struct graph *graph;
-	const uint8_t *verdict;
-	uint8_t wanted;
+	const struct id_set *among;
 	uint32_t *number;    /* in order of discovery, from 1; 0: not met; UINT32_MAX: its component is done */
 	uint32_t *low;       /* low link; of those done, the component */
 	uint32_t *next;      /* the next edge to follow, an index into graph->edges */
@@ -29,17 +29,24 @@ struct search {
 
 static const uint32_t DONE = UINT32_MAX;
 
-static bool is_wanted(const struct search *search, uint32_t id)
+static uint32_t id_at(const struct search *search, uint32_t place)
 {
-	return !search->verdict || search->verdict[id] == search->wanted;
+	return search->among ? search->among->ids[place] : place;
 }
 
-static void enter(struct search *search, uint32_t id)
+/* The place of @id; false if it is not looked at. */
+static bool find_place(const struct search *search, uint32_t id, uint32_t *place_ret)
 {
-	search->number[id] = search->low[id] = ++search->last_number;
-	search->next[id] = search->graph->first[id];
-	search->waiting[search->waiting_count++] = id;
-	search->path[search->path_count++] = id;
+	*place_ret = id;
+	return !search->among || id_set_find(search->among, id, place_ret);
+}
+
+static void enter(struct search *search, uint32_t place)
+{
+	search->number[place] = search->low[place] = ++search->last_number;
+	search->next[place] = search->graph->first[id_at(search, place)];
+	search->waiting[search->waiting_count++] = place;
+	search->path[search->path_count++] = place;
 }
 
 static bool refers_to_itself(const struct graph *graph, uint32_t id)
@@ -52,16 +59,16 @@ static bool refers_to_itself(const struct graph *graph, uint32_t id)
 	return false;
 }
 
-/* Takes the component that @id began off the stack. */
-static void leave_component(struct search *search, uint32_t id)
+/* Takes the component that the object at @place began off the stack. */
+static void leave_component(struct search *search, uint32_t place)
 {
 	struct components *components = search->components;
 	size_t begin = search->waiting_count;
-	while (search->waiting[begin - 1] != id)
+	while (search->waiting[begin - 1] != place)
 		begin--;
 	begin--;
 	size_t size = search->waiting_count - begin;
-	bool cyclic = size > 1 || refers_to_itself(search->graph, id);
+	bool cyclic = size > 1 || refers_to_itself(search->graph, id_at(search, place));
 	uint32_t component = cyclic ? (uint32_t)components->count++ : NO_COMPONENT;
 	components->object_count += cyclic ? size : 0;
 	for (size_t i = begin; i < search->waiting_count; i++) {
@@ -71,40 +78,40 @@ static void leave_component(struct search *search, uint32_t id)
 	search->waiting_count = begin;
 }
 
-static void leave(struct search *search, uint32_t id)
+static void leave(struct search *search, uint32_t place)
 {
 	search->path_count--;
-	if (search->low[id] == search->number[id])
-		leave_component(search, id);
-	if (!search->path_count || search->number[id] == DONE)
+	if (search->low[place] == search->number[place])
+		leave_component(search, place);
+	if (!search->path_count || search->number[place] == DONE)
 		return;
 	uint32_t parent = search->path[search->path_count - 1];
-	if (search->low[id] < search->low[parent])
-		search->low[parent] = search->low[id];
+	if (search->low[place] < search->low[parent])
+		search->low[parent] = search->low[place];
 }
 
-/* Follows the next edge of @id; false if there is none left. */
-static bool follow(struct search *search, uint32_t id)
+/* Follows the next edge of the object at @place; false if there is none left. */
+static bool follow(struct search *search, uint32_t place)
 {
-	uint32_t end = search->graph->first[id + 1];
-	while (search->next[id] < end) {
-		uint32_t edge = search->graph->edges[search->next[id]++];
-		uint32_t target = edge_target(edge);
-		if ((edge_flags(edge) & RUNTIME_UNVISITED) || !is_wanted(search, target) || search->number[target] == DONE)
+	uint32_t end = search->graph->first[id_at(search, place) + 1];
+	while (search->next[place] < end) {
+		uint32_t target, edge = search->graph->edges[search->next[place]++];
+		if ((edge_flags(edge) & RUNTIME_UNVISITED) || !find_place(search, edge_target(edge), &target) ||
+		    search->number[target] == DONE)
 			continue;
 		if (!search->number[target]) {
 			enter(search, target);
 			return true;
 		}
-		if (search->number[target] < search->low[id])
-			search->low[id] = search->number[target];
+		if (search->number[target] < search->low[place])
+			search->low[place] = search->number[target];
 	}
 	return false;
 }
 
-static void search_from(struct search *search, uint32_t id)
+static void search_from(struct search *search, uint32_t place)
 {
-	enter(search, id);
+	enter(search, place);
 	while (search->path_count) {
 		uint32_t current = search->path[search->path_count - 1];
 		if (!follow(search, current))
@@ -113,8 +120,9 @@ static void search_from(struct search *search, uint32_t id)
 }
 
 /* Numbers components by their lowest ids, and lists their objects. */
-static bool list_objects(struct components *components, size_t object_count)
+static bool list_objects(const struct search *search, size_t count)
 {
+	struct components *components = search->components;
 	uint32_t *renumbered AUTO_FREE = malloc((components->count + 1) * sizeof(*renumbered));
 	components->first = calloc(components->count + 2, sizeof(*components->first));
 	components->objects = malloc((components->object_count + 1) * sizeof(*components->objects));
@@ -122,8 +130,8 @@ static bool list_objects(struct components *components, size_t object_count)
 		return false;
 	memset(renumbered, 0xff, (components->count + 1) * sizeof(*renumbered));
 	uint32_t next = 0;
-	for (size_t id = 0; id < object_count; id++) {
-		uint32_t *component = &components->component[id];
+	for (size_t place = 0; place < count; place++) {
+		uint32_t *component = &components->component[place];
 		if (*component == NO_COMPONENT)
 			continue;
 		if (renumbered[*component] == NO_COMPONENT)
@@ -133,35 +141,34 @@ static bool list_objects(struct components *components, size_t object_count)
 	}
 	for (size_t i = 2; i < components->count + 2; i++)
 		components->first[i] += components->first[i - 1];
-	for (size_t id = 0; id < object_count; id++)
-		if (components->component[id] != NO_COMPONENT)
-			components->objects[components->first[components->component[id] + 1]++] = (uint32_t)id;
+	for (uint32_t place = 0; place < count; place++)
+		if (components->component[place] != NO_COMPONENT)
+			components->objects[components->first[components->component[place] + 1]++] = id_at(search, place);
 	return true;
 }
 
-struct inspect_error *components_find(const struct graph *graph, const uint8_t *verdict, uint8_t wanted,
+struct inspect_error *components_find(const struct graph *graph, const struct id_set *among,
 				      struct components *components)
 {
-	size_t count = graph->heap->count;
-	*components = (struct components){ 0 };
+	size_t count = among ? among->count : graph->heap->count;
+	*components = (struct components){ .among = among };
 	uint32_t *number AUTO_FREE = calloc(count + 1, sizeof(*number));
-	uint32_t *low AUTO_FREE = malloc((count + 1) * sizeof(*low));
-	uint32_t *next AUTO_FREE = malloc((count + 1) * sizeof(*next));
-	uint32_t *waiting AUTO_FREE = malloc((count + 1) * sizeof(*waiting));
-	uint32_t *path AUTO_FREE = malloc((count + 1) * sizeof(*path));
+	uint32_t *low AUTO_FREE = array_create_large(count + 1, sizeof(*low));
+	uint32_t *next AUTO_FREE = array_create_large(count + 1, sizeof(*next));
+	uint32_t *waiting AUTO_FREE = array_create_large(count + 1, sizeof(*waiting));
+	uint32_t *path AUTO_FREE = array_create_large(count + 1, sizeof(*path));
 	if (!number || !low || !next || !waiting || !path)
 		return &inspect_error_no_memory;
-	memset(low, 0xff, (count + 1) * sizeof(*low)); /* NO_COMPONENT for what is not looked at */
 	struct search search = {
-		.graph = graph, .verdict = verdict, .wanted = wanted, .number = number, .low = low, .next = next,
-		.waiting = waiting, .path = path, .components = components,
+		.graph = graph, .among = among, .number = number, .low = low, .next = next, .waiting = waiting,
+		.path = path, .components = components,
 	};
-	for (size_t id = 0; id < count; id++)
-		if (is_wanted(&search, (uint32_t)id) && !number[id])
-			search_from(&search, (uint32_t)id);
+	for (uint32_t place = 0; place < count; place++)
+		if (!number[place])
+			search_from(&search, place);
 	components->component = low;
 	low = NULL;
-	if (list_objects(components, count))
+	if (list_objects(&search, count))
 		return NULL;
 	components_deinit(components);
 	return &inspect_error_no_memory;

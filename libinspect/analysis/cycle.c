@@ -53,7 +53,7 @@ static bool expand(struct search *search, uint32_t start, uint32_t place)
 	for (size_t i = 0; i < count; i++) {
 		uint32_t target = edge_target(edges[i]);
 		if ((edge_flags(edges[i]) & RUNTIME_UNVISITED) ||
-		    search->components->component[target] != search->component)
+		    component_of(search->components, target) != search->component)
 			continue;
 		uint32_t target_place = place_of(search, target);
 		if (target_place == start)
@@ -178,7 +178,7 @@ static void each_reference(struct peeling *peeling, uint32_t place,
 	for (size_t i = 0; i < count; i++) {
 		bool cut = id == peeling->without->object && i == peeling->without->position;
 		if (!cut && !(edge_flags(edges[i]) & RUNTIME_UNVISITED) &&
-		    peeling->components->component[edge_target(edges[i])] == peeling->component)
+		    component_of(peeling->components, edge_target(edges[i])) == peeling->component)
 			take(peeling, place_of(&search, edge_target(edges[i])));
 	}
 }

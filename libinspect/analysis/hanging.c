@@ -18,27 +18,27 @@ static const uint32_t NO_OWNER = UINT32_MAX, SEVERAL_OWNERS = UINT32_MAX - 1;
 
 struct spreading {
 	const struct graph *graph;
-	const uint8_t *verdict;
+	const struct unreachable *unreachable;
 	const struct components *components;
-	uint32_t *owner;   /* of each object */
-	uint32_t *pending; /* ids; each may be there once for each time it changes hands */
+	uint32_t *owner;   /* of each object that would be freed, by its place among them */
+	uint32_t *pending; /* places; each may be there once for each time it changes hands */
 	size_t pending_count;
 };
 
-static bool hangs(const struct spreading *spreading, uint32_t id)
+/* Is the object with @id garbage in no cycle? *@place_ret is where its owner stands. */
+static bool hangs(const struct spreading *spreading, uint32_t id, uint32_t *place_ret)
 {
-	return (spreading->verdict[id] == VERDICT_UNREACHABLE || spreading->verdict[id] == VERDICT_HANGING) &&
-	       spreading->components->component[id] == NO_COMPONENT;
+	return id_set_find(&spreading->unreachable->freed, id, place_ret) &&
+	       component_of(spreading->components, id) == NO_COMPONENT;
 }
 
-static void spread_from(struct spreading *spreading, uint32_t id)
+static void spread_from(struct spreading *spreading, uint32_t place)
 {
 	size_t count;
-	const uint32_t *edges = graph_edges(spreading->graph, id, &count);
-	uint32_t owner = spreading->owner[id];
+	const uint32_t *edges = graph_edges(spreading->graph, spreading->unreachable->freed.ids[place], &count);
+	uint32_t owner = spreading->owner[place], target;
 	for (size_t i = 0; i < count; i++) {
-		uint32_t target = edge_target(edges[i]);
-		if ((edge_flags(edges[i]) & RUNTIME_UNCOUNTED) || !hangs(spreading, target) ||
+		if ((edge_flags(edges[i]) & RUNTIME_UNCOUNTED) || !hangs(spreading, edge_target(edges[i]), &target) ||
 		    spreading->owner[target] == owner || spreading->owner[target] == SEVERAL_OWNERS)
 			continue;
 		spreading->owner[target] = spreading->owner[target] == NO_OWNER ? owner : SEVERAL_OWNERS;
@@ -50,11 +50,12 @@ static void spread(struct spreading *spreading, const struct shapes *shapes)
 {
 	const struct components *components = spreading->components;
 	for (uint32_t i = 0; i < components->object_count; i++) {
-		uint32_t id = components->objects[i];
-		if (spreading->verdict[id] != VERDICT_UNREACHABLE)
+		uint32_t id = components->objects[i], place;
+		if (!id_set_has(&spreading->unreachable->garbage, id) ||
+		    !id_set_find(&spreading->unreachable->freed, id, &place))
 			continue;
-		spreading->owner[id] = shapes->shape_of[components->component[id]];
-		spread_from(spreading, id);
+		spreading->owner[place] = shapes->shape_of[component_of(components, id)];
+		spread_from(spreading, place);
 		while (spreading->pending_count)
 			spread_from(spreading, spreading->pending[--spreading->pending_count]);
 	}
@@ -62,14 +63,16 @@ static void spread(struct spreading *spreading, const struct shapes *shapes)
 
 static void sum_up(const struct spreading *spreading, struct hanging *hanging)
 {
-	const struct heap *heap = spreading->graph->heap;
-	for (uint32_t id = 0; id < heap->count; id++) {
-		uint32_t owner = spreading->owner[id];
-		if (!hangs(spreading, id))
+	const struct id_set *freed = &spreading->unreachable->freed;
+	for (uint32_t place = 0; place < freed->count; place++) {
+		uint32_t id = freed->ids[place], owner = spreading->owner[place];
+		if (component_of(spreading->components, id) != NO_COMPONENT)
 			continue;
 		struct hanging_sum *sum = owner < SEVERAL_OWNERS ? &hanging->of_shape[owner] : &hanging->shared;
+		uint64_t size;
+		hanging->unmeasured += !heap_measure(spreading->graph->heap, id, &size);
 		sum->objects++;
-		sum->bytes = add_saturating(sum->bytes, heap_size_of(heap, id));
+		sum->bytes = add_saturating(sum->bytes, size);
 	}
 }
 
@@ -77,16 +80,16 @@ struct inspect_error *hanging_find(const struct graph *graph, const struct unrea
 				   const struct components *components, const struct shapes *shapes,
 				   struct hanging *hanging)
 {
-	size_t count = graph->heap->count;
+	size_t count = unreachable->freed.count;
 	uint32_t *owner AUTO_FREE = malloc((count + 1) * sizeof(*owner));
-	uint32_t *pending AUTO_FREE = malloc((2 * (unreachable->count + unreachable->hanging) + 1) * sizeof(*pending));
+	uint32_t *pending AUTO_FREE = malloc((2 * count + 1) * sizeof(*pending));
 	*hanging = (struct hanging){ .of_shape = calloc(shapes->count + 1, sizeof(*hanging->of_shape)) };
 	if (!owner || !pending || !hanging->of_shape) {
 		hanging_deinit(hanging);
 		return &inspect_error_no_memory;
 	}
 	memset(owner, 0xff, (count + 1) * sizeof(*owner));
-	struct spreading spreading = { graph, unreachable->verdict, components, owner, pending, 0 };
+	struct spreading spreading = { graph, unreachable, components, owner, pending, 0 };
 	spread(&spreading, shapes);
 	sum_up(&spreading, hanging);
 	return NULL;

@@ -16,6 +16,7 @@ struct hanging_sum {
 struct hanging {
 	struct hanging_sum *of_shape; /* held by cycles of this shape alone */
 	struct hanging_sum shared;    /* held by cycles of several shapes */
+	size_t unmeasured;            /* objects whose size is not known: they count as 0 bytes */
 };
 
 /* Sums up the garbage of @unreachable outside of @components. */

@@ -63,7 +63,7 @@ struct grouping {
 static bool inside(const struct grouping *grouping, uint32_t component, uint32_t edge)
 {
 	return !(edge_flags(edge) & RUNTIME_UNVISITED) &&
-	       grouping->components->component[edge_target(edge)] == component;
+	       component_of(grouping->components, edge_target(edge)) == component;
 }
 
 /* The place of object @id in the list of its component's objects, which is sorted. */
@@ -198,8 +198,11 @@ static struct inspect_error *add_component(struct grouping *grouping, uint32_t c
 	struct shape *shape = &grouping->shapes->items[index];
 	shape->components++;
 	shape->objects += components->first[component + 1] - components->first[component];
-	for (uint32_t i = components->first[component]; i < components->first[component + 1]; i++)
-		shape->bytes = add_saturating(shape->bytes, heap_size_of(grouping->graph->heap, components->objects[i]));
+	for (uint32_t i = components->first[component]; i < components->first[component + 1]; i++) {
+		uint64_t size;
+		grouping->shapes->unmeasured += !heap_measure(grouping->graph->heap, components->objects[i], &size);
+		shape->bytes = add_saturating(shape->bytes, size);
+	}
 	grouping->shapes->shape_of[component] = index;
 	return NULL;
 }

@@ -23,6 +23,7 @@ struct shapes {
 	struct shape *items;  /* in the order of their examples */
 	size_t count, capacity;
 	uint32_t *shape_of;   /* of each component: an index into items */
+	size_t unmeasured;    /* objects whose size is not known: they count as 0 bytes */
 };
 
 /* Groups @components by shape. */

@@ -10,6 +10,7 @@
 #ifndef INSPECT_ANALYSIS_UNREACHABLE_H
 #define INSPECT_ANALYSIS_UNREACHABLE_H
 
+#include "analysis/id_set.h"
 #include "graph/graph.h"
 
 /* What collections look at: each collector at its own objects, as if all collected at once. */
@@ -27,17 +28,19 @@ enum verdict {
 	VERDICT_OUTSIDE,     /* the collection does not look at it */
 	VERDICT_REACHABLE,   /* it is held from elsewhere, or by what is */
 	VERDICT_UNREACHABLE,
-	VERDICT_HANGING,     /* not looked at, but held by unreachable objects alone: it would be freed with them */
+	VERDICT_HANGING,     /* neither of these, but held by unreachable objects alone: it would be freed with them */
 };
 
 struct unreachable {
 	uint8_t *verdict;    /* enum verdict of each object */
+	struct id_set garbage; /* sealed: those with VERDICT_UNREACHABLE */
+	struct id_set freed; /* sealed: and those with VERDICT_HANGING */
 	size_t count;        /* objects with VERDICT_UNREACHABLE */
 	size_t hanging;      /* objects with VERDICT_HANGING */
 	size_t scanned;      /* of the objects looked at: those of types that are not described */
 	size_t negative;     /* objects with more references to them than their count says: damage, or a type's
 			      * description is wrong */
-	uint32_t first_negative; /* the id of one of them */
+	uint32_t first_negative; /* the lowest id of one of them */
 };
 
 /* Finds what collections of @scope would find unreachable. @refcount is each object's reference count. The objects

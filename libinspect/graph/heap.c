@@ -53,6 +53,7 @@ struct inspect_error *heap_fill_region(struct heap *heap, const struct index_reg
 	const struct runtime_columns columns = {
 		.type = heap->type + region->first,
 		.flags = heap->flags + region->first,
+		.refcount = heap->refcount ? heap->refcount + region->first : NULL,
 	};
 	return heap->runtime->operations->examine(heap->runtime, heap->address + region->first, region->count, &columns);
 }
@@ -310,15 +311,33 @@ struct inspect_error *heap_find_sizes(struct heap *heap, struct notes *notes)
 	return refuse_sizes(heap, notes);
 }
 
+bool heap_measure(const struct heap *heap, uint32_t id, uint64_t *size_ret)
+{
+	uint8_t flags = heap->flags[id];
+	const struct runtime_columns columns = { .size = size_ret, .flags = &flags };
+	*size_ret = heap->size ? heap->size[id] : 0;
+	if (!heap->size)
+		inspect_error_destroy(heap->runtime->operations->examine(heap->runtime, &heap->address[id], 1, &columns));
+	if (!(flags & RUNTIME_DAMAGED) && *size_ret < HEAP_SIZE_MAX)
+		return true;
+	*size_ret = 0;
+	return false;
+}
+
 uint64_t heap_size_of(const struct heap *heap, uint32_t id)
 {
-	uint64_t size = 0;
-	uint8_t flags = 0;
-	const struct runtime_columns columns = { .size = &size, .flags = &flags };
-	if (heap->size)
-		return heap->size[id];
-	inspect_error_destroy(heap->runtime->operations->examine(heap->runtime, &heap->address[id], 1, &columns));
-	return flags & RUNTIME_DAMAGED || size >= HEAP_SIZE_MAX ? 0 : size;
+	uint64_t size;
+	heap_measure(heap, id, &size);
+	return size;
+}
+
+struct inspect_error *heap_want_refcounts(struct heap *heap)
+{
+	if (heap->filled)
+		return heap_find_refcounts(heap);
+	if (!heap->refcount)
+		heap->refcount = column_create(heap->count, sizeof(*heap->refcount));
+	return heap->refcount ? NULL : &inspect_error_no_memory;
 }
 
 struct inspect_error *heap_find_refcounts(struct heap *heap)

@@ -32,7 +32,7 @@ struct heap {
 	uint8_t *flags;       /* enum runtime_object_flag */
 	uint8_t *collector;   /* which collector tracks it: index into runtime->collectors */
 	uint64_t *size;       /* bytes, below HEAP_SIZE_MAX; NULL until heap_find_sizes() */
-	int64_t *refcount;    /* NULL until heap_find_refcounts() */
+	int64_t *refcount;    /* NULL until heap_find_refcounts(), or heap_want_refcounts() and heap_fill() */
 	bool filled;          /* are the columns of addresses, types and flags? */
 	struct address_index index;
 	struct runtime *runtime; /* has the types, and more of them after each look at an object */
@@ -61,7 +61,13 @@ struct inspect_error *heap_note_damage(const struct heap *heap, struct notes *no
  * RUNTIME_SIZE_BASIC, and RUNTIME_DAMAGED where the size makes no sense. */
 struct inspect_error *heap_find_sizes(struct heap *heap, struct notes *notes) __attribute__((warn_unused_result));
 struct inspect_error *heap_find_refcounts(struct heap *heap) __attribute__((warn_unused_result));
-/* The size of one object, from the column if it is there, else looked up; 0 if it cannot be read. */
+/* Has heap_fill() fill the column of reference counts, too, which costs next to nothing. Where it has been, they are
+ * looked up now. */
+struct inspect_error *heap_want_refcounts(struct heap *heap) __attribute__((warn_unused_result));
+/* The size of one object, from the column if it is there, else looked up. False if it cannot be read or makes no sense:
+ * then it is 0. */
+bool heap_measure(const struct heap *heap, uint32_t id, uint64_t *size_ret);
+/* The same without a word about that. */
 uint64_t heap_size_of(const struct heap *heap, uint32_t id);
 void heap_deinit(struct heap *heap);
 

@@ -69,15 +69,17 @@ struct finding {
 	struct components components;
 	struct shapes shapes;
 	struct hanging hanging;
+	size_t unmeasured; /* objects whose size is not known */
 };
 
 /* ---- what would be found ---------------------------------------------------------------------------- */
 
+/* The sizes of garbage are looked up one by one: there is little, of all objects. */
 static struct inspect_error *find_components(struct finding *finding)
 {
 	bool all = option_flag(finding->context->options, "all");
-	return components_find(finding->graph, all ? NULL : finding->unreachable.verdict, VERDICT_UNREACHABLE,
-			       &finding->components);
+	struct inspect_error *error = all ? heap_find_sizes(finding->heap, &finding->context->notes) : NULL;
+	return error ? error : components_find(finding->graph, all ? NULL : &finding->unreachable.garbage, &finding->components);
 }
 
 /* ---- objects ---------------------------------------------------------------------------------------- */
@@ -85,11 +87,13 @@ static struct inspect_error *find_components(struct finding *finding)
 static struct inspect_error *send_object(struct finding *finding, uint32_t id)
 {
 	const struct heap *heap = finding->heap;
-	uint32_t component = finding->components.component[id];
+	uint32_t component = component_of(&finding->components, id);
+	uint64_t size;
+	finding->unmeasured += !heap_measure(heap, id, &size);
 	const struct cell cells[COLUMN_COUNT_] = {
 		[ADDRESS] = cell_address(heap->address[id]),
 		[TYPE] = cell_text(heap_type_name(heap, id)),
-		[SIZE] = cell_bytes(heap->size[id]),
+		[SIZE] = cell_bytes(size),
 		[GENERATION] = heap_is_tracked(heap, id) ? cell_generation(heap->generation[id]) : cell_absent(NULL),
 		[COMPONENT] = component == NO_COMPONENT ? cell_absent(NULL) : cell_number((int64_t)component + 1),
 		[UNREACHABLE] = cell_boolean(finding->unreachable.verdict[id] == VERDICT_UNREACHABLE),
@@ -103,7 +107,7 @@ static struct inspect_error *send_objects(struct finding *finding)
 	const uint8_t *verdict = finding->unreachable.verdict;
 	for (uint32_t id = 0; id < finding->heap->count && !error; id++)
 		if (verdict[id] == VERDICT_UNREACHABLE || verdict[id] == VERDICT_HANGING ||
-		    finding->components.component[id] != NO_COMPONENT)
+		    component_of(&finding->components, id) != NO_COMPONENT)
 			error = send_object(finding, id);
 	return error;
 }
@@ -212,6 +216,17 @@ static struct inspect_error *send_shapes(struct finding *finding)
 	return error;
 }
 
+static struct inspect_error *note_unmeasured(const struct finding *finding)
+{
+	size_t count = finding->unmeasured + finding->shapes.unmeasured + finding->hanging.unmeasured;
+	if (!count)
+		return NULL;
+	return notes_add(&finding->context->notes, true,
+			 "the sizes of %zu of these objects cannot be read, or are larger than any address space: they count "
+			 "as 0 bytes here",
+			 count);
+}
+
 /* ---- the verb --------------------------------------------------------------------------------------- */
 
 static struct inspect_error *run(struct verb_context *context)
@@ -220,17 +235,19 @@ static struct inspect_error *run(struct verb_context *context)
 	struct runtime *runtime;
 	struct inspect_error *error = verb_runtime(context, &runtime);
 	if (!error)
-		error = verb_graph_of(context, &finding.graph);
-	if (!error)
-		error = verb_heap_of(context, &finding.heap);
+		error = verb_counted_graph_of(context, &finding.graph);
 	if (!error)
 		error = labels_init(&finding.labels, runtime);
+	if (!error)
+		finding.heap = finding.graph->heap;
 	if (!error)
 		error = verdicts_find(context, finding.graph, finding.heap, &finding.unreachable);
 	if (!error)
 		error = find_components(&finding);
 	if (!error)
 		error = option_flag(context->options, "objects") ? send_objects(&finding) : send_shapes(&finding);
+	if (!error)
+		error = note_unmeasured(&finding);
 	hanging_deinit(&finding.hanging);
 	shapes_deinit(&finding.shapes);
 	components_deinit(&finding.components);

@@ -249,7 +249,7 @@ static struct inspect_error *prepare(struct listing *listing)
 	struct verb_context *context = listing->context;
 	const char *oldest = option_argument(context->options, "collect");
 	listing->oldest = oldest ? (unsigned int)(oldest[0] - '0') : 2;
-	struct inspect_error *error = verb_graph_of(context, &listing->graph);
+	struct inspect_error *error = verb_counted_graph_of(context, &listing->graph);
 	if (!error)
 		error = verb_heap_of(context, &listing->heap);
 	if (!error)

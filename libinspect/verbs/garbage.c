@@ -168,7 +168,7 @@ static struct inspect_error *run(struct verb_context *context)
 	struct runtime *runtime;
 	struct inspect_error *error = verb_runtime(context, &runtime);
 	if (!error)
-		error = verb_graph_of(context, &listing.graph);
+		error = verb_counted_graph_of(context, &listing.graph);
 	if (!error)
 		error = verb_heap_of(context, &listing.heap);
 	if (!error)

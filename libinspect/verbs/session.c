@@ -200,6 +200,16 @@ struct inspect_error *verb_graph_of(struct verb_context *context, struct graph *
 	return error ? error : find_once(context, &context->session->graph_found, make_graph);
 }
 
+struct inspect_error *verb_counted_graph_of(struct verb_context *context, struct graph **graph_ret)
+{
+	struct inspect_session *session = context->session;
+	*graph_ret = &session->graph;
+	struct inspect_error *error = find_once(context, &session->heap_found, make_heap);
+	if (!error)
+		error = heap_want_refcounts(&session->heap);
+	return error ? error : find_once(context, &session->graph_found, make_graph);
+}
+
 /* ---- runs ------------------------------------------------------------------------------------------ */
 
 /* "error: @text" as one message; what the target made of it is escaped. */

@@ -106,6 +106,9 @@ struct inspect_error *verb_heap_of(struct verb_context *context, struct heap **h
 /* The graph of all objects; graph->heap is what verb_heap_of() gives, but sizes may not be there. */
 struct inspect_error *verb_graph_of(struct verb_context *context, struct graph **graph_ret)
 	__attribute__((warn_unused_result));
+/* The same, and the objects' reference counts. */
+struct inspect_error *verb_counted_graph_of(struct verb_context *context, struct graph **graph_ret)
+	__attribute__((warn_unused_result));
 
 /* Sends one row; @cells as many as the verb has columns, those of options not given too. Rows beyond
  * --limit are counted and summed up. */

@@ -75,9 +75,7 @@ struct inspect_error *verdicts_find(struct verb_context *context, const struct g
 {
 	struct verdicts verdicts = { context, graph, heap, unreachable };
 	struct collection_scope scope;
-	struct inspect_error *error = heap_find_refcounts(heap);
-	if (!error)
-		error = heap_find_sizes(heap, &context->notes);
+	struct inspect_error *error = heap_find_refcounts(heap); /* is nothing to do if they came with the graph */
 	if (!error)
 		error = scope_of(context, heap, &scope);
 	if (!error)

@@ -16,8 +16,8 @@
 #define VERDICT_GUESSES_OPTION \
 	{ "believe-guesses", NULL, "take references found by a scan for true, see below", NULL }
 
-/* Finds what collections as the options say would find unreachable, and notes how certain that is. Fills the columns of
- * sizes and reference counts of @heap, which is the graph's. */
+/* Finds what collections as the options say would find unreachable, and notes how certain that is. @graph is
+ * verb_counted_graph_of(), and @heap its heap. */
 struct inspect_error *verdicts_find(struct verb_context *context, const struct graph *graph, struct heap *heap,
 				    struct unreachable *unreachable) __attribute__((warn_unused_result));
 

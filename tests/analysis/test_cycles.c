@@ -17,6 +17,7 @@
 #include "analysis/shape.h"
 #include "analysis/unreachable.h"
 #include "base/error.h"
+#include "graph/workers.h"
 
 /* ---- made-up graphs --------------------------------------------------------------------------------- */
 
@@ -257,6 +258,125 @@ static void test_too_many_references(void **context __attribute__((unused)))
 	unreachable_deinit(&unreachable);
 }
 
+/* ---- many objects, several workers ------------------------------------------------------------------ */
+
+enum { COPIES = 1500, LARGE = COPIES * OBJECTS };
+
+/* A heap of many copies of a made one, whose objects are mixed. */
+struct large {
+	struct heap heap;
+	struct graph graph;
+	uint8_t generation[LARGE], flags[LARGE], collector[LARGE];
+	int64_t refcount[LARGE];
+	uint32_t first[LARGE + 1], edges[COPIES * EDGES];
+	uint32_t place[LARGE]; /* of object i: its id */
+	uint32_t object[LARGE]; /* with this id */
+};
+
+static void mix_places(struct large *large)
+{
+	for (uint32_t i = 0; i < LARGE; i++)
+		large->place[i] = i;
+	for (uint32_t i = LARGE - 1; i > 0; i--) {
+		uint32_t other = random_below(i + 1), place = large->place[i];
+		large->place[i] = large->place[other];
+		large->place[other] = place;
+	}
+	for (uint32_t i = 0; i < LARGE; i++)
+		large->object[large->place[i]] = i;
+	large->heap = (struct heap){ .count = LARGE, .generation = large->generation, .flags = large->flags,
+				     .collector = large->collector, .refcount = large->refcount };
+	large->graph = (struct graph){ .heap = &large->heap, .first = large->first, .edges = large->edges };
+}
+
+static void make_copies(struct large *large, const struct made *made)
+{
+	uint32_t count = 0;
+	mix_places(large);
+	for (uint32_t id = 0; id < LARGE; id++) {
+		uint32_t small = large->object[id] % OBJECTS, copy = large->object[id] / OBJECTS;
+		large->generation[id] = made->generation[small];
+		large->flags[id] = made->flags[small];
+		large->collector[id] = made->collector[small];
+		large->refcount[id] = made->refcount[small];
+		large->first[id] = count;
+		for (uint32_t i = made->first[small]; i < made->first[small + 1]; i++)
+			large->edges[count++] = large->place[copy * OBJECTS + edge_target(made->edges[i])]
+							<< EDGE_FLAG_BITS | edge_flags(made->edges[i]);
+	}
+	large->first[LARGE] = count;
+}
+
+/* Each copy's objects have the verdicts of the one that was copied, however many workers there are. */
+static void test_copies(void **context __attribute__((unused)))
+{
+	struct large *large = calloc(1, sizeof(*large));
+	assert_non_null(large);
+	size_t found = 0;
+	for (unsigned int round = 0; round < 60; round++) {
+		struct made made;
+		make_random(&made);
+		make_copies(large, &made);
+		const struct collection_scope scope = { .generations = 1 + random_below(7), .collectors = { 3 } };
+		struct unreachable one, all;
+		assert_null(unreachable_find(&made.graph, made.refcount, &scope, &one));
+		workers_limit = 1 + round % 5;
+		assert_null(unreachable_find(&large->graph, large->refcount, &scope, &all));
+		workers_limit = 0;
+		for (uint32_t id = 0; id < LARGE; id++) {
+			assert_int_equal(all.verdict[id], one.verdict[large->object[id] % OBJECTS]);
+			assert_int_equal(id_set_has(&all.garbage, id), all.verdict[id] == VERDICT_UNREACHABLE);
+			assert_int_equal(id_set_has(&all.freed, id), all.verdict[id] == VERDICT_UNREACHABLE ||
+									     all.verdict[id] == VERDICT_HANGING);
+		}
+		assert_int_equal(all.count, one.count * COPIES);
+		assert_int_equal(all.hanging, one.hanging * COPIES);
+		found += one.count;
+		unreachable_deinit(&one);
+		unreachable_deinit(&all);
+		unmake(&made);
+	}
+	assert_true(found > 60);
+	free(large);
+}
+
+/* A ring through all objects in any order is garbage, unless one of them is held from elsewhere, or two counts are too
+ * small. */
+static void test_ring(void **context __attribute__((unused)))
+{
+	struct large *large = calloc(1, sizeof(*large));
+	assert_non_null(large);
+	for (unsigned int round = 0; round < 12; round++) {
+		mix_places(large);
+		for (uint32_t id = 0; id < LARGE; id++) {
+			large->first[id] = id;
+			large->edges[id] = large->place[(large->object[id] + 1) % LARGE] << EDGE_FLAG_BITS;
+			large->refcount[id] = 1;
+			large->collector[id] = round % 2;
+		}
+		large->first[LARGE] = LARGE;
+		large->refcount[round * 997] += round % 3 == 1;
+		large->refcount[round * 997 + 1] -= round % 3 == 2;
+		large->refcount[LARGE - 1] -= round % 3 == 2;
+		const struct collection_scope scope = { .generations = 7, .collectors = { 3 } };
+		struct unreachable all;
+		workers_limit = 1 + round % 5;
+		assert_null(unreachable_find(&large->graph, large->refcount, &scope, &all));
+		workers_limit = 0;
+		assert_int_equal(all.count, round % 3 ? 0 : LARGE);
+		assert_int_equal(all.negative, round % 3 == 2 ? 2 : 0);
+		if (round % 3 == 2)
+			assert_int_equal(all.first_negative, round * 997 + 1);
+		struct components components;
+		assert_null(components_find(&large->graph, &all.garbage, &components));
+		assert_int_equal(components.count, round % 3 == 0);
+		assert_int_equal(components.object_count, all.count);
+		components_deinit(&components);
+		unreachable_deinit(&all);
+	}
+	free(large);
+}
+
 /* ---- components ------------------------------------------------------------------------------------- */
 
 static void reach(const struct made *made, bool reaches[OBJECTS][OBJECTS], const uint8_t *verdict)
@@ -283,14 +403,20 @@ static void test_components(void **context __attribute__((unused)))
 			verdict[id] = random_below(5) != 0;
 		reach(&made, reaches, verdict);
 		struct components components;
-		assert_null(components_find(&made.graph, verdict, 1, &components));
+		struct id_set among;
+		assert_null(id_set_init(&among, OBJECTS));
+		for (uint32_t id = 0; id < OBJECTS; id++)
+			if (verdict[id])
+				id_set_add(&among, id);
+		assert_null(id_set_seal(&among));
+		assert_null(components_find(&made.graph, &among, &components));
 		size_t listed = 0;
 		for (uint32_t id = 0; id < OBJECTS; id++) {
-			uint32_t component = components.component[id];
+			uint32_t component = component_of(&components, id);
 			assert_int_equal(component != NO_COMPONENT, reaches[id][id]);
 			for (uint32_t other = 0; other < OBJECTS; other++)
 				if (reaches[id][id] && reaches[other][other])
-					assert_int_equal(component == components.component[other],
+					assert_int_equal(component == component_of(&components, other),
 							 reaches[id][other] && reaches[other][id]);
 			listed += reaches[id][id];
 		}
@@ -301,10 +427,11 @@ static void test_components(void **context __attribute__((unused)))
 			assert_true(!i || components.objects[components.first[i - 1]] <
 						  components.objects[components.first[i]]);
 			for (uint32_t j = components.first[i]; j < components.first[i + 1]; j++)
-				assert_int_equal(components.component[components.objects[j]], i);
+				assert_int_equal(component_of(&components, components.objects[j]), i);
 		}
 		found += components.count;
 		components_deinit(&components);
+		id_set_deinit(&among);
 		unmake(&made);
 	}
 	assert_true(found > ROUNDS / 2);
@@ -316,13 +443,13 @@ static size_t shortest_slowly(const struct made *made, const struct components *
 	bool walks[OBJECTS][OBJECTS], next[OBJECTS][OBJECTS];
 	memset(walks, 0, sizeof(walks));
 	for (uint32_t id = 0; id < OBJECTS; id++)
-		walks[id][id] = components->component[id] == component;
+		walks[id][id] = component_of(components, id) == component;
 	for (size_t length = 1; length <= OBJECTS; length++) {
 		memset(next, 0, sizeof(next));
 		for (uint32_t from = 0; from < OBJECTS; from++)
 			for (uint32_t by = 0; by < OBJECTS; by++)
 				for (uint32_t to = 0; walks[from][by] && to < OBJECTS; to++)
-					next[from][to] |= components->component[to] == component &&
+					next[from][to] |= component_of(components, to) == component &&
 							  has_edge(made, by, to, RUNTIME_UNVISITED);
 		memcpy(walks, next, sizeof(walks));
 		for (uint32_t id = 0; id < OBJECTS; id++)
@@ -340,8 +467,8 @@ static bool cyclic_without(const struct made *made, const struct components *com
 	memset(reaches, 0, sizeof(reaches));
 	for (uint32_t id = 0; id < OBJECTS; id++)
 		for (uint32_t i = made->first[id]; i < made->first[id + 1]; i++)
-			if (components->component[id] == component && !(edge_flags(made->edges[i]) & RUNTIME_UNVISITED) &&
-			    components->component[edge_target(made->edges[i])] == component &&
+			if (component_of(components, id) == component && !(edge_flags(made->edges[i]) & RUNTIME_UNVISITED) &&
+			    component_of(components, edge_target(made->edges[i])) == component &&
 			    !(id == without->object && i - made->first[id] == without->position))
 				reaches[id][edge_target(made->edges[i])] = true;
 	for (uint32_t by = 0; by < OBJECTS; by++)
@@ -380,7 +507,7 @@ static void test_cycle(void **context __attribute__((unused)))
 		struct made made;
 		make_random(&made);
 		struct components components;
-		assert_null(components_find(&made.graph, NULL, 0, &components));
+		assert_null(components_find(&made.graph, NULL, &components));
 		for (uint32_t i = 0; i < components.count; i++, found++)
 			check_cycle(&made, &components, i, &cuts);
 		components_deinit(&components);
@@ -422,7 +549,7 @@ static void test_shapes(void **context __attribute__((unused)))
 	index_addresses(&made);
 	struct components components;
 	struct shapes shapes;
-	assert_null(components_find(&made.graph, NULL, 0, &components));
+	assert_null(components_find(&made.graph, NULL, &components));
 	assert_int_equal(components.count, 8);
 	assert_null(shapes_find(&made.graph, &components, &shapes));
 	assert_int_equal(shapes.count, 5);
@@ -449,6 +576,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_unreachable), cmocka_unit_test(test_too_many_references),
+		cmocka_unit_test(test_copies), cmocka_unit_test(test_ring),
 		cmocka_unit_test(test_components), cmocka_unit_test(test_cycle), cmocka_unit_test(test_shapes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
