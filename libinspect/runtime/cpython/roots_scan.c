@@ -191,9 +191,10 @@ static struct inspect_error *look_at_header(struct root_scan *scan, uint64_t add
 		skip_object(scan, object, type);
 		return add_in_image(scan, object, object, RUNTIME_ROOT_STATIC);
 	}
-	if (scan->image == cpython->image &&
+	/* Two variables that point at types look like a header, too, if the first one's address looks like a count. */
+	if (scan->image == cpython->image && !(type->flags & TPFLAGS_HEAPTYPE) &&
 	    read_pointer(cpython, object, cpython->layout.object_refcnt, &refcount) &&
-	    is_static_refcount(cpython, refcount))
+	    is_static_refcount(cpython, refcount) && !cpython_is_object(cpython, refcount))
 		skip_object(scan, object, type);
 	return NULL;
 }
