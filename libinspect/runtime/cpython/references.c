@@ -103,6 +103,7 @@ struct described_step {
 #define PLACE(name) offsetof(struct layout, name)
 #define V(major, minor) ((major) << 24 | (minor) << 16)
 #define UNVISITED_BEFORE(major, minor) (V(major, minor) | RUNTIME_UNVISITED)
+#define UNCOUNTED_BEFORE(major, minor) (V(major, minor) | RUNTIME_UNCOUNTED)
 #define UNVISITED_WITHOUT(fix) ((fix) << 8 | RUNTIME_UNVISITED)
 
 #define STRUCT(name, types) static const struct described_step name##_steps[] = {
@@ -150,6 +151,13 @@ static const struct described_type described_modules[] = {
 /* Types of C whose tp_traverse passes over the type. */
 static const struct described_type unvisited_types[] = {
 #define UNVISITED_TYPE(type, first, last) { type, NULL, 0, first, last },
+#include "runtime/cpython/references.def"
+	{ "", NULL, 0, 0, 0 },
+};
+
+/* Types of C on the heap whose objects do not hold them. */
+static const struct described_type borrowed_types[] = {
+#define BORROWED_TYPE(type, first, last) { type, NULL, 0, first, last },
 #include "runtime/cpython/references.def"
 	{ "", NULL, 0, 0, 0 },
 };
@@ -260,23 +268,23 @@ static const struct described_type *find_description(const struct cpython *cpyth
 	return NULL;
 }
 
-static bool is_unvisited_type(const struct cpython *cpython, const struct class *class)
+/* Is @class in @types, whose last one has no name? */
+static bool is_listed(const struct cpython *cpython, const struct described_type *types, const struct class *class)
 {
-	for (size_t i = 0; i < sizeof(unvisited_types) / sizeof(*unvisited_types); i++)
-		if (strcmp(unvisited_types[i].name, class->name) == 0 && in_versions(cpython, &unvisited_types[i]))
+	for (; *types->name; types++)
+		if (strcmp(types->name, class->name) == 0 && in_versions(cpython, types))
 			return true;
 	return false;
 }
 
-/* The flags of @from in this version: see UNVISITED_BEFORE and UNVISITED_WITHOUT. */
+/* The flags of @from in this version: see UNVISITED_BEFORE, UNCOUNTED_BEFORE and UNVISITED_WITHOUT. */
 static unsigned int step_flags(const struct cpython *cpython, const struct described_step *from)
 {
-	uint32_t visited_since = from->flags & ~UINT32_C(0xffff);
-	enum cpython_fix visited_with = from->flags >> 8 & 0xff;
+	uint32_t since = from->flags & ~UINT32_C(0xffff);
+	enum cpython_fix fix = from->flags >> 8 & 0xff;
 	unsigned int flags = from->flags & 0xff;
-	bool visited = (visited_since && cpython->version >= visited_since) ||
-		       (visited_with && cpython_has_fix(cpython, visited_with));
-	return visited ? flags & ~RUNTIME_UNVISITED : flags;
+	bool mended = (since && cpython->version >= since) || (fix && cpython_has_fix(cpython, fix));
+	return mended ? flags & ~(unsigned int)(RUNTIME_UNVISITED | RUNTIME_UNCOUNTED) : flags;
 }
 
 /* What @from is in the layout. False if that knows the offsets not. */
@@ -372,7 +380,7 @@ static void bind_python_classes(struct binding *binding, struct class *class)
 static bool traverse_visits_type(struct cpython *cpython, struct class class)
 {
 	enum { DEPTH_LIMIT = 1000 };
-	if (!cpython_at_least(cpython, 3, 9) || is_unvisited_type(cpython, &class))
+	if (!cpython_at_least(cpython, 3, 9) || is_listed(cpython, unvisited_types, &class))
 		return false;
 	for (int depth = 0; depth < DEPTH_LIMIT; depth++) {
 		struct class base;
@@ -396,7 +404,7 @@ static void bind_type(struct binding *binding, const struct class *base)
 		visited = true;
 	if (!(type->flags & TPFLAGS_HAVE_GC))
 		visited = false;
-	if (type->flags & TPFLAGS_HEAPTYPE)
+	if ((type->flags & TPFLAGS_HEAPTYPE) && !is_listed(binding->cpython, borrowed_types, base))
 		binding_add(binding, &(struct reference_step){
 			.kind = STEP_TYPE,
 			.flags = visited ? 0 : RUNTIME_UNVISITED,

@@ -3,6 +3,7 @@
  * references_state.c - what takes more than a list of members in the states of modules; visit->address is the
  * state's.
  */
+#include "runtime/cpython/hashtable.h"
 #include "runtime/cpython/references.h"
 
 /* Some traverse functions of modules visit the module's type, which is static and not held:
@@ -67,6 +68,23 @@ void decimal_state_references(struct visit *visit, const struct reference_step *
 			    RUNTIME_UNVISITED, RUNTIME_LABEL_INDEX, "rounding");
 	emit_conditions(visit, step, layout->decimal_state_signals, 0, "signal");
 	emit_conditions(visit, step, layout->decimal_state_conditions, 1, "condition");
+}
+
+/* The names of the algorithms, which are held and not visited: py_hmac_hinfo of Modules/hmacmodule.c. The table has each
+ * algorithm by its own name and by others. */
+void hmac_state_references(struct visit *visit, const struct reference_step *step)
+{
+	const struct layout *layout = visit->layout;
+	struct hashtable_cursor cursor;
+	uint64_t table, key, info, name, display_name;
+	if (!visit_pointer(visit, visit->address, layout->hmac_state_table, &table))
+		return;
+	hashtable_begin(&cursor, visit->cpython, table);
+	for (uint64_t i = 0; !visit->no_memory && hashtable_next(&cursor, &key, &info); i++)
+		if (visit_pointer(visit, info, layout->hmac_info_name, &name) && name == key &&
+		    visit_pointer(visit, info, layout->hmac_info_display_name, &display_name))
+			visit_emit(visit, display_name, step->flags | RUNTIME_UNVISITED, RUNTIME_LABEL_INDEX, i,
+				   "algorithm");
 }
 
 /* _tkinter has its types in static variables, which hold them, and which its traverse function, if it has one,

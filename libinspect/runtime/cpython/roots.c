@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "runtime/cpython/collector.h"
+#include "runtime/cpython/hashtable.h"
 #include "runtime/cpython/scan.h"
 
 /* ---- sending --------------------------------------------------------------------------------------- */
@@ -203,6 +204,28 @@ static struct inspect_error *add_collectors(struct roots *roots)
 	return error;
 }
 
+/* Of each module whose state is not its own, what its dict had in it at first: a copy that the next interpreter's module
+ * begins with. 3.13 and later; before, the module's definition has the only one: Python/import.c */
+static struct inspect_error *add_extensions(struct roots *roots)
+{
+	struct cpython *cpython = roots->cpython;
+	const struct layout *layout = &cpython->layout;
+	struct inspect_error *error = NULL;
+	struct hashtable_cursor cursor;
+	uint64_t table, key, extension, dict;
+	if (layout->extension_dict == LAYOUT_ABSENT ||
+	    !read_pointer(cpython, cpython->runtime_address, layout->runtime_extensions, &table))
+		return NULL;
+	hashtable_begin(&cursor, cpython, table);
+	for (uint64_t i = 0; !error && hashtable_next(&cursor, &key, &extension); i++) {
+		struct runtime_label label = { RUNTIME_LABEL_INDEX, i, " modules' dicts as they were at first" };
+		if (read_pointer(cpython, extension, layout->extension_dict, &dict) && dict)
+			error = add_pointer(roots, dict + (uint64_t)layout->cached_dict_copied, 0,
+					    RUNTIME_ROOT_INTERPRETER, "import", label);
+	}
+	return error;
+}
+
 static struct inspect_error *add_runtime(struct roots *roots)
 {
 	struct inspect_error *error = NULL;
@@ -228,6 +251,8 @@ static struct inspect_error *add_all(struct roots *roots)
 		error = add_collectors(roots);
 	if (!error)
 		error = add_runtime(roots);
+	if (!error)
+		error = add_extensions(roots);
 	if (!error)
 		error = roots_add_static(roots);
 	if (!error)
