@@ -15,6 +15,7 @@
 #include "verbs/options.h"
 #include "verbs/select.h"
 #include "verbs/traits.h"
+#include "verbs/uncollectable.h"
 #include "verbs/verb.h"
 #include "verbs/verdicts.h"
 
@@ -62,6 +63,7 @@ struct listing {
 	struct heap *heap;
 	struct traits traits;
 	struct unreachable unreachable;
+	uint8_t *apart; /* enum apart by id: nothing is called for these until they are freed */
 	struct object_values values;
 	struct selection selection;
 	uint32_t *place; /* by id: its place on the collector's list */
@@ -149,15 +151,21 @@ static bool add_call(struct listing *listing, const struct call *call)
 	return true;
 }
 
-/* Callbacks run if their weak references are not garbage themselves. */
+/* Does the collection call what waits for the end of object @id? */
+static bool is_dying(const struct listing *listing, uint32_t id)
+{
+	return is_unreachable(listing, id) && !listing->apart[id];
+}
+
+/* Callbacks run if their weak references are not dying themselves. */
 static bool add_callback(struct listing *listing, uint32_t id)
 {
 	struct runtime_weakref weakref;
 	uint32_t referent;
 	uint64_t address = listing->heap->address[id];
-	if (is_unreachable(listing, id) || !listing->runtime->operations->weakref(listing->runtime, address, &weakref) ||
+	if (is_dying(listing, id) || !listing->runtime->operations->weakref(listing->runtime, address, &weakref) ||
 	    !weakref.callback || !heap_find(listing->heap, weakref.referent, &referent) ||
-	    !is_unreachable(listing, referent))
+	    !is_dying(listing, referent))
 		return true;
 	const struct call call = {
 		.object = id, .referent = referent, .behind = links_behind(listing, id), .callback = true,
@@ -169,7 +177,7 @@ static bool add_finalizer(struct listing *listing, uint32_t id)
 {
 	unsigned int traits = traits_of(&listing->traits, id);
 	const struct call call = { .object = id, .referent = id };
-	if (!(traits & RUNTIME_FINALIZER) || (traits & RUNTIME_LEGACY_FINALIZER) || !is_unreachable(listing, id) ||
+	if (!(traits & RUNTIME_FINALIZER) || (traits & RUNTIME_LEGACY_FINALIZER) || !is_dying(listing, id) ||
 	    (listing->heap->flags[id] & RUNTIME_FINALIZED))
 		return true;
 	return add_call(listing, &call);
@@ -194,9 +202,10 @@ static struct inspect_error *send_row(struct listing *listing, uint32_t id, uint
 				      int64_t order)
 {
 	const struct heap *heap = listing->heap;
-	bool callback = referent != id, hanging = listing->unreachable.verdict[id] == VERDICT_HANGING;
+	bool callback = referent != id;
+	bool freed = listing->unreachable.verdict[id] == VERDICT_HANGING || listing->apart[id] == APART_FREED;
 	bool finalized = heap->flags[id] & RUNTIME_FINALIZED;
-	if ((option_flag(listing->context->options, "called") && !order && (!hanging || finalized)) ||
+	if ((option_flag(listing->context->options, "called") && !order && (!freed || finalized)) ||
 	    !heap_filter_passes(&listing->selection.filter, heap, id))
 		return NULL;
 	struct cell cells[COLUMN_COUNT_] = {
@@ -206,7 +215,7 @@ static struct inspect_error *send_row(struct listing *listing, uint32_t id, uint
 		[TYPE] = cell_text(heap_type_name(heap, id)),
 		[FINALIZED] = callback ? cell_absent(NULL) : cell_boolean(finalized),
 		[UNREACHABLE] = cell_boolean(is_unreachable(listing, referent)),
-		[CALLED] = order ? cell_text("in the collection") : hanging && !finalized ? cell_text("when it is freed") :
+		[CALLED] = order ? cell_text("in the collection") : freed && !finalized ? cell_text("when it is freed") :
 									  cell_absent("not"),
 		[REFERENT] = callback ? cell_address(heap->address[referent]) : cell_absent(NULL),
 		[SIZE] = cell_absent(NULL),
@@ -233,7 +242,7 @@ static struct inspect_error *send_others(struct listing *listing)
 	struct inspect_error *error = NULL;
 	for (uint32_t id = 0; id < listing->heap->count && !error; id++) {
 		unsigned int traits = traits_of(&listing->traits, id);
-		bool called = is_unreachable(listing, id) && !(listing->heap->flags[id] & RUNTIME_FINALIZED);
+		bool called = is_dying(listing, id) && !(listing->heap->flags[id] & RUNTIME_FINALIZED);
 		if (traits & RUNTIME_LEGACY_FINALIZER)
 			error = send_row(listing, id, id, "legacy", 0);
 		else if ((traits & RUNTIME_FINALIZER) && !called)
@@ -256,6 +265,8 @@ static struct inspect_error *prepare(struct listing *listing)
 		error = verdicts_find(context, listing->graph, listing->heap, &listing->unreachable);
 	if (!error)
 		error = traits_init(&listing->traits, listing->heap);
+	if (!error)
+		error = uncollectable_find(listing->graph, &listing->unreachable, &listing->traits, &listing->apart);
 	if (!error)
 		error = object_values_init(&listing->values, context, listing->heap);
 	if (!error)
@@ -284,6 +295,7 @@ static struct inspect_error *run(struct verb_context *context)
 	if (!error)
 		error = send_others(&listing);
 	error = object_values_end(&listing.values, error);
+	free(listing.apart);
 	free(listing.place);
 	free(listing.links);
 	free(listing.chain);

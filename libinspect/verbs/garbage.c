@@ -10,6 +10,7 @@
 #include "verbs/edges.h"
 #include "verbs/options.h"
 #include "verbs/traits.h"
+#include "verbs/uncollectable.h"
 #include "verbs/verb.h"
 #include "verbs/verdicts.h"
 
@@ -95,47 +96,18 @@ static struct inspect_error *send_list(struct listing *listing, const struct run
 
 /* ---- what would be uncollectable -------------------------------------------------------------------- */
 
-/* Marks in @held what unreachable objects with finalizers of the old kind lead to: move_legacy_finalizer_reachable() of
- * Python/gc.c. @pending has room for all. */
-static void mark_held(const struct listing *listing, uint8_t *held, uint32_t *pending)
-{
-	size_t pending_count = 0;
-	for (uint32_t id = 0; id < listing->heap->count; id++) {
-		if (listing->unreachable.verdict[id] != VERDICT_UNREACHABLE ||
-		    !(traits_of(&listing->traits, id) & RUNTIME_LEGACY_FINALIZER))
-			continue;
-		held[id] = 1;
-		pending[pending_count++] = id;
-	}
-	while (pending_count) {
-		size_t count;
-		const uint32_t *edges = graph_edges(listing->graph, pending[--pending_count], &count);
-		for (size_t i = 0; i < count; i++) {
-			uint32_t target = edge_target(edges[i]);
-			if ((edge_flags(edges[i]) & RUNTIME_UNVISITED) || held[target] ||
-			    listing->unreachable.verdict[target] != VERDICT_UNREACHABLE)
-				continue;
-			held[target] = 1;
-			pending[pending_count++] = target;
-		}
-	}
-}
-
 static struct inspect_error *send_uncollectable(struct listing *listing)
 {
 	const struct heap *heap = listing->heap;
-	uint8_t *held AUTO_FREE = calloc(heap->count + 1, sizeof(*held));
-	uint32_t *pending AUTO_FREE = calloc(listing->unreachable.count + 1, sizeof(*pending));
-	struct inspect_error *error = NULL;
-	if (!held || !pending)
-		return &inspect_error_no_memory;
-	mark_held(listing, held, pending);
+	uint8_t *apart AUTO_FREE = NULL;
+	struct inspect_error *error =
+		uncollectable_find(listing->graph, &listing->unreachable, &listing->traits, &apart);
 	for (uint32_t id = 0; id < heap->count && !error; id++) {
-		if (!held[id] || listing->listed[id])
+		if (apart[id] != APART_UNCOLLECTABLE || listing->listed[id])
 			continue;
 		bool has_del = traits_of(&listing->traits, id) & RUNTIME_LEGACY_FINALIZER;
 		error = send_object(listing, id, &heap->runtime->collectors[heap->collector[id]], false,
-				    has_del ? "in a cycle, and its type has tp_del: it would be uncollectable" :
+				    has_del ? "its type has tp_del, and a cycle keeps it: it would be uncollectable" :
 					      "an uncollectable object would hold it");
 	}
 	return error;
