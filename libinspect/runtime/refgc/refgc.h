@@ -27,6 +27,8 @@ enum refgc_item_kind {
 	ITEM_UTF8 = 7,
 	ITEM_BYTES = 8,
 	ITEM_SIZE = 9,
+	ITEM_NEXT = 10, /* the next weak reference to the same object */
+	ITEM_KINDS,
 };
 
 enum refgc_item_flag {

@@ -81,7 +81,7 @@ static bool item_makes_sense(const struct raw_item *raw, uint64_t basic_size)
 	if (raw->offset > basic_size || (counted && (basic_size < word || raw->count > basic_size - word)) ||
 	    raw->stride > SIZE_LIMIT)
 		return false;
-	bool is_reference = raw->kind == ITEM_REFERENCE || raw->kind == ITEM_WEAK;
+	bool is_reference = raw->kind == ITEM_REFERENCE || raw->kind == ITEM_WEAK || raw->kind == ITEM_NEXT;
 	bool is_number = raw->kind == ITEM_INTEGER && raw->stride != 1 && raw->stride != 2 && raw->stride != 4 &&
 			 raw->stride != 8;
 	if (!is_reference)
@@ -118,7 +118,7 @@ static bool read_items(struct refgc *refgc, struct refgc_type *type, uint64_t ad
 			target_read(refgc->target, address + i * sizeof(raw), &raw, sizeof(raw));
 		if (error || !item_makes_sense(&raw, type->basic_size))
 			type->damaged = true;
-		else if (raw.kind >= ITEM_REFERENCE && raw.kind <= ITEM_SIZE && !take_item(refgc, type, &raw))
+		else if (raw.kind >= ITEM_REFERENCE && raw.kind < ITEM_KINDS && !take_item(refgc, type, &raw))
 			return false;
 	}
 	if (!type->damaged)
@@ -200,11 +200,23 @@ static void *type_read(struct runtime *runtime, uint64_t address, uint32_t index
 
 /* ---- weak references ------------------------------------------------------------------------------- */
 
-static const struct refgc_item *weak_item(const struct refgc_type *type)
+/* The first item of that @kind, or NULL. */
+static const struct refgc_item *item_of(const struct refgc_type *type, enum refgc_item_kind kind)
 {
 	for (size_t i = 0; i < type->item_count; i++)
-		if (type->items[i].kind == ITEM_WEAK)
+		if (type->items[i].kind == kind)
 			return &type->items[i];
+	return NULL;
+}
+
+/* The callback of a weak reference: the reference with that label. */
+static const struct refgc_item *callback_item(const struct refgc_type *type)
+{
+	for (size_t i = 0; i < type->item_count; i++) {
+		const struct refgc_item *item = &type->items[i];
+		if (item->kind == ITEM_REFERENCE && item->label_text && strstr(item->label_text, "callback"))
+			return item;
+	}
 	return NULL;
 }
 
@@ -212,34 +224,30 @@ unsigned int refgc_traits(struct runtime *runtime, uint32_t index)
 {
 	struct refgc *refgc = (struct refgc *)runtime;
 	const struct refgc_type *type = type_table_at(refgc->types, index);
-	return type->finalizers | (weak_item(type) ? RUNTIME_WEAKREF : 0);
+	return type->finalizers | (item_of(type, ITEM_WEAK) ? RUNTIME_WEAKREF : 0);
 }
 
-/* What the first entry of @item refers to; false if it cannot be read. */
+/* What the first entry of @item (NULL: there is none) refers to; false if it cannot be read. */
 static bool read_first(struct refgc *refgc, const struct refgc_item *item, uint64_t address, uint64_t *target_ret)
 {
 	struct refgc_entries entries;
 	*target_ret = 0;
+	if (!item)
+		return true;
 	return refgc_entries(refgc, item, address, &entries) &&
 	       (!entries.count ||
 		described_read(refgc->target, entries.start + item->member, sizeof(*target_ret), false, target_ret));
 }
 
-/* The callback is the reference with that label. */
 bool refgc_weakref(struct runtime *runtime, uint64_t address, struct runtime_weakref *weakref_ret)
 {
 	struct refgc *refgc = (struct refgc *)runtime;
 	const struct refgc_type *type = refgc_type_of(refgc, address);
-	const struct refgc_item *weak = type ? weak_item(type) : NULL;
+	const struct refgc_item *weak = type ? item_of(type, ITEM_WEAK) : NULL;
 	*weakref_ret = (struct runtime_weakref){ 0 };
-	if (!weak || !read_first(refgc, weak, address, &weakref_ret->referent))
-		return false;
-	for (size_t i = 0; i < type->item_count; i++) {
-		const struct refgc_item *item = &type->items[i];
-		if (item->kind == ITEM_REFERENCE && item->label_text && strstr(item->label_text, "callback"))
-			return read_first(refgc, item, address, &weakref_ret->callback);
-	}
-	return true;
+	return weak && read_first(refgc, weak, address, &weakref_ret->referent) &&
+	       read_first(refgc, callback_item(type), address, &weakref_ret->callback) &&
+	       read_first(refgc, item_of(type, ITEM_NEXT), address, &weakref_ret->next);
 }
 
 const struct type_operations refgc_type_operations = { .read = type_read, .destroy = type_destroy };
