@@ -39,6 +39,16 @@ link b a a1
 make cell c a
 make closure f c
 weakref w b
+make instance g
+link g g a0
+finalizer g record
+make instance h
+link h h a0
+legacy h
+weakref w1 g callback
+weakref w2 g callback
+weakref w3 g callback
+drop g h
 make module m
 link m a k2
 burst list a 300
@@ -50,7 +60,8 @@ repeat a b 500
 %s
 end
 """
-VERBS = (["status"], ["objects", "--values"], ["referents", "--all"], ["roots"], ["gc"], ["heap"], ["generations"])
+VERBS = (["status"], ["objects", "--values"], ["referents", "--all"], ["roots"], ["gc"], ["heap"], ["generations"],
+         ["cycles"], ["cycles", "--objects", "--all"], ["finalizers"], ["weakrefs"], ["garbage"])
 MEMORY = 2 << 30  # bytes that py-inspect may have
 SECONDS = 60
 RESULT = (0, 3, 4)
@@ -309,6 +320,17 @@ def endless_roots(core):
 @case("a root that is no address", 4, "root", "damaged")
 def odd_root(core):
     return [(core.elf.word(core.field("collector.roots")) + 8, word(0x1001))]
+
+
+@case("weak references in a circle", 0)
+def circle_of_weakrefs(core):
+    weakrefs = core.objects("weakref")[-3:]
+    return [(each + 32, word(next)) for each, next in zip(weakrefs, weakrefs[1:] + weakrefs[:1])]
+
+
+@case("a weak reference to no address, and a next one that is not there", 0)
+def lost_weakref(core):
+    return [(core.objects("weakref")[-1] + 16, word(0x1001)), (core.objects("weakref")[-2] + 32, word(1 << 45))]
 
 
 def on_purpose(core, name, status, words, function):

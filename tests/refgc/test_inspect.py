@@ -41,8 +41,9 @@ BOUND = ("make", "root", "weakref", "chain")
 # ---- programs --------------------------------------------------------------------------------------
 
 def program(index, middle, last):
-    """A random program with the checkpoint @middle at a random place and @last before its end; two in ten have an
-    object that never dies, one in ten has callbacks of the collector."""
+    """A random program with the checkpoint @middle at a random place (in every other one before a collection, of which
+    the last is left out then) and @last before its end; two in ten have an object that never dies, two in ten one with a
+    finalizer of the old kind, one in ten has callbacks of the collector."""
     kind = "large" if index % 500 == 499 else "any"
     chance = random.Random("%s %d" % (SEED, index))
     lines = [line for line in generate.program(SEED, index, kind).splitlines()[1:-1]
@@ -53,9 +54,19 @@ def program(index, middle, last):
         words = lines[place].split()
         name = words[1] if words[0] in ("root", "weakref") else words[2]
         lines.insert(chance.randint(place + 1, len(lines)), "immortal " + name)
+    instances = [i for i, line in enumerate(lines) if line.startswith("make instance ")]
+    if index % 10 in (3, 4) and instances:
+        place = chance.choice(instances)
+        lines.insert(place + 1, "legacy " + lines[place].split()[2])
     if index % 10 == 5:
         lines.insert(0, "callbacks on")
-    lines.insert(chance.randint(0, len(lines)), middle)
+    collects = [i for i, line in enumerate(lines) if line.startswith("collect ")]
+    if index % 2 and collects:  # there is garbage before collections
+        lines.insert(chance.choice(collects), middle)
+        if lines[-1].startswith("collect "):
+            lines.pop()
+    else:
+        lines.insert(chance.randint(0, len(lines)), middle)
     return "\n".join(["program inspect-%d" % index] + lines + [last, "end"]) + "\n"
 
 
@@ -121,6 +132,11 @@ def compare(target, path, tally, look_at=look_at):
     tally.hidden += len(hidden)
 
 
+# What is compared at checkpoints: a function like compare(), the class of its tally, the options that the record needs.
+Comparison = collections.namedtuple("Comparison", "compare tally options")
+EVERYTHING = Comparison(compare, Tally, ())
+
+
 def check_counts(heap, where):
     """By what libinspect says alone: an object's reference count is the number of references to it."""
     found = counts(heap)
@@ -147,21 +163,21 @@ def environment():
     return {key: value for key, value in os.environ.items() if key != "REFGC_WITHOUT_POOLS"}
 
 
-def live_batch(variant, first, count):
+def live_batch(variant, first, count, comparison):
     """Programs of one process, looked at while it waits."""
-    tally = Tally()
+    tally = comparison.tally()
     with Folder() as folder:
         source = os.path.join(folder, "programs.txt")
         with open(source, "w", encoding="utf-8") as file:
             file.write("".join(program(index, WAIT, WAIT) for index in range(first, first + count)))
-        process = subprocess.Popen([refgc_path(variant), "--records", folder, source], stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, env=environment())
+        process = subprocess.Popen([refgc_path(variant), "--records", folder, *comparison.options, source],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
         try:
             for line in process.stdout:
                 report = json.loads(line)
                 if report["op"] == WAIT:
                     path = os.path.join(folder, "%s-%d.json" % (report["program"], report["line"]))
-                    compare(process.pid, path, tally)
+                    comparison.compare(process.pid, path, tally)
                     os.unlink(path)
                     os.kill(process.pid, signal.SIGUSR1)
             check(process.wait() == 0, "exit status %d: %s", process.returncode, process.stderr.read()[-500:])
@@ -173,11 +189,12 @@ def live_batch(variant, first, count):
     return tally
 
 
-def live(count, variant=SUBJECT, first=0):
+def live(count, variant=SUBJECT, first=0, comparison=EVERYTHING):
     """Both cores are busy."""
-    tally = Tally()
+    tally = comparison.tally()
     began = time.monotonic()
-    batches = [(variant, at, min(BATCH, first + count - at)) for at in range(first, first + count, BATCH)]
+    batches = [(variant, at, min(BATCH, first + count - at), comparison)
+               for at in range(first, first + count, BATCH)]
     with concurrent.futures.ProcessPoolExecutor(max_workers=2) as pool:
         for done in pool.map(live_batch, *zip(*batches)):
             tally.add(done)
@@ -189,12 +206,12 @@ def live(count, variant=SUBJECT, first=0):
 class Stopped(Program):
     """A refgc at the last checkpoint of one program, where it waits or has aborted: with Stopped(...) as program."""
 
-    def __init__(self, variant, index, last, folder):
+    def __init__(self, variant, index, last, folder, options=()):
         self.text = self.text_of(index, last)
         source = os.path.join(folder, "program.txt")
         with open(source, "w", encoding="utf-8") as file:
             file.write(self.text)
-        super().__init__([refgc_path(variant), "--records", folder, source], environment(), folder)
+        super().__init__([refgc_path(variant), "--records", folder, *options, source], environment(), folder)
         self.last = last
 
     @staticmethod
@@ -222,31 +239,31 @@ class Stopped(Program):
         return os.path.join(self.folder, cores[0])
 
 
-def from_core(variant, index, way):
-    tally = Tally()
-    with Folder() as folder, Stopped(variant, index, ABORT if way == "kernel" else WAIT, folder) as stopped:
+def from_core(variant, index, way, comparison):
+    tally = comparison.tally()
+    with Folder() as folder, Stopped(variant, index, ABORT if way == "kernel" else WAIT, folder, comparison.options) as stopped:
         core = stopped.kernel_core() if way == "kernel" else stopped.gcore(os.path.join(folder, "core"))
         stopped.__exit__()
-        compare(core, stopped.record(), tally)
+        comparison.compare(core, stopped.record(), tally)
     return tally
 
 
-def cores(count, way, variant=SUBJECT, first=0):
-    tally = Tally()
+def cores(count, way, variant=SUBJECT, first=0, comparison=EVERYTHING):
+    tally = comparison.tally()
     began = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
-        for done in pool.map(lambda index: from_core(variant, index, way), range(first, first + count)):
+        for done in pool.map(lambda index: from_core(variant, index, way, comparison), range(first, first + count)):
             tally.add(done)
     return "%d programs, %s (%.0f s)" % (count, tally, time.monotonic() - began)
 
 
-def through_a_debugger(count):
+def through_a_debugger(count, comparison=EVERYTHING):
     if SANITIZED:
         raise Skip("there is no library for this in a sanitized build")
-    tally = Tally()
+    tally = comparison.tally()
     for index in range(count):
-        with Folder() as folder, Stopped(SUBJECT, index, WAIT, folder) as stopped:
-            compare(stopped.pid, stopped.record(), tally, Through)
+        with Folder() as folder, Stopped(SUBJECT, index, WAIT, folder, comparison.options) as stopped:
+            comparison.compare(stopped.pid, stopped.record(), tally, Through)
     return "%d programs, %s" % (count, tally)
 
 
