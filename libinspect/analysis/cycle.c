@@ -159,13 +159,34 @@ struct peeling {
 	const struct graph *graph;
 	const struct components *components;
 	uint32_t component;
-	const struct cycle_step *without;
+	const struct cycle_step *without; /* the references to be cut, sorted */
+	size_t without_count;
 	uint32_t *referrers; /* of each object of the component, by its place: how many references lead to it */
 	uint32_t *bare;      /* a stack of places to which none does */
 	size_t bare_count, taken;
 };
 
-/* Calls @take for each reference inside the component from the object at @place but the one to be cut. */
+static int compare_steps(const void *a, const void *b)
+{
+	const struct cycle_step *one = a, *other = b;
+	if (one->object != other->object)
+		return one->object < other->object ? -1 : 1;
+	return one->position < other->position ? -1 : one->position > other->position;
+}
+
+void cycle_steps_sort(struct cycle_step *steps, size_t count)
+{
+	if (count)
+		qsort(steps, count, sizeof(*steps), compare_steps);
+}
+
+static bool is_cut(const struct peeling *peeling, uint32_t object, size_t position)
+{
+	const struct cycle_step step = { object, (uint32_t)position };
+	return peeling->without_count && bsearch(&step, peeling->without, peeling->without_count, sizeof(step), compare_steps);
+}
+
+/* Calls @take for each reference inside the component from the object at @place but those to be cut. */
 static void each_reference(struct peeling *peeling, uint32_t place,
 			   void (*take)(struct peeling *peeling, uint32_t target_place))
 {
@@ -176,9 +197,8 @@ static void each_reference(struct peeling *peeling, uint32_t place,
 	uint32_t id = object_at(&search, place);
 	const uint32_t *edges = graph_edges(peeling->graph, id, &count);
 	for (size_t i = 0; i < count; i++) {
-		bool cut = id == peeling->without->object && i == peeling->without->position;
-		if (!cut && !(edge_flags(edges[i]) & RUNTIME_UNVISITED) &&
-		    component_of(peeling->components, edge_target(edges[i])) == peeling->component)
+		if (!(edge_flags(edges[i]) & RUNTIME_UNVISITED) &&
+		    component_of(peeling->components, edge_target(edges[i])) == peeling->component && !is_cut(peeling, id, i))
 			take(peeling, place_of(&search, edge_target(edges[i])));
 	}
 }
@@ -195,14 +215,17 @@ static void drop_referrer(struct peeling *peeling, uint32_t place)
 }
 
 struct inspect_error *cycle_is_cut(const struct graph *graph, const struct components *components, uint32_t component,
-				   const struct cycle_step *step, bool *is_cut_ret)
+				   const struct cycle_step *steps, size_t count, bool *is_cut_ret)
 {
 	uint32_t size = components->first[component + 1] - components->first[component];
 	uint32_t *referrers AUTO_FREE = calloc(size, sizeof(*referrers));
 	uint32_t *bare AUTO_FREE = calloc(size, sizeof(*bare));
 	if (!referrers || !bare)
 		return &inspect_error_no_memory;
-	struct peeling peeling = { graph, components, component, step, referrers, bare, 0, 0 };
+	struct peeling peeling = {
+		.graph = graph, .components = components, .component = component, .without = steps, .without_count = count,
+		.referrers = referrers, .bare = bare,
+	};
 	for (uint32_t place = 0; place < size; place++)
 		each_reference(&peeling, place, count_referrer);
 	for (uint32_t place = 0; place < size; place++)

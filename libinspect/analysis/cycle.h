@@ -24,8 +24,12 @@ struct inspect_error *cycle_find(const struct graph *graph, const struct compone
 				 struct cycle *cycle) __attribute__((warn_unused_result));
 void cycle_deinit(struct cycle *cycle);
 
-/* Is every cycle of @component a cycle through the reference @step, one of its own? To cut it is to break them all. */
+/* Does every cycle of @component go through one of the @count references @steps, which are sorted by object and position?
+ * To cut these is to break them all. */
 struct inspect_error *cycle_is_cut(const struct graph *graph, const struct components *components, uint32_t component,
-				   const struct cycle_step *step, bool *is_cut_ret) __attribute__((warn_unused_result));
+				   const struct cycle_step *steps, size_t count, bool *is_cut_ret)
+	__attribute__((warn_unused_result));
+/* Sorts @steps so. */
+void cycle_steps_sort(struct cycle_step *steps, size_t count);
 
 #endif

@@ -148,32 +148,167 @@ struct inspect_error *cycle_text(struct labels *labels, const struct graph *grap
 	return error;
 }
 
+/* ---- what to cut ------------------------------------------------------------------------------------ */
+
+/* A search for references that are in all cycles of a component. */
+struct cutting {
+	struct labels *labels;
+	const struct graph *graph;
+	const struct components *components;
+	uint32_t component;
+	const struct path *path;
+	struct cycle_step *steps; /* references that are tried together */
+	size_t count, capacity;
+	FILE *stream;
+	size_t shown;
+};
+
+static struct inspect_error *add_step(struct cutting *cutting, uint32_t object, uint32_t position)
+{
+	if (!array_reserve(cutting->steps, cutting->count, cutting->capacity))
+		return &inspect_error_no_memory;
+	cutting->steps[cutting->count++] = (struct cycle_step){ object, position };
+	return NULL;
+}
+
+/* Names @visible if all cycles go through one of the steps. */
+static struct inspect_error *try_steps(struct cutting *cutting, const char *before, const struct visible *visible)
+{
+	bool is_cut = false;
+	cycle_steps_sort(cutting->steps, cutting->count);
+	struct inspect_error *error = NULL;
+	if (cutting->count)
+		error = cycle_is_cut(cutting->graph, cutting->components, cutting->component, cutting->steps, cutting->count,
+				     &is_cut);
+	if (!error && is_cut)
+		fprintf(cutting->stream, "%s%s%s", cutting->shown++ ? ", " : "", before, visible->text);
+	cutting->count = 0;
+	return error;
+}
+
+static struct inspect_error *try_reference(struct cutting *cutting, const struct visible *visible)
+{
+	const struct path_step *step = &cutting->path->steps[visible->last];
+	struct inspect_error *error = add_step(cutting, step->from, step->position);
+	return error ? error : try_steps(cutting, "", visible);
+}
+
+static struct inspect_error *label_at(struct cutting *cutting, size_t index, struct runtime_label *label_ret)
+{
+	const struct path_step *step = &cutting->path->steps[index];
+	const struct label_list *list;
+	struct inspect_error *error = labels_of_object(cutting->labels, cutting->graph, step->from, &list);
+	if (!error && step->position < list->count)
+		*label_ret = list->items[step->position];
+	return error;
+}
+
+/* Names of attributes are one object wherever they stand: where not, less is found. */
+static bool is_same_label(const struct runtime_label *one, const struct runtime_label *other)
+{
+	bool texts = one->text == other->text || (one->text && other->text && strcmp(one->text, other->text) == 0);
+	return one->kind == other->kind && one->value == other->value && texts;
+}
+
+/* Is @label what all objects of a type may have? Indices and keys are data. */
+static bool is_attribute(const struct runtime_label *label, bool in_dict)
+{
+	return label->kind == RUNTIME_LABEL_TEXT || label->kind == RUNTIME_LABEL_ATTRIBUTE ||
+	       label->kind == RUNTIME_LABEL_MEMBER || (in_dict && label->kind == RUNTIME_LABEL_KEY);
+}
+
+/* The first reference of object @id with @label; false if it has none. */
+static struct inspect_error *find_labelled(struct cutting *cutting, uint32_t id, const struct runtime_label *label,
+					   bool *found_ret, uint32_t *position_ret)
+{
+	const struct label_list *list;
+	struct inspect_error *error = labels_of_object(cutting->labels, cutting->graph, id, &list);
+	*found_ret = false;
+	for (size_t i = 0; !error && i < list->count && !*found_ret; i++) {
+		*found_ret = is_same_label(&list->items[i], label);
+		*position_ret = (uint32_t)i;
+	}
+	return error;
+}
+
+/* Adds the attribute of object @id, which stands in its dict if @in_dict. */
+static struct inspect_error *add_attribute(struct cutting *cutting, uint32_t id, const struct runtime_label *first,
+					   const struct runtime_label *last, bool in_dict)
+{
+	bool found;
+	uint32_t position;
+	struct inspect_error *error = find_labelled(cutting, id, first, &found, &position);
+	if (!error && found && in_dict) {
+		id = edge_target(cutting->graph->edges[cutting->graph->first[id] + position]);
+		error = find_labelled(cutting, id, last, &found, &position);
+	}
+	return error || !found ? error : add_step(cutting, id, position);
+}
+
+/* The same attribute of all objects of the type. */
+static struct inspect_error *try_attribute(struct cutting *cutting, const struct visible *visible)
+{
+	const struct heap *heap = cutting->graph->heap;
+	const struct components *components = cutting->components;
+	bool in_dict = visible->last != visible->index;
+	uint32_t type = heap->type[cutting->path->steps[visible->index].from];
+	struct runtime_label first = { .kind = RUNTIME_LABEL_NONE }, last = first;
+	struct inspect_error *error = label_at(cutting, visible->index, &first);
+	if (!error)
+		error = label_at(cutting, visible->last, &last);
+	if (error || !is_attribute(&last, in_dict))
+		return error;
+	uint32_t end = components->first[cutting->component + 1];
+	for (uint32_t i = components->first[cutting->component]; i < end && !error; i++)
+		if (heap->type[components->objects[i]] == type)
+			error = add_attribute(cutting, components->objects[i], &first, &last, in_dict);
+	return error ? error : try_steps(cutting, "every ", visible);
+}
+
+static bool is_repeated(const struct visibles *visibles, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (strcmp(visibles->items[i].text, visibles->items[index].text) == 0)
+			return true;
+	return false;
+}
+
+static struct inspect_error *find_cuts(struct cutting *cutting, const struct visibles *visibles)
+{
+	struct inspect_error *error = NULL;
+	for (size_t i = 0; i < visibles->count && i < CUTS_TRIED && cutting->shown < CUTS_SHOWN && !error; i++)
+		error = try_reference(cutting, &visibles->items[i]);
+	if (cutting->shown)
+		return error;
+	for (size_t i = 0; i < visibles->count && i < CUTS_TRIED && cutting->shown < CUTS_SHOWN && !error; i++)
+		if (!is_repeated(visibles, i))
+			error = try_attribute(cutting, &visibles->items[i]);
+	return error;
+}
+
 struct inspect_error *cycle_cut_text(struct labels *labels, const struct graph *graph,
 				     const struct components *components, uint32_t component,
 				     const struct cycle *cycle, char **text_ret)
 {
 	struct path path;
 	struct visibles visibles;
-	size_t size, shown = 0;
+	size_t size;
 	*text_ret = NULL;
 	if (!cycle->count || components->first[component + 1] - components->first[component] > CUT_OBJECTS_MAX)
 		return NULL;
 	struct inspect_error *error = split_cycle(labels, graph, cycle, &path, &visibles);
-	FILE *stream = error ? NULL : open_memstream(text_ret, &size);
-	if (!error && !stream)
+	struct cutting cutting = {
+		.labels = labels, .graph = graph, .components = components, .component = component, .path = &path,
+		.stream = error ? NULL : open_memstream(text_ret, &size),
+	};
+	if (!error)
+		error = cutting.stream ? find_cuts(&cutting, &visibles) : &inspect_error_no_memory;
+	if (cutting.stream && fclose(cutting.stream) != 0 && !error)
 		error = &inspect_error_no_memory;
-	for (size_t i = 0; i < visibles.count && i < CUTS_TRIED && shown < CUTS_SHOWN && !error; i++) {
-		bool is_cut;
-		const struct cycle_step *step = &cycle->steps[visibles.items[i].last % cycle->count];
-		error = cycle_is_cut(graph, components, component, step, &is_cut);
-		if (!error && is_cut)
-			fprintf(stream, "%s%s", shown++ ? ", " : "", visibles.items[i].text);
-	}
-	if (stream && fclose(stream) != 0 && !error)
-		error = &inspect_error_no_memory;
+	free(cutting.steps);
 	visibles_deinit(&visibles);
 	path_deinit(&path);
-	if (!shown) {
+	if (!cutting.shown) {
 		free(*text_ret);
 		*text_ret = NULL;
 	}

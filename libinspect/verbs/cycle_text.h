@@ -13,8 +13,8 @@
 /* @cycle as a line that ends where it begins; a long one is cut in the middle. */
 struct inspect_error *cycle_text(struct labels *labels, const struct graph *graph, const struct cycle *cycle,
 				 char **text_ret) __attribute__((warn_unused_result));
-/* The references of @cycle each of which is in all cycles of @component: "Session.handler, Handler.session"; NULL if
- * there is none. */
+/* What of @cycle is in all cycles of @component: single references, "Session.handler, Handler.session"; if there is none,
+ * references that all objects of a type have, "every Node.parent"; NULL if there is none of these, either. */
 struct inspect_error *cycle_cut_text(struct labels *labels, const struct graph *graph,
 				     const struct components *components, uint32_t component,
 				     const struct cycle *cycle, char **text_ret) __attribute__((warn_unused_result));

@@ -46,8 +46,8 @@ static const struct verb_column columns[] = {
 			  "does the collector find it unreachable? no: it is reachable (--all), or freed with what is" },
 	[EXAMPLE] = { "example", COLUMN_TEXT, "a shortest cycle of a component of this shape", .without = "objects",
 		      .whole = true },
-	[CUT] = { "cut", COLUMN_TEXT, "references of the example each of which is in all of the component's cycles: to "
-		  "clear one breaks them", .without = "objects", .detail = true },
+	[CUT] = { "cut", COLUMN_TEXT, "what is in all of the component's cycles: references of the example, or an attribute "
+		  "of every object of a type; to clear one breaks them", .without = "objects", .whole = true },
 };
 
 static const struct inspect_verb_option options[] = {

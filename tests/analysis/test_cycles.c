@@ -459,9 +459,17 @@ static size_t shortest_slowly(const struct made *made, const struct components *
 	return 0;
 }
 
-/* Is there a cycle in the component without the reference @without? */
+static bool is_among(const struct cycle_step *steps, size_t count, uint32_t object, uint32_t position)
+{
+	for (size_t i = 0; i < count; i++)
+		if (steps[i].object == object && steps[i].position == position)
+			return true;
+	return false;
+}
+
+/* Is there a cycle in the component without the @count references @without? */
 static bool cyclic_without(const struct made *made, const struct components *components, uint32_t component,
-			   const struct cycle_step *without)
+			   const struct cycle_step *without, size_t count)
 {
 	bool reaches[OBJECTS][OBJECTS];
 	memset(reaches, 0, sizeof(reaches));
@@ -469,7 +477,7 @@ static bool cyclic_without(const struct made *made, const struct components *com
 		for (uint32_t i = made->first[id]; i < made->first[id + 1]; i++)
 			if (component_of(components, id) == component && !(edge_flags(made->edges[i]) & RUNTIME_UNVISITED) &&
 			    component_of(components, edge_target(made->edges[i])) == component &&
-			    !(id == without->object && i - made->first[id] == without->position))
+			    !is_among(without, count, id, i - made->first[id]))
 				reaches[id][edge_target(made->edges[i])] = true;
 	for (uint32_t by = 0; by < OBJECTS; by++)
 		for (uint32_t from = 0; from < OBJECTS; from++)
@@ -479,6 +487,22 @@ static bool cyclic_without(const struct made *made, const struct components *com
 		if (reaches[id][id])
 			return true;
 	return false;
+}
+
+/* Some references at random, to be cut together. */
+static void check_cut(const struct made *made, const struct components *components, uint32_t component, size_t *cuts)
+{
+	struct cycle_step steps[EDGES];
+	size_t count = 0, one_of = 1 + random_below(4);
+	for (uint32_t id = OBJECTS; id-- > 0;)
+		for (uint32_t i = made->first[id]; i < made->first[id + 1]; i++)
+			if (component_of(components, id) == component && random_below((uint32_t)one_of + 1))
+				steps[count++] = (struct cycle_step){ id, i - made->first[id] };
+	cycle_steps_sort(steps, count);
+	bool is_cut;
+	assert_null(cycle_is_cut(&made->graph, components, component, steps, count, &is_cut));
+	assert_int_equal(is_cut, !cyclic_without(made, components, component, steps, count));
+	*cuts += is_cut;
 }
 
 static void check_cycle(const struct made *made, const struct components *components, uint32_t component,
@@ -493,8 +517,8 @@ static void check_cycle(const struct made *made, const struct components *compon
 		assert_int_equal(edge_target(edge), cycle.steps[(i + 1) % cycle.count].object);
 		assert_false(edge_flags(edge) & RUNTIME_UNVISITED);
 		bool is_cut;
-		assert_null(cycle_is_cut(&made->graph, components, component, step, &is_cut));
-		assert_int_equal(is_cut, !cyclic_without(made, components, component, step));
+		assert_null(cycle_is_cut(&made->graph, components, component, step, 1, &is_cut));
+		assert_int_equal(is_cut, !cyclic_without(made, components, component, step, 1));
 		*cuts += is_cut;
 	}
 	cycle_deinit(&cycle);
@@ -502,18 +526,20 @@ static void check_cycle(const struct made *made, const struct components *compon
 
 static void test_cycle(void **context __attribute__((unused)))
 {
-	size_t found = 0, cuts = 0;
+	size_t found = 0, cuts = 0, together = 0;
 	for (int round = 0; round < ROUNDS / 10; round++) {
 		struct made made;
 		make_random(&made);
 		struct components components;
 		assert_null(components_find(&made.graph, NULL, &components));
-		for (uint32_t i = 0; i < components.count; i++, found++)
+		for (uint32_t i = 0; i < components.count; i++, found++) {
 			check_cycle(&made, &components, i, &cuts);
+			check_cut(&made, &components, i, &together);
+		}
 		components_deinit(&components);
 		unmake(&made);
 	}
-	assert_true(found > 10 && cuts > 10);
+	assert_true(found > 10 && cuts > 10 && together > 10 && together < found);
 }
 
 /* ---- shapes ----------------------------------------------------------------------------------------- */
