@@ -411,6 +411,40 @@ def library_deleted(context):
                 verify(folder, program.pid)
 
 
+IDLE = """
+import sys, time
+with open(sys.argv[1], "w") as file:
+    file.write(hex(id(sys.modules)))
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+def interpreter_roots(interpreter, folder, environment):
+    """What an idle process has as roots in the interpreter's state; its modules are where it says."""
+    output = os.path.join(folder, "output")
+    with Program(interpreter.command("-c", IDLE, output), environment, folder) as program:
+        rows = inspect("roots", program.pid, "--format", "csv").expect(0).output.splitlines()
+        with open(output, encoding="ascii") as file:
+            modules = file.read()
+    check(any(row.startswith("interpreter,sys,.modules,%s," % modules) for row in rows), "sys.modules is no root")
+    fields = [row.split(",") for row in rows if row.startswith(("interpreter,", "thread,"))]
+    return sorted((kind, place.split()[0], label, rest[1]) for kind, place, label, *rest in fields)
+
+
+@test
+def stripped_and_idle(context):
+    """A 3.6 without a symbol table, none of whose threads holds the interpreter lock: its state is found all the same."""
+    chosen = [each for each in context.usable if each.linked == "libpython" and each.origin == "pyenv" and each.minor == (3, 6)]
+    for interpreter in context.slice(chosen, 1):
+        with Folder() as folder:
+            library = os.path.join(folder, os.path.basename(interpreter.runtime_file))
+            subprocess.run([need("strip"), "-o", library, interpreter.runtime_file], check=True)
+            whole = interpreter_roots(interpreter, folder, interpreter.env())
+            stripped = interpreter_roots(interpreter, folder, interpreter.env(LD_LIBRARY_PATH=folder))
+            check(whole == stripped, "the roots differ: %s", sorted(set(whole) ^ set(stripped)))
+
+
 @test
 def another_mount_namespace(context):
     """A process that sees other files at the paths it names, as in a container."""

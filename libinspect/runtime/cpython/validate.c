@@ -62,6 +62,47 @@ static int compare_interpreters(const void *a, const void *b)
 	return left->id < right->id ? -1 : left->id > right->id;
 }
 
+/* How many interpreters of 3.6 follow each other from @address on; 0: there is none. They are recognised by sys.modules,
+ * which their sysdict has, too. */
+static unsigned int count_interpreters(struct cpython *cpython, uint64_t address)
+{
+	const struct layout *layout = &cpython->layout;
+	unsigned int count = 0;
+	for (; address && count < INTERPRETER_LIMIT; count++) {
+		uint64_t sysdict, modules, sys_type, modules_type;
+		if (address % sizeof(uint64_t) || !target_has(cpython->target, address, (uint64_t)layout->size_of_interpreter) ||
+		    !read_pointer(cpython, address, layout->interpreter_sysdict, &sysdict) || !sysdict ||
+		    !read_pointer(cpython, address, layout->interpreter_modules, &modules) || !modules ||
+		    !target_has(cpython->target, sysdict, (uint64_t)layout->size_of_dict) ||
+		    !target_has(cpython->target, modules, (uint64_t)layout->size_of_dict) ||
+		    !read_pointer(cpython, sysdict, layout->object_type, &sys_type) ||
+		    !read_pointer(cpython, modules, layout->object_type, &modules_type) || sys_type != modules_type ||
+		    cpython_dict_get(cpython, sysdict, "modules") != modules ||
+		    !read_pointer(cpython, address, layout->interpreter_next, &address))
+			return 0;
+	}
+	return count;
+}
+
+/* The newest interpreter of a 3.6 without a symbol table: what the static variables interp_head and autoInterpreterState of
+ * Python/pystate.c point at. */
+static uint64_t search_interpreters(struct cpython *cpython)
+{
+	uint64_t start, end, word, found = 0;
+	unsigned int most = 0;
+	for (size_t i = 0; cpython->image && image_data(cpython->image, i, &start, &end); i++) {
+		for (uint64_t address = (start + 7) & -UINT64_C(8); address < end; address += sizeof(word)) {
+			if (!target_has(cpython->target, address, sizeof(word)) ||
+			    !read_pointer(cpython, address, 0, &word) || !word || word == found)
+				continue;
+			unsigned int count = count_interpreters(cpython, word);
+			found = count > most ? word : found;
+			most = count > most ? count : most;
+		}
+	}
+	return found;
+}
+
 /* The first interpreter of the chain, 0 if there is none or it is not known. */
 static bool first_interpreter(struct cpython *cpython, uint64_t *address_ret)
 {
@@ -71,10 +112,11 @@ static bool first_interpreter(struct cpython *cpython, uint64_t *address_ret)
 	uint64_t thread;
 	if (cpython->statics.interpreters_head)
 		return read_pointer(cpython, cpython->statics.interpreters_head, 0, address_ret);
-	/* NULL while no thread has the interpreter lock: then the interpreter is found nowhere, but the
-	 * collector, which all interpreters of 3.6 share, is. */
+	/* NULL while no thread has the interpreter lock */
 	read_pointer(cpython, cpython->statics.current_thread, 0, &thread);
 	read_pointer(cpython, thread, layout->thread_interpreter, address_ret);
+	uint64_t newest = search_interpreters(cpython);
+	*address_ret = newest ? newest : *address_ret;
 	return true;
 }
 
