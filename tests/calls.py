@@ -11,7 +11,6 @@
 
 Environment: as for tests/e2e.py.
 """
-import argparse
 import collections
 import json
 import os
@@ -165,23 +164,12 @@ def caught(interpreter, times, seed):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("size", nargs="?", choices=("check", "check-full"), default="check")
-    parser.add_argument("--interpreter", action="append", metavar="NAME", help="only those whose name contains it")
+    parser = interpreters.suite_parser(__doc__)
     parser.add_argument("--times", type=int, help="how often the busy program is caught")
-    parser.add_argument("-v", "--verbose", action="store_true")
     options = parser.parse_args()
     results = Results(options.verbose)
-    usable, skipped = interpreters.find_all()
-    for interpreter in skipped:
-        results.skip(interpreter.name, interpreter.problem)
     full = options.size == "check-full"
-    for number, interpreter in enumerate(usable):
-        if options.interpreter and not any(each in interpreter.name for each in options.interpreter):
-            continue
-        if interpreter.free_threaded:
-            results.skip(interpreter.name, "is free-threaded: its collector keeps no lists")
-            continue
+    for number, interpreter in interpreters.chosen(options, results):
         results.run("%s calls" % interpreter.name, waiting, interpreter)
         if full or number % 6 == 0 or options.interpreter:
             times = options.times or (200 if full else 8)

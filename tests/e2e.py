@@ -11,7 +11,6 @@ inside gdb. `check` gives some interpreters a small heap, `check-full` all of th
 Environment: PY_INSPECT (the command), LIBINSPECT_LIBRARY (for gdb), LIBINSPECT_INTERPRETERS (where
 tests/unpack-debian put its interpreters), LIBINSPECT_PYTHONS (more interpreters).
 """
-import argparse
 import csv
 import io
 import json
@@ -206,10 +205,10 @@ def examine(results, interpreter, ways, options):
             results.fail(interpreter.name, error)
 
 
-def plan(usable, full):
-    """(interpreter, ways, heap options) for each interpreter."""
+def plan(numbered, full):
+    """(interpreter, ways, heap options) for each (number, interpreter)."""
     large = {"pyenv": 1, "system": 1, "debian": 1, "other": 9}  # how many of each origin get a large heap in `check`
-    for number, interpreter in enumerate(usable):
+    for number, interpreter in numbered:
         if full:
             yield interpreter, WAYS, heap_options(interpreter, number, 200000)
             continue
@@ -220,28 +219,15 @@ def plan(usable, full):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("size", nargs="?", choices=("check", "check-full"), default="check")
-    parser.add_argument("--interpreter", action="append", metavar="NAME", help="only those whose name contains it")
+    parser = interpreters.suite_parser(__doc__)
     parser.add_argument("--how", action="append", choices=WAYS, help="only this way of looking")
     parser.add_argument("--objects", type=int, help="how many objects the heaps have")
-    parser.add_argument("-v", "--verbose", action="store_true")
     options = parser.parse_args()
     results = Results(options.verbose)
-    usable, skipped = interpreters.find_all()
-    for interpreter in skipped:
-        results.skip(interpreter.name, interpreter.problem)
-    for interpreter, ways, heap in plan(usable, options.size == "check-full"):
-        if options.interpreter and not any(each in interpreter.name for each in options.interpreter):
-            continue
-        if interpreter.free_threaded:
-            results.skip(interpreter.name, "is free-threaded: its collector keeps no lists")
-            continue
+    for interpreter, ways, heap in plan(interpreters.chosen(options, results), options.size == "check-full"):
         if options.objects:
             heap[1] = str(options.objects)
         examine(results, interpreter, options.how or ways, heap)
-    if not usable:
-        results.fail("interpreters", "there is no CPython on this machine")
     results.finish()
 
 

@@ -227,6 +227,32 @@ def find_all(unpacked=None):
     return usable, skipped
 
 
+def suite_parser(description):
+    """The options of all suites that go through the interpreters."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("size", nargs="?", choices=("check", "check-full"), default="check")
+    parser.add_argument("--interpreter", action="append", metavar="NAME", help="only those whose name contains it")
+    parser.add_argument("-v", "--verbose", action="store_true")
+    return parser
+
+
+def chosen(options, results):
+    """(number, interpreter) of those that @options want; the others are told to @results. The number is the same whatever
+    is wanted."""
+    usable, skipped = find_all()
+    for interpreter in skipped:
+        results.skip(interpreter.name, interpreter.problem)
+    if not usable:
+        results.fail("interpreters", "there is no CPython on this machine")
+    for number, interpreter in enumerate(usable):
+        if options.interpreter and not any(each in interpreter.name for each in options.interpreter):
+            continue
+        if interpreter.free_threaded:
+            results.skip(interpreter.name, "is free-threaded: its collector keeps no lists")
+            continue
+        yield number, interpreter
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print all that is known, one JSON object a line")

@@ -23,7 +23,6 @@ prints the closing rate of each type.
 
 Environment: as for tests/e2e.py.
 """
-import argparse
 import collections
 import csv
 import io
@@ -348,22 +347,11 @@ def examine(results, interpreter, program, verbose):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("size", nargs="?", choices=("check", "check-full"), default="check")
-    parser.add_argument("--interpreter", action="append", metavar="NAME", help="only those whose name contains it")
+    parser = interpreters.suite_parser(__doc__)
     parser.add_argument("--program", action="append", help="only this one of tests/programs/objects; '' is none")
-    parser.add_argument("-v", "--verbose", action="store_true", help="print the closing rate of each type")
     options = parser.parse_args()
     results = Results(verbose=True)
-    usable, skipped = interpreters.find_all()
-    for interpreter in skipped:
-        results.skip(interpreter.name, interpreter.problem)
-    for interpreter in usable:
-        if options.interpreter and not any(each in interpreter.name for each in options.interpreter):
-            continue
-        if interpreter.free_threaded:
-            results.skip(interpreter.name, "is free-threaded: its collector keeps no lists")
-            continue
+    for _, interpreter in interpreters.chosen(options, results):
         programs = options.program or PROGRAMS
         if options.size == "check" and not options.program:
             programs = PROGRAMS[:1]

@@ -9,7 +9,6 @@ it wrote down, and the order of the calls with that in which a collection then m
 
 Environment: as for tests/e2e.py.
 """
-import argparse
 import json
 import os
 import subprocess
@@ -134,23 +133,12 @@ def run_heaps(interpreter, count):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("size", nargs="?", choices=("check", "check-full"), default="check")
-    parser.add_argument("--interpreter", action="append", metavar="NAME", help="only those whose name contains it")
+    parser = interpreters.suite_parser(__doc__)
     parser.add_argument("--heaps", type=int, help="how many for each interpreter; default: 1, or 40 for check-full")
-    parser.add_argument("-v", "--verbose", action="store_true")
     options = parser.parse_args()
     results = Results(options.verbose)
-    usable, skipped = interpreters.find_all()
-    for interpreter in skipped:
-        results.skip(interpreter.name, interpreter.problem)
     count = options.heaps or (40 if options.size == "check-full" else 1)
-    for interpreter in usable:
-        if options.interpreter and not any(each in interpreter.name for each in options.interpreter):
-            continue
-        if interpreter.free_threaded:
-            results.skip(interpreter.name, "is free-threaded: its collector keeps no lists")
-            continue
+    for _, interpreter in interpreters.chosen(options, results):
         try:
             results.run("%s %d heaps" % (interpreter.name, count), run_heaps, interpreter, count)
         except Skip as reason:

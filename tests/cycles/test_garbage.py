@@ -11,7 +11,6 @@ too, and are not collected.
 
 Environment: as for tests/e2e.py.
 """
-import argparse
 import json
 import os
 import subprocess
@@ -103,24 +102,13 @@ def run_heaps(interpreter, first, count):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("size", nargs="?", choices=("check", "check-full"), default="check")
-    parser.add_argument("--interpreter", action="append", metavar="NAME", help="only those whose name contains it")
+    parser = interpreters.suite_parser(__doc__)
     parser.add_argument("--heaps", type=int, help="how many for each interpreter; default: 5, or 300 for check-full")
     parser.add_argument("--first", type=int, default=1, metavar="SEED", help="the first heap's")
-    parser.add_argument("-v", "--verbose", action="store_true")
     options = parser.parse_args()
     results = Results(options.verbose)
-    usable, skipped = interpreters.find_all()
-    for interpreter in skipped:
-        results.skip(interpreter.name, interpreter.problem)
     count = options.heaps or (300 if options.size == "check-full" else 5)
-    for interpreter in usable:
-        if options.interpreter and not any(each in interpreter.name for each in options.interpreter):
-            continue
-        if interpreter.free_threaded:
-            results.skip(interpreter.name, "is free-threaded: its collector keeps no lists")
-            continue
+    for _, interpreter in interpreters.chosen(options, results):
         try:
             results.run("%s %d heaps" % (interpreter.name, count), run_heaps, interpreter, options.first, count)
         except Skip as reason:

@@ -10,7 +10,6 @@ process of each runtime: `cycles`, `finalizers` and `weakrefs`. Objects are know
 runtime's own record has by address. Both views must be equal, and what the model of the rules says. `check` takes one
 CPython of each dialect, see below; `check-full` all.
 """
-import argparse
 import collections
 import concurrent.futures
 import json
@@ -222,26 +221,15 @@ def run_programs(interpreter, first, count):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("size", choices=("check", "check-full"), nargs="?", default="check")
-    parser.add_argument("--interpreter", action="append", metavar="NAME", help="only those whose name contains it")
+    parser = interpreters.suite_parser(__doc__)
     parser.add_argument("--programs", type=int, help="how many for each interpreter; default: 12, or 300 for check-full")
     parser.add_argument("--first", type=int, default=0, metavar="N", help="the first program's number")
     options = parser.parse_args()
     full = options.size == "check-full"
     results = Results(verbose=True)
-    usable, skipped = interpreters.find_all()
-    for interpreter in skipped:
-        results.skip(interpreter.name, interpreter.problem)
     seen = set()
-    for interpreter in usable:
-        if interpreter.free_threaded:
-            results.skip(interpreter.name, "is free-threaded: it has no generations")
-            continue
-        if options.interpreter:
-            if not any(name in interpreter.name for name in options.interpreter):
-                continue
-        elif not full and dialect(interpreter.minor) in seen:
+    for _, interpreter in interpreters.chosen(options, results):
+        if not full and not options.interpreter and dialect(interpreter.minor) in seen:
             continue
         seen.add(dialect(interpreter.minor))
         results.run(interpreter.name, run_programs, interpreter, options.first, options.programs or (300 if full else 12))

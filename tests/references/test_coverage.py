@@ -9,7 +9,6 @@ asked which of them it knows (type-coverage.c).
 
 Environment: as for tests/e2e.py.
 """
-import argparse
 import os
 import subprocess
 import sys
@@ -59,21 +58,10 @@ def cover(interpreter):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("size", nargs="?", choices=("check", "check-full"), default="check")
-    parser.add_argument("--interpreter", action="append", metavar="NAME", help="only those whose name contains it")
-    parser.add_argument("-v", "--verbose", action="store_true")
+    parser = interpreters.suite_parser(__doc__)
     options = parser.parse_args()
     results = Results(options.verbose)
-    usable, skipped = interpreters.find_all()
-    for interpreter in skipped:
-        results.skip(interpreter.name, interpreter.problem)
-    for interpreter in usable:
-        if options.interpreter and not any(each in interpreter.name for each in options.interpreter):
-            continue
-        if interpreter.free_threaded:
-            results.skip(interpreter.name, "is free-threaded: its collector keeps no lists")
-            continue
+    for _, interpreter in interpreters.chosen(options, results):
         results.run("%s types" % interpreter.name, cover, interpreter)
     results.finish()
 

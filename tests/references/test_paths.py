@@ -12,7 +12,6 @@ asked for. `referrers` must have all that gc.get_referrers() finds.
 
 Environment: as for tests/e2e.py.
 """
-import argparse
 import json
 import os
 import re
@@ -200,21 +199,10 @@ def examine(results, interpreter, names, share):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("size", nargs="?", choices=("check", "check-full"), default="check")
-    parser.add_argument("--interpreter", action="append", metavar="NAME", help="only those whose name contains it")
-    parser.add_argument("-v", "--verbose", action="store_true")
+    parser = interpreters.suite_parser(__doc__)
     options = parser.parse_args()
     results = Results(options.verbose)
-    usable, skipped = interpreters.find_all()
-    for interpreter in skipped:
-        results.skip(interpreter.name, interpreter.problem)
-    for number, interpreter in enumerate(usable):
-        if options.interpreter and not any(each in interpreter.name for each in options.interpreter):
-            continue
-        if interpreter.free_threaded:
-            results.skip(interpreter.name, "is free-threaded: its collector keeps no lists")
-            continue
+    for number, interpreter in interpreters.chosen(options, results):
         full = options.size == "check-full"
         examine(results, interpreter, ["paths", "heap"] if full or number % 8 == 1 else ["paths"], 1 if full else 11)
     results.finish()

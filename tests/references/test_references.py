@@ -9,7 +9,6 @@ refers to, and wait; then the multiset of visited references that `py-inspect re
 
 Environment: as for tests/e2e.py.
 """
-import argparse
 import io
 import os
 import sys
@@ -76,23 +75,12 @@ def examine(results, interpreter, program, ways):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("size", nargs="?", choices=("check", "check-full"), default="check")
-    parser.add_argument("--interpreter", action="append", metavar="NAME", help="only those whose name contains it")
+    parser = interpreters.suite_parser(__doc__)
     parser.add_argument("--program", action="append", help="only this one: heap, objects, or a file in tests/programs with its arguments")
     parser.add_argument("--how", action="append", choices=("live", "gcore", "kernel"), help="only this way of looking")
-    parser.add_argument("-v", "--verbose", action="store_true")
     options = parser.parse_args()
     results = Results(options.verbose)
-    usable, skipped = interpreters.find_all()
-    for interpreter in skipped:
-        results.skip(interpreter.name, interpreter.problem)
-    for number, interpreter in enumerate(usable):
-        if options.interpreter and not any(each in interpreter.name for each in options.interpreter):
-            continue
-        if interpreter.free_threaded:
-            results.skip(interpreter.name, "is free-threaded: its collector keeps no lists")
-            continue
+    for number, interpreter in interpreters.chosen(options, results):
         full = options.size == "check-full"
         ways = options.how or (("live", "gcore", "kernel") if full else ("live", "gcore", "kernel")[number % 3:][:1])
         heaps = ["heap"] if full or number % 7 == 0 else []
