@@ -45,9 +45,9 @@ static const struct verb_column columns[] = {
 	[UNREACHABLE] = { "unreachable", COLUMN_BOOLEAN,
 			  "does the collector find it unreachable? no: it is reachable (--all), or freed with what is" },
 	[EXAMPLE] = { "example", COLUMN_TEXT, "a shortest cycle of a component of this shape", .without = "objects",
-		      .whole = true },
+		      .below = true },
 	[CUT] = { "cut", COLUMN_TEXT, "what is in all of the component's cycles: references of the example, or an attribute "
-		  "of every object of a type; to clear one breaks them", .without = "objects", .whole = true },
+		  "of every object of a type; to clear one breaks them", .without = "objects", .below = true },
 };
 
 static const struct inspect_verb_option options[] = {

@@ -31,6 +31,9 @@ struct text_data {
 	uint8_t place[TABLE_COLUMNS_MAX], human_place[TABLE_COLUMNS_MAX];
 	bool human[TABLE_COLUMNS_MAX]; /* the second one is worth showing */
 	bool printed;                  /* a batch, and so the header */
+	FILE *below;                   /* writes what stands below the table; NULL: nothing yet */
+	char *below_text;
+	size_t below_size;
 	locale_t locale, old_locale;
 };
 
@@ -75,6 +78,8 @@ static bool add_table_columns(struct table *table, struct text_data *text)
 	size_t place = 0;
 	for (size_t i = 0; i < table->column_count; i++) {
 		const struct verb_column *column = table_column(table, i);
+		if (column->below)
+			continue;
 		text->place[i] = place++;
 		if (!add_column(text, column->name, is_right_aligned(column->kind) ? SCOLS_FL_RIGHT : 0))
 			return false;
@@ -114,6 +119,9 @@ static void text_deinit(struct table *table)
 	if (!text)
 		return;
 	scols_unref_table(text->scols);
+	if (text->below)
+		fclose(text->below);
+	free(text->below_text);
 	if (text->locale)
 		freelocale(text->locale);
 	free(text);
@@ -178,7 +186,10 @@ static bool fit_to_screen(struct table *table)
 {
 	struct text_data *text = table->renderer_data;
 	size_t screen = table->emitter.output->width;
-	const struct verb_column *column = table_column(table, table->column_count - 1);
+	size_t last_column = table->column_count - 1;
+	while (last_column && table_column(table, last_column)->below)
+		last_column--;
+	const struct verb_column *column = table_column(table, last_column);
 	if (!screen || table->verb->shape != VERB_TABLE || column->kind != COLUMN_TEXT || column->whole)
 		return true;
 	size_t before = width_before_last(text);
@@ -289,6 +300,49 @@ static bool set_cell(struct libscols_line *line, size_t place, char *text)
 	return false;
 }
 
+/* Opens what stands below the table, with an empty line before it. */
+static bool begin_below(struct text_data *text)
+{
+	if (text->below)
+		return true;
+	text->below = open_memstream(&text->below_text, &text->below_size);
+	return text->below && fputc('\n', text->below) != EOF;
+}
+
+/* Writes the cells of a row that stand below the table. */
+static bool write_below(struct table *table, const struct cell *cells)
+{
+	struct text_data *text = table->renderer_data;
+	const struct cell *address = NULL;
+	bool first = true;
+	for (size_t i = 0; i < table->column_count; i++) {
+		const struct verb_column *column = table_column(table, i);
+		const struct cell *cell = &cells[table->columns[i]];
+		if (column->kind == COLUMN_ADDRESS && !address)
+			address = cell;
+		if (!column->below || cell->absent || !cell->text)
+			continue;
+		char *key AUTO_FREE = first && address ? cell_spell(COLUMN_ADDRESS, address) : strdup("");
+		char *spelt AUTO_FREE = cell_spell(column->kind, cell);
+		if (!key || !spelt || !begin_below(text) ||
+		    fprintf(text->below, "%-14s  %s: %s\n", key, column->name, spelt) < 0)
+			return false;
+		first = false;
+	}
+	return true;
+}
+
+static bool print_below(struct table *table)
+{
+	struct text_data *text = table->renderer_data;
+	if (!text->below)
+		return true;
+	if (fflush(text->below) != 0)
+		return false;
+	emit_text(&table->emitter, text->below_text);
+	return true;
+}
+
 static bool set_table_cell(struct table *table, struct libscols_line *line, size_t index,
 			   const struct cell *cell)
 {
@@ -308,9 +362,9 @@ static bool add_table_row(struct table *table, const struct cell *cells)
 {
 	struct libscols_line *line = add_line(table);
 	for (size_t i = 0; line && i < table->column_count; i++)
-		if (!set_table_cell(table, line, i, &cells[table->columns[i]]))
+		if (!table_column(table, i)->below && !set_table_cell(table, line, i, &cells[table->columns[i]]))
 			return false;
-	return line;
+	return line && write_below(table, cells);
 }
 
 /* ---- records and items ---------------------------------------------------------------------------- */
@@ -421,7 +475,7 @@ static bool text_end(struct table *table, const struct table_end *end)
 		return false;
 	if (summed && !end->error && (table->total.rows != 1 || has_sums(table)) && !add_total(table))
 		return false;
-	return print_batch(table);
+	return print_batch(table) && print_below(table);
 }
 
 const struct renderer renderer_text = {

@@ -43,6 +43,7 @@ struct verb_column {
 	const char *without; /* the column is not there with this option */
 	bool whole;         /* in the last column: is not cut to the width of the screen */
 	bool several;       /* tables for people do without it unless there are several operands */
+	bool below;         /* TEXT: tables for people have it below, on a line of its own behind the row's address */
 };
 
 /* One value of a row. Absent values print as null in JSON, as nothing in CSV, and in text as their text or
