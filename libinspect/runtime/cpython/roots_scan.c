@@ -12,13 +12,13 @@
  * other static objects refer to is known from their descriptions: their words are no roots of their own. Nor is
  * _PyRuntime looked through, which roots.c knows.
  */
-#include <elf.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/array.h"
 #include "runtime/cpython/scan.h"
+#include "target/threads.h"
 
 enum {
 	WORD = sizeof(uint64_t),
@@ -257,47 +257,6 @@ static struct inspect_error *scan_images(struct root_scan *scan)
 
 /* ---- threads --------------------------------------------------------------------------------------- */
 
-/* General registers as elf_gregset_t has them (struct user_regs_struct of Linux's asm/ptrace.h, sys/user.h). */
-static const char *const registers_x86_64[] = {
-	".r15", ".r14", ".r13", ".r12", ".rbp", ".rbx", ".r11", ".r10", ".r9", ".r8", ".rax", ".rcx", ".rdx", ".rsi", ".rdi",
-};
-static const char *const registers_aarch64[] = {
-	".x0",	".x1",	".x2",	".x3",	".x4",	".x5",	".x6",	".x7",	".x8",	".x9",	".x10",
-	".x11", ".x12", ".x13", ".x14", ".x15", ".x16", ".x17", ".x18", ".x19", ".x20", ".x21",
-	".x22", ".x23", ".x24", ".x25", ".x26", ".x27", ".x28", ".x29", ".x30",
-};
-
-/* What a machine's registers mean. */
-struct machine {
-	uint16_t machine;
-	const char *const *names; /* of those that may hold an object, from the first on */
-	size_t name_count;
-	size_t stack_pointer, thread_pointer; /* their places; 0: it is not among them */
-	uint64_t red_zone; /* bytes below the stack pointer that are in use */
-};
-
-static const struct machine machines[] = {
-	{ EM_X86_64, registers_x86_64, sizeof(registers_x86_64) / sizeof(*registers_x86_64), 19, 21, 128 },
-	{ EM_AARCH64, registers_aarch64, sizeof(registers_aarch64) / sizeof(*registers_aarch64), 31, 0, 0 },
-};
-
-static const struct machine *machine_of(const struct inspect_target *target)
-{
-	for (size_t i = 0; i < sizeof(machines) / sizeof(*machines); i++)
-		if (machines[i].machine == target->machine)
-			return &machines[i];
-	return NULL;
-}
-
-static bool read_register(const struct target_thread *thread, size_t place, uint64_t *value_ret)
-{
-	*value_ret = 0;
-	if (!thread->has_registers || (place + 1) * WORD > thread->registers_size)
-		return false;
-	memcpy(value_ret, thread->registers + place * WORD, WORD);
-	return true;
-}
-
 struct stack {
 	const char *place; /* what it is called */
 	uint64_t begin;    /* its lowest address in use */
@@ -313,17 +272,16 @@ static struct inspect_error *look_at_stack(struct root_scan *scan, uint64_t addr
 			       &label);
 }
 
-static struct inspect_error *scan_registers(struct root_scan *scan, const struct machine *machine,
-					    const struct target_thread *thread)
+static struct inspect_error *scan_registers(struct root_scan *scan, const struct target_thread *thread,
+					    const struct thread_register *registers, size_t count)
 {
 	char place[64];
 	snprintf(place, sizeof(place), "registers of thread %d", (int)thread->tid);
-	for (size_t i = 0; i < machine->name_count; i++) {
-		uint64_t word;
-		if (!read_register(thread, i, &word) || !may_be_object(scan, word) ||
-		    !cpython_is_object(scan->cpython, word))
+	for (size_t i = 0; i < count; i++) {
+		uint64_t word = registers[i].value;
+		if (!may_be_object(scan, word) || !cpython_is_object(scan->cpython, word))
 			continue;
-		const struct runtime_label label = { .kind = RUNTIME_LABEL_TEXT, .text = machine->names[i] };
+		const struct runtime_label label = { .kind = RUNTIME_LABEL_TEXT, .text = registers[i].name };
 		struct inspect_error *error = scan->sink->add(scan->sink, word | RUNTIME_GUESSED | RUNTIME_UNCOUNTED,
 							      RUNTIME_ROOT_STACK, place, &label);
 		if (error)
@@ -332,44 +290,33 @@ static struct inspect_error *scan_registers(struct root_scan *scan, const struct
 	return NULL;
 }
 
-/* The words from the stack pointer up to the end of the stack: that of its mapping, which may have been joined with
- * what lies behind it, or the thread's own structure, which the C library puts at the end of the stacks that it makes. */
-static struct inspect_error *scan_stack(struct root_scan *scan, const struct machine *machine,
-					const struct target_thread *thread)
+static struct inspect_error *scan_stack(struct root_scan *scan, const struct target_thread *thread)
 {
 	char place[64];
-	uint64_t pointer, thread_pointer = 0;
-	if (!read_register(thread, machine->stack_pointer, &pointer))
+	uint64_t start, end;
+	if (!thread_stack(scan->cpython->target, thread, &start, &end))
 		return NULL;
-	if (machine->thread_pointer)
-		read_register(thread, machine->thread_pointer, &thread_pointer);
-	uint64_t begin = pointer > machine->red_zone ? pointer - machine->red_zone : 0;
-	const struct target_segment *segment = target_segment_at(scan->cpython->target, pointer);
-	if (!segment)
-		return NULL;
-	uint64_t end = segment->end;
-	if (thread_pointer > pointer && thread_pointer < end)
-		end = thread_pointer;
 	snprintf(place, sizeof(place), "stack of thread %d", (int)thread->tid);
-	struct stack stack = { .place = place, .begin = begin < segment->start ? segment->start : begin };
-	return scan_range(scan, stack.begin, end, look_at_stack, &stack);
+	struct stack stack = { .place = place, .begin = start };
+	return scan_range(scan, start, end, look_at_stack, &stack);
 }
 
 static struct inspect_error *scan_threads(struct root_scan *scan)
 {
 	const struct inspect_target *target = scan->cpython->target;
-	const struct machine *machine = machine_of(target);
 	size_t without = 0;
-	for (size_t i = 0; i < target->thread_count && machine; i++) {
+	for (size_t i = 0; i < target->thread_count; i++) {
 		const struct target_thread *thread = &target->threads[i];
-		without += !thread->has_registers;
-		struct inspect_error *error = scan_registers(scan, machine, thread);
+		struct thread_register registers[THREAD_REGISTERS];
+		size_t count = thread_registers(target, thread, registers);
+		without += !count;
+		struct inspect_error *error = scan_registers(scan, thread, registers, count);
 		if (!error)
-			error = scan_stack(scan, machine, thread);
+			error = scan_stack(scan, thread);
 		if (error)
 			return error;
 	}
-	if (!target->thread_count || !machine)
+	if (without == target->thread_count)
 		return notes_add(scan->notes, false,
 				 "C stacks and registers were not searched for roots: this target does not show them");
 	if (!without)
