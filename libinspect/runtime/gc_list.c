@@ -15,14 +15,13 @@
 
 enum { PROGRESS_STEP = 1 << 18 /* objects between two reports */ };
 
-/* A walk along one list. While a collection is under way the backward links hold something else (counts), so
- * they can neither be checked nor stop a walk that runs in circles; Brent's algorithm does that. */
+/* A walk along one list that no collection has its hands on. */
 struct list_walk {
 	struct inspect_target *target;
 	const struct gc_links *links;
 	uint64_t head, current, next;
 	uint64_t count;
-	bool check_previous;
+	/* Where there are no backward links to be checked, a list may lead into its own middle. */
 	uint64_t landmark, next_landmark; /* Brent: a node seen, and the count at which to take the next */
 	char *problem;
 };
@@ -86,7 +85,7 @@ static bool walk_next(struct list_walk *walk)
 	if (!read_head(walk, node, &next, &previous))
 		return walk_stop(walk, "the link after 0x%" PRIx64 " is 0x%" PRIx64 ", which is not in the target",
 				 walk->current, node);
-	if (walk->check_previous && previous != walk->current)
+	if (walk->links->has_previous && previous != walk->current)
 		return walk_stop(walk, "the head at 0x%" PRIx64 " links back to 0x%" PRIx64 " instead of to 0x%" PRIx64,
 				 node, previous, walk->current);
 	if (node == walk->landmark)
@@ -100,55 +99,66 @@ static bool walk_next(struct list_walk *walk)
 	return true;
 }
 
-static struct inspect_error *report_progress(struct inspect_target *target, uint64_t count)
+struct inspect_error *gc_list_progress(const struct gc_heap *heap, uint64_t count)
 {
-	const struct inspect_target_options *options = &target->options;
+	const struct inspect_target_options *options = &heap->target->options;
 	if (count % PROGRESS_STEP || !options->progress ||
 	    options->progress(options->progress_context, "reading the collector's lists", count, 0))
 		return NULL;
 	return inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled");
 }
 
-static struct inspect_error *note_break(const struct list_walk *walk, const char *owner, unsigned int generation,
-					struct notes *notes)
+struct inspect_error *gc_list_note_break(const struct gc_lists *lists, const struct gc_list *list, uint64_t count,
+					 const char *problem, struct notes *notes)
 {
 	char name[32] = "the permanent generation";
-	if (generation != RUNTIME_PERMANENT)
-		snprintf(name, sizeof(name), "generation %u", generation);
-	return notes_add(notes, true, "%s of %s breaks off after %" PRIu64 " objects: %s", name, owner, walk->count,
-			 walk->problem);
+	if (list->generation != RUNTIME_PERMANENT)
+		snprintf(name, sizeof(name), "generation %u", list->generation);
+	return notes_add(notes, true, "%s of %s breaks off after %" PRIu64 " objects: %s", name, lists->owner, count,
+			 problem);
 }
 
-static struct inspect_error *list_walk(struct inspect_target *target, const struct gc_links *links,
-				       const struct gc_lists *lists, const struct gc_list *list,
-				       struct runtime_sink *sink, struct notes *notes)
+bool gc_head_next(const struct gc_heap *heap, uint64_t head, uint64_t *next_ret)
+{
+	bool readable = read_word(heap->target, head + heap->links.next, next_ret);
+	*next_ret = readable ? *next_ret & heap->links.next_mask : 0;
+	return readable;
+}
+
+struct inspect_error *gc_list_walk(const struct gc_heap *heap, const struct gc_lists *lists, const struct gc_list *list,
+				   struct runtime_sink *sink, struct notes *notes)
 {
 	struct list_walk walk = {
-		.target = target, .links = links, .head = list->head, .current = list->head, .next_landmark = 1,
-		.check_previous = links->has_previous && !lists->collecting,
+		.target = heap->target, .links = &heap->links, .head = list->head, .current = list->head,
+		.next_landmark = 1,
 	};
 	struct inspect_error *error = NULL;
 	if (walk_begin(&walk)) {
 		while (!error && walk_next(&walk)) {
-			error = sink->add(sink, walk.current + links->head_size, list->generation, lists->collector);
+			error = sink->add(sink, walk.current + heap->links.head_size, list->generation, lists->collector);
 			if (!error)
-				error = report_progress(target, walk.count);
+				error = gc_list_progress(heap, walk.count);
 		}
 	}
 	char *problem AUTO_FREE = walk.problem;
-	return error || !problem ? error : note_break(&walk, lists->owner, list->generation, notes);
+	return error || !problem ? error : gc_list_note_break(lists, list, walk.count, problem, notes);
 }
 
-struct inspect_error *gc_lists_walk(struct inspect_target *target, const struct gc_links *links,
-				    const struct gc_lists *lists, struct runtime_sink *sink, struct notes *notes)
+static bool any_collecting(const struct gc_heap *heap)
+{
+	for (size_t i = 0; i < heap->collector_count; i++)
+		if (heap->collectors[i].collecting)
+			return true;
+	return false;
+}
+
+struct inspect_error *gc_lists_walk(const struct gc_heap *heap, struct runtime_sink *sink, struct notes *notes)
 {
 	struct inspect_error *error = NULL;
-	if (lists->collecting)
-		error = notes_add(notes, true,
-				  "%s was in the middle of a collection: objects that the collector had moved to lists of "
-				  "its own on its stack are not shown",
-				  lists->owner);
-	for (size_t i = 0; i < lists->count && !error; i++)
-		error = list_walk(target, links, lists, &lists->items[i], sink, notes);
+	if (any_collecting(heap))
+		return gc_collecting_walk(heap, sink, notes);
+	for (size_t i = 0; i < heap->collector_count; i++)
+		for (size_t j = 0; j < heap->collectors[i].count && !error; j++)
+			error = gc_list_walk(heap, &heap->collectors[i], &heap->collectors[i].items[j], sink, notes);
 	return error;
 }

@@ -2,7 +2,8 @@
 /*
  * gc_list.h - the lists in which collectors keep their objects: rings of heads that stand in front of the objects.
  *
- * A list is a ring: it begins and ends at a head of its own, in the collector's state.
+ * A list is a ring: it begins and ends at a head of its own. Those of the generations are in the collector's state. A
+ * collection that is going on has more of them, in variables on the stack of the thread that collects.
  */
 #ifndef INSPECT_RUNTIME_GC_LIST_H
 #define INSPECT_RUNTIME_GC_LIST_H
@@ -28,15 +29,47 @@ struct gc_lists {
 	const struct gc_list *items;
 	size_t count;
 	unsigned int collector; /* index into runtime->collectors */
-	const char *owner;      /* for notes: "interpreter 0" */
-	/* A collection is going on: backward links hold something else, and objects may be in other lists. */
+	char owner[40];         /* for notes: "interpreter 0" */
+	/* A collection is going on: backward links hold something else, and objects may be in other lists. Those count as
+	 * objects of the generation @collected. */
 	bool collecting;
+	unsigned int collected;
 };
 
-/* Sends the objects of all @lists to @sink. A list that breaks is told in @notes (where, and how many objects came
- * before); the walk goes on with the next one. No damage makes it endless. */
-struct inspect_error *gc_lists_walk(struct inspect_target *target, const struct gc_links *links,
-				    const struct gc_lists *lists, struct runtime_sink *sink, struct notes *notes)
+/* All collectors of a heap. */
+struct gc_heap {
+	struct inspect_target *target;
+	struct gc_links links;
+	const struct gc_lists *collectors;
+	size_t collector_count;
+	/* Is at @address an object that says of itself that it is on a list? Asked of addresses that may be anything. */
+	bool (*is_tracked)(void *context, uint64_t address);
+	void *context;
+};
+
+/* Sends the objects of all lists of @heap to @sink. A list that breaks is told in @notes (where, and how many objects came
+ * before); the walk goes on with the next one. In the middle of a collection the lists on stacks are found, too; a note
+ * says so, or what may be missing. No damage makes it endless. */
+struct inspect_error *gc_lists_walk(const struct gc_heap *heap, struct runtime_sink *sink, struct notes *notes)
+	__attribute__((warn_unused_result));
+
+/* ---- for gc_collecting.c ---- */
+
+/* Where the head at @head leads, without the flags. False if it cannot be read. */
+bool gc_head_next(const struct gc_heap *heap, uint64_t head, uint64_t *next_ret);
+/* Walks along one list that is whole, if its collector is not at work. */
+struct inspect_error *gc_list_walk(const struct gc_heap *heap, const struct gc_lists *lists, const struct gc_list *list,
+				   struct runtime_sink *sink, struct notes *notes)
+	__attribute__((warn_unused_result));
+/* Every now and then: reports that @count objects have been read. An error if that is to be the end. */
+struct inspect_error *gc_list_progress(const struct gc_heap *heap, uint64_t count)
+	__attribute__((warn_unused_result));
+/* Tells that a list breaks off after @count objects because of @problem. */
+struct inspect_error *gc_list_note_break(const struct gc_lists *lists, const struct gc_list *list, uint64_t count,
+					 const char *problem, struct notes *notes)
+	__attribute__((warn_unused_result));
+/* gc_lists_walk() where at least one collector is at work. */
+struct inspect_error *gc_collecting_walk(const struct gc_heap *heap, struct runtime_sink *sink, struct notes *notes)
 	__attribute__((warn_unused_result));
 
 #endif

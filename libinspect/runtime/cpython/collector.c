@@ -270,26 +270,57 @@ bool gc_head_read(struct cpython *cpython, uint64_t head, uint64_t *next_ret, ui
 	return true;
 }
 
+/* The generation that is being collected. gc_collect_main() (before 3.9 collect()) begins with counting the collection for
+ * the next older generation, and sets the counts of those that it collects to 0; those of the older two change only there.
+ * 3.14.0 to 3.14.4 collect parts of the old generation with the young one: what is left goes to the old one. */
+static unsigned int collected_generation(struct cpython *cpython, const struct collector_places *places)
+{
+	unsigned int generation = 0;
+	int32_t count;
+	if (cpython->layout.gc_young != LAYOUT_ABSENT)
+		return places->generation_count - 1;
+	while (generation + 1 < places->generation_count &&
+	       read_int32(cpython, places->count[generation + 1], 0, &count) && count == 0)
+		generation++;
+	return generation;
+}
+
+static void describe_lists(struct cpython *cpython, unsigned int number, struct collector_places *places,
+			   struct gc_lists *lists)
+{
+	collector_places(cpython, number, places);
+	*lists = (struct gc_lists){
+		.items = places->lists, .count = places->list_count, .collector = number,
+		.collecting = collector_is_collecting(cpython, places),
+		.collected = collected_generation(cpython, places),
+	};
+	snprintf(lists->owner, sizeof(lists->owner), "interpreter %" PRId64, cpython->interpreters[number].id);
+}
+
+static bool is_tracked(void *cpython, uint64_t address)
+{
+	return cpython_is_tracked(cpython, address);
+}
+
 struct inspect_error *collectors_walk(struct runtime *runtime, struct runtime_sink *sink, struct notes *notes)
 {
 	struct cpython *cpython = (struct cpython *)runtime;
 	const struct layout *layout = &cpython->layout;
-	const struct gc_links links = {
-		.next = (uint64_t)layout->gc_head_next, .previous = (uint64_t)layout->gc_head_prev, .has_previous = true,
-		.next_mask = ~(uint64_t)LINK_FLAGS, .previous_mask = ~(uint64_t)LINK_FLAGS,
-		.head_size = (uint64_t)layout->size_of_gc_head,
+	struct collector_places *places AUTO_FREE = calloc(runtime->collector_count + 1, sizeof(*places));
+	struct gc_lists *lists AUTO_FREE = calloc(runtime->collector_count + 1, sizeof(*lists));
+	if (!places || !lists)
+		return &inspect_error_no_memory;
+	for (unsigned int i = 0; i < runtime->collector_count; i++)
+		describe_lists(cpython, i, &places[i], &lists[i]);
+	const struct gc_heap heap = {
+		.target = cpython->target,
+		.links = {
+			.next = (uint64_t)layout->gc_head_next, .previous = (uint64_t)layout->gc_head_prev, .has_previous = true,
+			.next_mask = ~(uint64_t)LINK_FLAGS, .previous_mask = ~(uint64_t)LINK_FLAGS,
+			.head_size = (uint64_t)layout->size_of_gc_head,
+		},
+		.collectors = lists, .collector_count = runtime->collector_count,
+		.is_tracked = is_tracked, .context = cpython,
 	};
-	struct inspect_error *error = NULL;
-	for (unsigned int i = 0; i < runtime->collector_count && !error; i++) {
-		struct collector_places places;
-		char owner[40];
-		collector_places(cpython, i, &places);
-		snprintf(owner, sizeof(owner), "interpreter %" PRId64, cpython->interpreters[i].id);
-		const struct gc_lists lists = {
-			.items = places.lists, .count = places.list_count, .collector = i, .owner = owner,
-			.collecting = collector_is_collecting(cpython, &places),
-		};
-		error = gc_lists_walk(cpython->target, &links, &lists, sink, notes);
-	}
-	return error;
+	return gc_lists_walk(&heap, sink, notes);
 }

@@ -237,6 +237,29 @@ static bool has_gc_head(struct cpython *cpython, const struct cpython_type *type
 			    flags & TPFLAGS_HEAPTYPE);
 }
 
+/* Can it be the gc_refs, as shifted, of a tracked object with @refcount? 3.6 and 3.7: Modules/gcmodule.c. */
+static bool is_gc_refs(int64_t refs, int64_t refcount)
+{
+	return refs == GC_REFS_REACHABLE || refs == GC_REFS_TENTATIVELY_UNREACHABLE || (refs >= 0 && refs <= refcount);
+}
+
+bool cpython_is_tracked(struct cpython *cpython, uint64_t address)
+{
+	struct object_header header;
+	bool tracked = false;
+	int64_t word;
+	if (!cpython_is_object(cpython, address) || !read_header(cpython, address, &header))
+		return false;
+	struct cpython_type *type = cpython_type(cpython, header.type);
+	if (!type || !has_gc_head(cpython, type, address))
+		return false;
+	read_gc_flags(cpython, address, &tracked);
+	if (!tracked || cpython->layout.gc_head_refs == LAYOUT_ABSENT)
+		return tracked;
+	uint64_t head = address - (uint64_t)cpython->layout.size_of_gc_head;
+	return read_ssize(cpython, head, cpython->layout.gc_head_refs, &word) && is_gc_refs(word >> 1, header.refcount);
+}
+
 /* Fills row @i of @columns for the object at @address. *@type is the type met last, NULL at first. */
 static struct inspect_error *examine_one(struct cpython *cpython, uint64_t address, size_t i,
 					 const struct runtime_columns *columns, struct cpython_type **type)

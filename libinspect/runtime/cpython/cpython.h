@@ -222,6 +222,12 @@ bool dict_iterator_next(struct dict_iterator *iterator, uint64_t *key_ret, uint6
 /* The value of the ASCII str key @name, or 0. */
 uint64_t cpython_dict_get(struct cpython *cpython, uint64_t dict, const char *name);
 
+/* ---- objects (cpython.c) ---- */
+
+/* Is an object at @address that says of itself that it is on one of the collector's lists? Of any address; several threads
+ * may ask at once. */
+bool cpython_is_tracked(struct cpython *cpython, uint64_t address);
+
 /* ---- types (type.c) ---- */
 
 /* The type at @address, read on first use; NULL when out of memory. A type that cannot be read is `damaged` and

@@ -108,13 +108,12 @@ static bool is_refcount(const struct cpython *cpython, uint64_t word)
 	return word && word < UINT64_C(1) << COUNT_BITS;
 }
 
-/* Does the word that would be the reference count point at an object's type? Then this is the inside of something: a
- * pointer and a type, in a program at low addresses. */
+/* Does the word that would be the reference count point at an object? Then this is the inside of something: a pointer and a
+ * type, in a program at low addresses. */
 static bool is_pointer(struct cpython *cpython, uint64_t word)
 {
 	uint64_t type;
-	return can_be_address(word) && peek_word(cpython, word, cpython->layout.object_type, &type) &&
-	       can_be_address(type) && cpython_known_type(cpython, type);
+	return can_be_address(word) && peek_word(cpython, word, cpython->layout.object_type, &type) && find_type(cpython, type);
 }
 
 /* Is there what may be the collector's head before @address? 3.8 and later: not tracked, or linked. */

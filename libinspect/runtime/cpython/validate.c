@@ -151,28 +151,38 @@ static struct inspect_error *read_interpreters(struct cpython *cpython)
 	return NULL;
 }
 
-/* Every list of the collectors of all interpreters is linked with its first member in both directions. */
+/* The list is linked with its first or last member. A collection that is going on leaves one whose backward links hold
+ * something else, and may have set one of the head's own links and not yet the other. */
+static struct inspect_error *check_list(struct cpython *cpython, const struct gc_list *list, bool collecting)
+{
+	uint64_t head = list->head, next, previous, beyond, back;
+	if (!gc_head_read(cpython, head, &next, &previous) || !next || !previous ||
+	    (!collecting && (next == head) != (previous == head)))
+		return unfit("the list of generation %u is none", list->generation);
+	bool leads_on = gc_head_read(cpython, next, &beyond, &back) && beyond;
+	bool front = leads_on && back == head;
+	bool end = gc_head_read(cpython, previous, &beyond, &back) && beyond == head;
+	/* The rest may be damaged, cut off or in the middle of a change: one end is enough. */
+	bool lost = target_is_lost(cpython->target, next) || target_is_lost(cpython->target, previous);
+	if (!front && !end && !lost && !(collecting && leads_on))
+		return unfit("the list of generation %u does not close", list->generation);
+	return NULL;
+}
+
 static struct inspect_error *check_lists(struct cpython *cpython)
 {
 	for (size_t i = 0; i < collector_count(cpython); i++) {
 		struct collector_places places;
 		collector_places(cpython, i, &places);
-		int32_t collecting;
+		int32_t collecting = 0;
 		if (places.list_count == 0 ||
 		    (places.collecting && (!read_int32(cpython, places.collecting, 0, &collecting) ||
 					   (collecting != 0 && collecting != 1))))
 			return unfit("the collector's state cannot be read");
 		for (unsigned int j = 0; j < places.list_count; j++) {
-			uint64_t head = places.lists[j].head, next, previous, beyond, back;
-			if (!gc_head_read(cpython, head, &next, &previous) || !next || !previous ||
-			    (next == head) != (previous == head))
-				return unfit("the list of generation %u is none", places.lists[j].generation);
-			/* The rest may be damaged, cut off or in the middle of a change: one end is enough. */
-			bool front = gc_head_read(cpython, next, &beyond, &back) && back == head;
-			bool end = gc_head_read(cpython, previous, &beyond, &back) && beyond == head;
-			bool lost = target_is_lost(cpython->target, next) || target_is_lost(cpython->target, previous);
-			if (!front && !end && !lost)
-				return unfit("the list of generation %u does not close", places.lists[j].generation);
+			struct inspect_error *error = check_list(cpython, &places.lists[j], collecting);
+			if (error)
+				return error;
 		}
 	}
 	return NULL;

@@ -165,34 +165,45 @@ static struct gc_links links_of(const struct refgc *refgc)
 	};
 }
 
-static struct inspect_error *walk_collector(struct refgc *refgc, size_t number, struct runtime_sink *sink,
-					    struct notes *notes)
+enum { LIST_LIMIT = RUNTIME_PERMANENT + 1 };
+
+/* The lists of collector @number: up to LIST_LIMIT @items, which @lists leads to. */
+static void describe_lists(struct refgc *refgc, unsigned int number, struct gc_list *items, struct gc_lists *lists)
 {
 	const struct refgc_collector *collector = &refgc->collectors[number];
 	const struct descriptor *descriptor = collector->descriptor;
 	unsigned int generations = (unsigned int)descriptor->collector_generation_count.value;
-	struct gc_list lists[RUNTIME_PERMANENT + 1];
-	size_t count = 0;
-	for (unsigned int i = 0; i < generations; i++)
-		lists[count++] = (struct gc_list){ generation_at(collector, i) + descriptor->generation_head.value, i };
-	if (descriptor->collector_permanent.known)
-		lists[count++] = (struct gc_list){ collector->address + descriptor->collector_permanent.value,
-						   RUNTIME_PERMANENT };
-	char owner[40];
-	snprintf(owner, sizeof(owner), "collector %zu", number);
-	const struct gc_lists all = {
-		.items = lists, .count = count, .collector = (unsigned int)number, .owner = owner,
+	*lists = (struct gc_lists){
+		.items = items, .collector = number,
 		.collecting = refgc->runtime.collectors[number].collecting == 1,
+		.collected = generations - 1,
 	};
-	const struct gc_links links = links_of(refgc);
-	return gc_lists_walk(refgc->target, &links, &all, sink, notes);
+	for (unsigned int i = 0; i < generations; i++)
+		items[lists->count++] =
+			(struct gc_list){ generation_at(collector, i) + descriptor->generation_head.value, i };
+	if (descriptor->collector_permanent.known)
+		items[lists->count++] = (struct gc_list){ collector->address + descriptor->collector_permanent.value,
+							  RUNTIME_PERMANENT };
+	snprintf(lists->owner, sizeof(lists->owner), "collector %u", number);
+}
+
+static bool is_tracked(void *refgc, uint64_t address)
+{
+	return refgc_is_tracked(refgc, address);
 }
 
 struct inspect_error *refgc_walk(struct runtime *runtime, struct runtime_sink *sink, struct notes *notes)
 {
 	struct refgc *refgc = (struct refgc *)runtime;
-	struct inspect_error *error = NULL;
-	for (size_t i = 0; i < refgc->collector_count && !error; i++)
-		error = walk_collector(refgc, i, sink, notes);
-	return error;
+	struct gc_list(*items)[LIST_LIMIT] AUTO_FREE = calloc(refgc->collector_count + 1, sizeof(*items));
+	struct gc_lists *lists AUTO_FREE = calloc(refgc->collector_count + 1, sizeof(*lists));
+	if (!items || !lists)
+		return &inspect_error_no_memory;
+	for (unsigned int i = 0; i < refgc->collector_count; i++)
+		describe_lists(refgc, i, items[i], &lists[i]);
+	const struct gc_heap heap = {
+		.target = refgc->target, .links = links_of(refgc), .collectors = lists,
+		.collector_count = refgc->collector_count, .is_tracked = is_tracked, .context = refgc,
+	};
+	return gc_lists_walk(&heap, sink, notes);
 }

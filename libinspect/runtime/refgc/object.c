@@ -112,6 +112,29 @@ struct refgc_type *refgc_type_of(struct refgc *refgc, uint64_t address)
 	return refgc_type(refgc, read_header(refgc, address, &header) ? header.type : 0);
 }
 
+static bool is_readable_address(struct refgc *refgc, uint64_t address)
+{
+	return address && address % sizeof(uint64_t) == 0 && target_has(refgc->target, address, sizeof(uint64_t));
+}
+
+/* Types are read once and for all, and what is read as one need not be one: whatever can tell comes before. */
+bool refgc_is_tracked(struct refgc *refgc, uint64_t address)
+{
+	const struct descriptor *descriptor = refgc->descriptor;
+	struct header header;
+	bool tracked;
+	uint64_t next, mask = descriptor->gc_next_mask.known ? descriptor->gc_next_mask.value : UINT64_MAX;
+	if (!is_readable_address(refgc, address) || !read_header(refgc, address, &header) || header.refcount <= 0 ||
+	    !described_number(refgc->target, address - descriptor->gc_size.value, &descriptor->gc_next, &next) ||
+	    !is_readable_address(refgc, next & mask) || !is_readable_address(refgc, header.type))
+		return false;
+	struct refgc_type *type = refgc_type(refgc, header.type);
+	if (!type || type->damaged || !type->container)
+		return false;
+	read_gc_flags(refgc, address, &tracked);
+	return tracked;
+}
+
 /* ---- many objects ---------------------------------------------------------------------------------- */
 
 /* Fills row @i of @columns for the object at @address. *@type is the type met last, NULL at first. */
