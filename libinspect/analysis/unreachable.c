@@ -39,6 +39,7 @@ struct collection {
 	bool many;       /* are there objects of several collectors? */
 	uint64_t *left;  /* a bit for each object that is looked at and not known to be reachable: the garbage, in the end */
 	uint64_t *found; /* atomic; those that are reachable, and whose references have not been followed */
+	uint64_t *lent;  /* a bit for each object that somebody is seen to refer to who does not hold it */
 	uint32_t *held;  /* how many references the objects that are looked at hold to each object; later: those dropped */
 	uint32_t *pending; /* a stack of ids */
 	size_t pending_count, pending_capacity;
@@ -102,11 +103,13 @@ static bool same_collection(const struct collection *collection, uint32_t id, ui
 	return !collection->many || collector[id] == collector[target];
 }
 
-/* Counts the references that the objects looked at hold to each other. */
+/* Counts the references that the objects looked at hold to each other; like the collector, which subtracts whatever a
+ * traverse function visits, also those that are not counted: what is visited belongs to somebody whom the collector does not
+ * look at (the links of functools.lru_cache up to 3.11), or is borrowed. */
 static struct inspect_error *subtract_refs(void *context, size_t block)
 {
 	struct collection *collection = context;
-	unsigned int without = RUNTIME_UNVISITED | RUNTIME_UNCOUNTED;
+	unsigned int without = RUNTIME_UNVISITED;
 	if (!collection->scope->believe_guesses)
 		without |= RUNTIME_GUESSED;
 	for (uint32_t id = (uint32_t)(block * BLOCK); id < block_end(collection, block); id++) {
@@ -116,9 +119,13 @@ static struct inspect_error *subtract_refs(void *context, size_t block)
 			continue;
 		for (size_t i = 0; i < count; i++) {
 			uint32_t target = edge_target(edges[i]);
-			if (!(edge_flags(edges[i]) & without) && has_bit(collection->left, target) &&
-			    same_collection(collection, id, target))
-				__atomic_fetch_add(&collection->held[target], 1, __ATOMIC_RELAXED);
+			if ((edge_flags(edges[i]) & without) || !has_bit(collection->left, target) ||
+			    !same_collection(collection, id, target))
+				continue;
+			__atomic_fetch_add(&collection->held[target], 1, __ATOMIC_RELAXED);
+			if (edge_flags(edges[i]) & RUNTIME_UNCOUNTED)
+				__atomic_fetch_or(&collection->lent[target / 64], UINT64_C(1) << target % 64,
+						  __ATOMIC_RELAXED);
 		}
 	}
 	return NULL;
@@ -176,7 +183,7 @@ static struct inspect_error *find_held_from_elsewhere(void *context, size_t bloc
 			continue;
 		bool immortal = heap->flags[id] & RUNTIME_IMMORTAL;
 		int64_t outside = (int64_t)((uint64_t)collection->refcount[id] - collection->held[id]);
-		if (outside < 0 && !immortal)
+		if (outside < 0 && !immortal && !has_bit(collection->lent, id))
 			note_negative(collection->result, id);
 		if (outside || immortal)
 			mark_reachable(collection, id);
@@ -325,11 +332,12 @@ struct inspect_error *unreachable_find(const struct graph *graph, const int64_t 
 	};
 	uint32_t *held AUTO_FREE = array_create_large(count, sizeof(*held));
 	uint64_t *found AUTO_FREE = calloc(count / 64 + 1, sizeof(*found));
+	uint64_t *lent AUTO_FREE = calloc(count / 64 + 1, sizeof(*lent));
 	struct block *blocks AUTO_FREE = calloc(block_count + 1, sizeof(*blocks));
 	struct inspect_error *error = id_set_init(&unreachable->garbage, count);
 	if (!error)
 		error = id_set_init(&unreachable->freed, count);
-	if (!error && (!unreachable->verdict || !held || !found || !blocks))
+	if (!error && (!unreachable->verdict || !held || !found || !lent || !blocks))
 		error = &inspect_error_no_memory;
 	struct collection collection = {
 		.graph = graph,
@@ -338,6 +346,7 @@ struct inspect_error *unreachable_find(const struct graph *graph, const int64_t 
 		.result = unreachable,
 		.left = unreachable->garbage.bits,
 		.found = found,
+		.lent = lent,
 		.held = held,
 		.blocks = blocks,
 		.block_count = block_count,

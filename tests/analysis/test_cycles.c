@@ -139,7 +139,7 @@ static void unmake(struct made *made)
 /* The flags of references that a collection does not subtract, and whose ends are of one collector. */
 static bool subtracted(const struct made *made, const struct collection_scope *scope, uint32_t from, uint32_t edge)
 {
-	unsigned int without = RUNTIME_UNVISITED | RUNTIME_UNCOUNTED | (scope->believe_guesses ? 0 : RUNTIME_GUESSED);
+	unsigned int without = RUNTIME_UNVISITED | (scope->believe_guesses ? 0 : RUNTIME_GUESSED);
 	return !(edge_flags(edge) & without) && made->collector[from] == made->collector[edge_target(edge)];
 }
 

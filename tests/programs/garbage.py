@@ -280,7 +280,10 @@ class Maker:
         return functools.partial(self.make_function(), *self.some(), key=self.one())
 
     def make_lru_cache(self):
-        made = functools.lru_cache(maxsize=4)(self.make_function())
+        values = dict(enumerate(self.some(5)))
+        made = functools.lru_cache(maxsize=self.random.choice((3, 8, None)))(values.pop)  # that holds them alone then
+        for number in list(values):
+            made(number)
         made.attribute = self.one()
         return made
 
