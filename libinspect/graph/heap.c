@@ -313,11 +313,12 @@ struct inspect_error *heap_find_sizes(struct heap *heap, struct notes *notes)
 
 bool heap_measure(const struct heap *heap, uint32_t id, uint64_t *size_ret)
 {
-	uint8_t flags = heap->flags[id];
-	const struct runtime_columns columns = { .size = size_ret, .flags = &flags };
 	*size_ret = heap->size ? heap->size[id] : 0;
-	if (!heap->size)
-		inspect_error_destroy(heap->runtime->operations->examine(heap->runtime, &heap->address[id], 1, &columns));
+	if (heap->size)
+		return !(heap->flags[id] & RUNTIME_DAMAGED);
+	uint8_t flags = 0;
+	const struct runtime_columns columns = { .size = size_ret, .flags = &flags };
+	inspect_error_destroy(heap->runtime->operations->examine(heap->runtime, &heap->address[id], 1, &columns));
 	if (!(flags & RUNTIME_DAMAGED) && *size_ret < HEAP_SIZE_MAX)
 		return true;
 	*size_ret = 0;

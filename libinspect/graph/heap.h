@@ -64,8 +64,8 @@ struct inspect_error *heap_find_refcounts(struct heap *heap) __attribute__((warn
 /* Has heap_fill() fill the column of reference counts, too, which costs next to nothing. Where it has been, they are
  * looked up now. */
 struct inspect_error *heap_want_refcounts(struct heap *heap) __attribute__((warn_unused_result));
-/* The size of one object, from the column if it is there, else looked up. False if it cannot be read or makes no sense:
- * then it is 0. */
+/* The size of one object, from the column if it is there, else looked up (0 if it cannot be read or makes no sense). False
+ * if the object is damaged. */
 bool heap_measure(const struct heap *heap, uint32_t id, uint64_t *size_ret);
 /* The same without a word about that. */
 uint64_t heap_size_of(const struct heap *heap, uint32_t id);
