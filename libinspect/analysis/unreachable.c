@@ -14,6 +14,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/threads.h"
 #include "graph/workers.h"
 
 enum {
@@ -314,7 +315,7 @@ static struct inspect_error *find(struct collection *collection)
 		error = each_block(collection, find_held_from_elsewhere);
 	if (error)
 		return error;
-	workers_run(workers_for(NULL), move_unreachable, collection);
+	threads_run(workers_for(NULL), move_unreachable, collection);
 	error = id_set_seal(&unreachable->garbage);
 	if (!error)
 		error = find_hanging(collection);

@@ -25,6 +25,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/threads.h"
 #include "graph/heap.h"
 #include "graph/workers.h"
 #include "target/target.h"
@@ -776,11 +777,11 @@ static void find_closure(struct discovery *discovery, unsigned int workers)
 	bool again;
 	discovery->allowance = FIRST_ALLOWANCE;
 	do {
-		workers_run(workers, search, discovery);
+		threads_run(workers, search, discovery);
 		again = discovery->careful && !is_stopped(discovery) && revisit_cut(discovery);
 	} while (again);
 	if (discovery->careful)
-		workers_run(workers, search, discovery); /* what was met last */
+		threads_run(workers, search, discovery); /* what was met last */
 }
 
 static void find_all(struct discovery *discovery)

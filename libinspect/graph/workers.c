@@ -1,83 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * workers.c - threads that are started for one piece of work and end with it.
+ * workers.c - one item of work after the other, by several threads.
  */
 #include "graph/workers.h"
 
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/threads.h"
 #include "target/target.h"
 
 unsigned int workers_limit;
 
-enum { STACK_SIZE = 1 << 20 };
-
-struct worker {
-	void (*work)(void *context, unsigned int worker);
-	void *context;
-	unsigned int number;
-	pthread_t thread;
-	bool started;
-};
-
-static unsigned int core_count(void)
-{
-	cpu_set_t cores;
-	int count = sched_getaffinity(0, sizeof(cores), &cores) == 0 ? CPU_COUNT(&cores) : 1;
-	return count < 1 ? 1 : (unsigned int)count;
-}
-
 unsigned int workers_for(const struct inspect_target *target)
 {
-	unsigned int count = workers_limit ? workers_limit : core_count();
+	unsigned int count = workers_limit ? workers_limit : threads_core_count();
 	if (target && (target->kind == TARGET_DEBUGGER || !target->segment_count))
 		return 1;
-	return count > WORKERS_MAX ? WORKERS_MAX : count;
-}
-
-static void *run(void *argument)
-{
-	struct worker *worker = argument;
-	worker->work(worker->context, worker->number);
-	return NULL;
-}
-
-/* Starts all but the first with all signals blocked: they belong to the threads of whoever uses the library. */
-static void start(struct worker *workers, unsigned int count)
-{
-	sigset_t all, before;
-	pthread_attr_t attributes;
-	sigfillset(&all);
-	if (pthread_attr_init(&attributes) != 0)
-		return;
-	pthread_attr_setstacksize(&attributes, STACK_SIZE);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	for (unsigned int i = 1; i < count; i++)
-		workers[i].started = pthread_create(&workers[i].thread, &attributes, run, &workers[i]) == 0;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attributes);
-}
-
-void workers_run(unsigned int count, void (*work)(void *context, unsigned int worker), void *context)
-{
-	struct worker workers[WORKERS_MAX];
-	if (count > WORKERS_MAX)
-		count = WORKERS_MAX;
-	for (unsigned int i = 0; i < count; i++)
-		workers[i] = (struct worker){ .work = work, .context = context, .number = i };
-	start(workers, count);
-	work(context, 0);
-	for (unsigned int i = 1; i < count; i++) {
-		if (workers[i].started)
-			pthread_join(workers[i].thread, NULL);
-		else
-			work(context, i);
-	}
+	return count > THREADS_MAX ? THREADS_MAX : count;
 }
 
 /* ---- one item after the other ----------------------------------------------------------------------- */
@@ -129,6 +69,6 @@ struct inspect_error *workers_each(struct inspect_target *target, const char *wh
 {
 	struct items items = { .target = target, .what = what, .work = work, .context = context, .count = count };
 	unsigned int workers = workers_for(target);
-	workers_run(count < workers ? (unsigned int)count : workers, work_on_items, &items);
+	threads_run(count < workers ? (unsigned int)count : workers, work_on_items, &items);
 	return items.error;
 }

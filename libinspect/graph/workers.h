@@ -10,18 +10,11 @@
 struct inspect_error;
 struct inspect_target;
 
-enum { WORKERS_MAX = 16 };
-
 /* At most so many workers; 0: as many as there are cores. For tests. */
 extern unsigned int workers_limit;
 
 /* How many workers may read @target (NULL: what is read needs none): debuggers want to be asked by one thread only. */
 unsigned int workers_for(const struct inspect_target *target);
-
-/* Calls work(context, i) for each i below @count, all at once if the system lets us have that many threads: worker 0
- * is the calling thread. Returns when all are done. The threads block all signals. A worker must do with the others
- * missing: where a thread cannot be had its call is made after worker 0's, by the calling thread. */
-void workers_run(unsigned int count, void (*work)(void *context, unsigned int worker), void *context);
 
 /* Calls work(context, i) for each i below @count, by as many workers as may read @target, in any order, and says how
  * far it is: @what, "finding objects", or NULL. After an error no more are begun; the first one met is returned. */

@@ -88,7 +88,7 @@ struct process_reader {
 	pid_t pid;
 	int memory;      /* /proc/PID/mem */
 	int pagemap;     /* /proc/PID/pagemap, or -1 */
-	bool no_vm_read; /* process_vm_readv() does not work here */
+	bool no_vm_read; /* atomic; process_vm_readv() does not work here */
 	bool no_scan;    /* the PAGEMAP_SCAN of Linux 6.7 does not work here */
 	uint64_t done;   /* bytes copied so far; for another thread to look at */
 	bool cancelled;  /* another thread sets it */
@@ -100,8 +100,8 @@ struct process_reader {
 struct inspect_error *process_own_pages(struct process_reader *reader, uint64_t start, uint64_t end,
 					struct page_ranges *ranges) __attribute__((warn_unused_result));
 
-/* Has the memory ready that the runs go to. */
-struct inspect_error *process_make_room(const struct process_reader *reader, const struct copy_runs *runs)
+/* Has the memory ready that the runs go to. This and the copying are done on all cores. */
+struct inspect_error *process_make_room(struct process_reader *reader, const struct copy_runs *runs)
 	__attribute__((warn_unused_result));
 
 /* Copies the runs. Pages that cannot be read are added to @failed. */

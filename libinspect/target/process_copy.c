@@ -13,6 +13,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/threads.h"
 #include "target/process.h"
 
 static uint64_t page_size(void)
@@ -166,7 +167,7 @@ struct inspect_error *copy_runs_add(struct copy_runs *runs, uint64_t address, ui
  * process cannot be read at all. */
 static ssize_t read_once(struct process_reader *reader, uint64_t address, void *to, size_t size)
 {
-	if (!reader->no_vm_read) {
+	if (!__atomic_load_n(&reader->no_vm_read, __ATOMIC_RELAXED)) {
 		struct iovec local = { .iov_base = to, .iov_len = size };
 		struct iovec remote = { .iov_base = (void *)(uintptr_t)address, .iov_len = size };
 		ssize_t count = process_vm_readv(reader->pid, &local, 1, &remote, 1, 0);
@@ -176,7 +177,8 @@ static ssize_t read_once(struct process_reader *reader, uint64_t address, void *
 			return 0;
 		if (errno == ESRCH)
 			return -1;
-		reader->no_vm_read = true; /* ENOSYS; or EPERM from a filter of system calls */
+		/* ENOSYS; or EPERM from a filter of system calls */
+		__atomic_store_n(&reader->no_vm_read, true, __ATOMIC_RELAXED);
 	}
 	ssize_t count = pread(reader->memory, to, size, (off_t)address);
 	return count < 0 && (errno == EIO || errno == EFAULT) ? 0 : count;
@@ -205,24 +207,6 @@ static struct inspect_error *check(const struct process_reader *reader)
 static void count_done(struct process_reader *reader, uint64_t size)
 {
 	__atomic_fetch_add(&reader->done, size, __ATOMIC_RELAXED);
-}
-
-struct inspect_error *process_make_room(const struct process_reader *reader, const struct copy_runs *runs)
-{
-	enum { PIECE = 64 << 20, POPULATE_WRITE = 23 /* MADV_POPULATE_WRITE of Linux 5.14 */ };
-	const uintptr_t page = (uintptr_t)page_size();
-	for (size_t i = 0; i < runs->count; i++) {
-		const struct copy_run *run = &runs->items[i];
-		uintptr_t start = (uintptr_t)run->to & ~(page - 1), end = (uintptr_t)run->to + run->size;
-		for (; start < end; start += PIECE) {
-			struct inspect_error *error = check(reader);
-			if (error)
-				return error;
-			/* Where this fails, the copying itself does it. */
-			madvise((void *)start, end - start < PIECE ? end - start : PIECE, POPULATE_WRITE);
-		}
-	}
-	return NULL;
 }
 
 /* Copies one run; what cannot be read is left out page by page. */
@@ -277,7 +261,7 @@ static size_t copy_many(struct process_reader *reader, const struct copy_runs *r
 		size += run->size;
 		count++;
 	}
-	if (count < 2 || reader->no_vm_read)
+	if (count < 2 || __atomic_load_n(&reader->no_vm_read, __ATOMIC_RELAXED))
 		return 0;
 	if (process_vm_readv(reader->pid, local, count, remote, count, 0) != (ssize_t)size)
 		return 0;
@@ -285,8 +269,8 @@ static size_t copy_many(struct process_reader *reader, const struct copy_runs *r
 	return count;
 }
 
-struct inspect_error *process_copy(struct process_reader *reader, const struct copy_runs *runs,
-				   struct segments *failed)
+static struct inspect_error *copy_runs(struct process_reader *reader, const struct copy_runs *runs,
+				       struct segments *failed)
 {
 	for (size_t i = 0; i < runs->count;) {
 		struct inspect_error *error = check(reader);
@@ -302,4 +286,116 @@ struct inspect_error *process_copy(struct process_reader *reader, const struct c
 		i += copied;
 	}
 	return NULL;
+}
+
+static struct inspect_error *make_room(struct process_reader *reader, const struct copy_runs *runs,
+				       struct segments *failed __attribute__((unused)))
+{
+	enum { PIECE = 64 << 20, POPULATE_WRITE = 23 /* MADV_POPULATE_WRITE of Linux 5.14 */ };
+	const uintptr_t page = (uintptr_t)page_size();
+	for (size_t i = 0; i < runs->count; i++) {
+		const struct copy_run *run = &runs->items[i];
+		uintptr_t start = (uintptr_t)run->to & ~(page - 1), end = (uintptr_t)run->to + run->size;
+		for (; start < end; start += PIECE) {
+			struct inspect_error *error = check(reader);
+			if (error)
+				return error;
+			/* Where this fails, the copying itself does it. */
+			madvise((void *)start, end - start < PIECE ? end - start : PIECE, POPULATE_WRITE);
+		}
+	}
+	return NULL;
+}
+
+/* ---- on all cores -------------------------------------------------------------------------------- */
+
+/* What a worker does with its share of the runs. */
+typedef struct inspect_error *share_fn(struct process_reader *reader, const struct copy_runs *runs, struct segments *failed);
+
+struct share {
+	struct copy_runs runs;
+	struct segments failed;
+	struct inspect_error *error;
+};
+
+struct shares {
+	struct process_reader *reader;
+	share_fn *work;
+	struct share items[THREADS_MAX];
+	unsigned int count;
+};
+
+/* As many as there are cores, but none of less than a MiB. */
+static unsigned int share_count(uint64_t total)
+{
+	enum { LEAST = 1 << 20 };
+	unsigned int count = threads_core_count();
+	if (count > THREADS_MAX)
+		count = THREADS_MAX;
+	return total / LEAST < count ? (unsigned int)(total / LEAST) + 1 : count;
+}
+
+/* Deals the runs out in their order, each share the same number of bytes; a run may go to several. */
+static struct inspect_error *deal(const struct copy_runs *runs, struct shares *shares)
+{
+	uint64_t most = (runs->total / shares->count + page_size()) / page_size() * page_size();
+	unsigned int to = 0;
+	for (size_t i = 0; i < runs->count; i++) {
+		struct copy_run rest = runs->items[i];
+		while (rest.size) {
+			struct copy_runs *share = &shares->items[to].runs;
+			uint64_t room = to + 1 < shares->count ? most - share->total : UINT64_MAX;
+			uint64_t size = rest.size < room ? rest.size : room;
+			struct inspect_error *error = copy_runs_add(share, rest.address, size, rest.to);
+			if (error)
+				return error;
+			rest = (struct copy_run){ rest.address + size, rest.size - size, rest.to + size };
+			to += to + 1 < shares->count && share->total >= most;
+		}
+	}
+	return NULL;
+}
+
+static void work_on_share(void *context, unsigned int worker)
+{
+	struct shares *shares = context;
+	struct share *share = &shares->items[worker];
+	share->error = shares->work(shares->reader, &share->runs, &share->failed);
+}
+
+/* Takes over what a share found out: its error, if there is none yet, or what could not be read. */
+static void take_over(struct share *share, struct inspect_error **error, struct segments *failed)
+{
+	for (size_t i = 0; i < share->failed.count && !*error; i++)
+		*error = segments_add(failed, &share->failed.items[i]);
+	if (*error)
+		inspect_error_destroy(share->error);
+	else
+		*error = share->error;
+	segments_deinit(&share->failed);
+	free(share->runs.items);
+}
+
+static struct inspect_error *on_all_cores(struct process_reader *reader, const struct copy_runs *runs, share_fn *work,
+					  struct segments *failed)
+{
+	struct shares shares = { .reader = reader, .work = work, .count = share_count(runs->total) };
+	struct inspect_error *error = deal(runs, &shares);
+	if (!error)
+		threads_run(shares.count, work_on_share, &shares);
+	for (unsigned int i = 0; i < shares.count; i++)
+		take_over(&shares.items[i], &error, failed);
+	return error;
+}
+
+struct inspect_error *process_make_room(struct process_reader *reader, const struct copy_runs *runs)
+{
+	struct segments none = { 0 };
+	return on_all_cores(reader, runs, make_room, &none);
+}
+
+struct inspect_error *process_copy(struct process_reader *reader, const struct copy_runs *runs,
+				   struct segments *failed)
+{
+	return on_all_cores(reader, runs, copy_runs, failed);
 }
