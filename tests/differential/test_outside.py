@@ -105,8 +105,8 @@ def modelled(heap, generation):
                  if node.type == "weakref"})
 
 
-def inspected(ask, serials, generation):
-    """libinspect's view. @serials: by address."""
+def inspected(ask, serials, weakrefs, generation):
+    """libinspect's view. @serials: by address. @weakrefs: rows of that verb."""
     rows = ask("cycles", "--objects", "--generation", str(generation))
     strangers = [row for row in rows if row["unreachable"] and row["address"] not in serials]
     check(not strangers, "unreachable, and not the program's: %s", strangers[:4])
@@ -116,7 +116,7 @@ def inspected(ask, serials, generation):
         {serials[row["address"]] for row in rows if not row["unreachable"] and row["address"] in serials},
         {(row["kind"], serials[row["address"]]) for row in finalizers if row["order"] is not None},
         {serials[row["address"]] for row in finalizers if row["order"] is None},
-        {serials[row["address"]]: serials[row["referent"]] if row["referent"] else None for row in ask("weakrefs")
+        {serials[row["address"]]: serials[row["referent"]] if row["referent"] else None for row in weakrefs
          if row["address"] in serials})
 
 
@@ -144,8 +144,9 @@ def look_at_all(command, environment, texts, of):
                 with open(os.path.join(folder, "%s-%d.json" % (report["program"], report["line"])), encoding="utf-8") as file:
                     serials = {each["address"]: each["serial"] for each in json.load(file)["objects"] if each["serial"]}
                 with look_at(process.pid) as ask:
+                    weakrefs = ask("weakrefs")
                     for generation in of.generations:
-                        views[report["program"], report["line"], generation] = inspected(ask, serials, generation)
+                        views[report["program"], report["line"], generation] = inspected(ask, serials, weakrefs, generation)
                 os.kill(process.pid, signal.SIGUSR1)
             check(process.wait() == 0, "%s: exit status %d: %s", command, process.returncode, process.stderr.read()[-500:])
         finally:

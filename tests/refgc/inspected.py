@@ -59,16 +59,22 @@ class Session:
         self.library.inspect_session_destroy(self.session)
 
     def __call__(self, *arguments):
-        """The rows of a verb's answer. It must be a full one."""
+        """The rows of a verb's answer. It must be a full one, and there must be nothing to say about it."""
+        rows, messages = self.with_notes(*arguments)
+        check(not messages, "%s of %s: %s", arguments[0], self.target, messages)
+        return rows
+
+    def with_notes(self, *arguments):
+        """The rows, and what is said about them."""
         written, said = [], []
         take = [WRITE(lambda _, text, size, to=to: to.append(ctypes.string_at(text, size)) or True)
                 for to in (written, said)]
         words = [word.encode() for word in arguments + ("--format=jsonl",)]
         status = self.library.inspect_session_run(self.session, len(words), (ctypes.c_char_p * len(words))(*words),
                                                   ctypes.byref(Output(take[0], take[1], None, False, 0, 0)))
-        check(not status and not said, "%s of %s: exit status %d: %s", arguments[0], self.target, status,
-              b"".join(said).decode("utf-8", "replace"))
-        return [json.loads(line) for line in b"".join(written).splitlines()]
+        messages = b"".join(said).decode("utf-8", "replace")
+        check(not status, "%s of %s: exit status %d: %s", arguments[0], self.target, status, messages)
+        return [json.loads(line) for line in b"".join(written).splitlines()], messages
 
 
 class Through(Session):
@@ -108,9 +114,13 @@ class Command:
         pass
 
     def __call__(self, *arguments):
+        rows, messages = self.with_notes(*arguments)
+        check(not messages, "%s of %s: %s", arguments[0], self.target, messages)
+        return rows
+
+    def with_notes(self, *arguments):
         answer = support.inspect(arguments[0], self.target, *arguments[1:], "--format=jsonl").expect(0)
-        check(not answer.messages, "%s", answer)
-        return answer.lines()
+        return answer.lines(), answer.messages
 
 
 def look_at(target):

@@ -13,6 +13,7 @@ import collections
 import functools
 import json
 import os
+import re
 import sys
 
 sys.dont_write_bytecode = True
@@ -61,6 +62,9 @@ class Heap:
         self.garbage = record["garbage"]
         self.saveall = "saveall" in record["debug"]
         self.collections = {(each["generation"], each["aside"]): each for each in record["collections"]}
+
+    def bytes(self, addresses):
+        return sum(self.objects[address]["total_size"] for address in addresses)
 
     def apart(self, unreachable):
         """Those of @unreachable that have finalizers of the old kind, and all that these lead to."""
@@ -166,6 +170,7 @@ def compare_cycles(ask, heap, generation, where, tally):
             parts[row["component"]].add(row["address"])
     same(components(said, heap.references), {frozenset(part) for part in parts.values()}, where, "components")
 
+    compare_shapes(ask, heap, generation, (said, held, set().union(*parts.values()), len(parts)), where)
     apart = heap.apart(said)
     freed, by_callback = heap.freed(said - apart)
     same(set(aside["freed"]) & set(heap.objects), freed, where, "freed")
@@ -184,6 +189,20 @@ def compare_cycles(ask, heap, generation, where, tally):
     tally.held += len(held)
     tally.uncollectable += len(aside["uncollectable"])
     return said, held
+
+
+def compare_shapes(ask, heap, generation, found, where):
+    """The rows of shapes and what is said about them add up to the objects."""
+    unreachable, held, in_cycles, count = found
+    rows, notes = ask.with_notes("cycles", "--generation", str(generation))
+    sums = [sum(row[name] for row in rows) for name in ("components", "objects", "bytes", "held_objects", "held_bytes")]
+    hanging = (unreachable | held) - in_cycles
+    want = [count, len(in_cycles), heap.bytes(in_cycles), len(hanging), heap.bytes(hanging)]
+    numbers = list(map(int, re.findall(r"\d+", notes)))
+    check(numbers[:2] == ([len(unreachable), len(held)] if unreachable else []), "%s: said: %s", where, notes)
+    if len(numbers) > 2:    # held by cycles of several shapes
+        sums[3:] = [sums[3] + numbers[2], sums[4] + numbers[3]]
+    check(sums == want, "%s: shapes sum up to %s, the objects to %s", where, sums, want)
 
 
 def compare_calls(ask, heap, generation, found, where, tally):

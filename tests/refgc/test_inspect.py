@@ -40,10 +40,47 @@ BOUND = ("make", "root", "weakref", "chain")
 
 # ---- programs --------------------------------------------------------------------------------------
 
+# What is rare in random programs: garbage that alone holds older instances, one with a finalizer and one whose weak reference
+# alone holds its callback. The first lines belong at the beginning.
+OLD_HELD_BY_YOUNG = ["""make instance h1
+finalizer h1 record
+weakref h2 h1 callback
+make instance h3
+make cell h4
+make tuple h5 h4
+make closure h6 h5
+weakref h7 h3 call h6
+drop h4 h5 h6
+collect 0""", """make list h8 h1 h3
+link h8 h8
+drop h1 h3 h8"""]
+
+# A finalizer of the old kind, and a finalizer and a callback behind it, which only garbage holds, and the same in a cycle.
+LEGACY = """make instance g1
+legacy g1
+make instance g2
+finalizer g2 record
+weakref g3 g2 callback
+link g1 g2 a0
+make list g4 g1
+link g4 g4
+make instance g5
+finalizer g5 record
+weakref g6 g5 callback
+weakref g7 g5 callback
+weakref g8 g5 callback
+make instance g9
+legacy g9
+link g9 g5 a0
+link g9 g9 a1
+link g9 g8 a2
+drop g1 g2 g4 g5 g8 g9"""
+
+
 def program(index, middle, last):
     """A random program with the checkpoint @middle at a random place (in every other one before a collection, of which
     the last is left out then) and @last before its end; two in ten have an object that never dies, two in ten one with a
-    finalizer of the old kind, one in ten has callbacks of the collector."""
+    finalizer of the old kind, one in ten has callbacks of the collector, and two in ten end with what is rare."""
     kind = "large" if index % 500 == 499 else "any"
     chance = random.Random("%s %d" % (SEED, index))
     lines = [line for line in generate.program(SEED, index, kind).splitlines()[1:-1]
@@ -58,8 +95,12 @@ def program(index, middle, last):
     if index % 10 in (3, 4) and instances:
         place = chance.choice(instances)
         lines.insert(place + 1, "legacy " + lines[place].split()[2])
+    if index % 10 == 4:
+        lines += LEGACY.splitlines()
     if index % 10 == 5:
         lines.insert(0, "callbacks on")
+    if index % 10 == 6:
+        lines = OLD_HELD_BY_YOUNG[0].splitlines() + lines + OLD_HELD_BY_YOUNG[1].splitlines()
     collects = [i for i, line in enumerate(lines) if line.startswith("collect ")]
     if index % 2 and collects:  # there is garbage before collections
         lines.insert(chance.choice(collects), middle)
