@@ -2,7 +2,8 @@
 /*
  * unreachable.c - what a collection would find unreachable.
  *
- * The steps have the names that they have in CPython: update_refs, subtract_refs, move_unreachable. Workers take blocks
+ * The steps have the names that they have in CPython: update_refs, subtract_refs, move_unreachable,
+ * move_legacy_finalizers. Workers take blocks
  * of ids for each of them. The last one follows references from block to block, as discovery.c does from region to
  * region: a bit of a block's word is new, the block is in a queue, who takes it follows what is new in it, in the order
  * of ids. So memory is read in order as far as the heap lets us, and the bitmaps stay in the cache.
@@ -244,6 +245,58 @@ static void move_unreachable(void *context, unsigned int worker __attribute__((u
 		follow_block(collection, number);
 }
 
+/* ---- move_legacy_finalizers ------------------------------------------------------------------------- */
+
+static bool push(struct collection *collection, uint32_t id)
+{
+	if (!array_reserve(collection->pending, collection->pending_count, collection->pending_capacity))
+		return false;
+	collection->pending[collection->pending_count++] = id;
+	return true;
+}
+
+static bool is_legacy(const struct collection *collection, uint32_t id)
+{
+	return collection->scope->legacy && collection->scope->legacy[collection->graph->heap->type[id]];
+}
+
+/* Sets the object apart if it is unreachable. False when out of memory. */
+static bool set_apart(struct collection *collection, uint32_t id)
+{
+	uint32_t place;
+	uint8_t **apart = &collection->result->apart;
+	if (!id_set_find(&collection->result->garbage, id, &place) || (*apart && (*apart)[place]))
+		return true;
+	if (!*apart && !(*apart = calloc(collection->result->garbage.count, sizeof(**apart))))
+		return false;
+	(*apart)[place] = APART_UNCOLLECTABLE;
+	return push(collection, id);
+}
+
+static bool set_referents_apart(struct collection *collection, uint32_t id)
+{
+	size_t count;
+	const uint32_t *edges = graph_edges(collection->graph, id, &count);
+	bool enough = true;
+	for (size_t i = 0; i < count && enough; i++)
+		if (!(edge_flags(edges[i]) & RUNTIME_UNVISITED))
+			enough = set_apart(collection, edge_target(edges[i]));
+	return enough;
+}
+
+/* Sets apart what no collection clears. False when out of memory. */
+static bool move_legacy_finalizers(struct collection *collection)
+{
+	const struct id_set *garbage = &collection->result->garbage;
+	bool enough = true;
+	for (size_t i = 0; i < garbage->count && enough; i++)
+		if (is_legacy(collection, garbage->ids[i]))
+			enough = set_apart(collection, garbage->ids[i]);
+	while (collection->pending_count && enough)
+		enough = set_referents_apart(collection, collection->pending[--collection->pending_count]);
+	return enough;
+}
+
 /* ---- what is freed with it -------------------------------------------------------------------------- */
 
 /* Forgets, when object @id is met for the first time, what was counted before. */
@@ -255,26 +308,42 @@ static void begin_to_count(struct collection *collection, uint32_t id)
 	collection->found[id / 64] |= bit;
 }
 
+/* Nobody holds the object any longer. */
+static void note_freed(struct unreachable *unreachable, uint32_t id)
+{
+	uint32_t place;
+	if (unreachable->verdict[id] == VERDICT_UNREACHABLE && id_set_find(&unreachable->garbage, id, &place)) {
+		unreachable->apart[place] = APART_FREED;
+		return;
+	}
+	unreachable->verdict[id] = VERDICT_HANGING;
+	id_set_add(&unreachable->freed, id);
+}
+
+/* Is it freed by now, or cleared, or never freed? Then its references need not be counted. */
+static bool is_settled(const struct collection *collection, uint32_t id)
+{
+	const struct unreachable *unreachable = collection->result;
+	if (unreachable->verdict[id] == VERDICT_UNREACHABLE)
+		return unreachable_apart(unreachable, id) != APART_UNCOLLECTABLE;
+	return unreachable->verdict[id] == VERDICT_HANGING || (collection->graph->heap->flags[id] & RUNTIME_IMMORTAL);
+}
+
 /* Drops the references that object @id holds; what nobody else holds goes too. False when out of memory. */
 static bool drop_references(struct collection *collection, uint32_t id)
 {
-	const struct graph *graph = collection->graph;
-	uint8_t *verdict = collection->result->verdict;
 	size_t count;
-	const uint32_t *edges = graph_edges(graph, id, &count);
+	const uint32_t *edges = graph_edges(collection->graph, id, &count);
 	for (size_t i = 0; i < count; i++) {
 		uint32_t target = edge_target(edges[i]);
-		if ((edge_flags(edges[i]) & RUNTIME_UNCOUNTED) || verdict[target] == VERDICT_UNREACHABLE ||
-		    verdict[target] == VERDICT_HANGING || (graph->heap->flags[target] & RUNTIME_IMMORTAL))
+		if ((edge_flags(edges[i]) & RUNTIME_UNCOUNTED) || is_settled(collection, target))
 			continue;
 		begin_to_count(collection, target);
 		if (++collection->held[target] != collection->refcount[target])
 			continue;
-		verdict[target] = VERDICT_HANGING;
-		id_set_add(&collection->result->freed, target);
-		if (!array_reserve(collection->pending, collection->pending_count, collection->pending_capacity))
+		note_freed(collection->result, target);
+		if (!push(collection, target))
 			return false;
-		collection->pending[collection->pending_count++] = target;
 	}
 	return true;
 }
@@ -284,13 +353,14 @@ static struct inspect_error *find_hanging(struct collection *collection)
 {
 	struct unreachable *unreachable = collection->result;
 	const struct id_set *garbage = &unreachable->garbage;
-	bool enough = true;
 	for (size_t i = 0; i < garbage->count; i++) {
 		unreachable->verdict[garbage->ids[i]] = VERDICT_UNREACHABLE;
 		id_set_add(&unreachable->freed, garbage->ids[i]);
 	}
+	bool enough = move_legacy_finalizers(collection);
 	for (size_t i = 0; i < garbage->count && enough; i++) {
-		enough = drop_references(collection, garbage->ids[i]);
+		if (!unreachable->apart || !unreachable->apart[i])
+			enough = drop_references(collection, garbage->ids[i]);
 		while (collection->pending_count && enough)
 			enough = drop_references(collection, collection->pending[--collection->pending_count]);
 	}
@@ -369,6 +439,7 @@ struct inspect_error *unreachable_find(const struct graph *graph, const int64_t 
 void unreachable_deinit(struct unreachable *unreachable)
 {
 	free(unreachable->verdict);
+	free(unreachable->apart);
 	id_set_deinit(&unreachable->garbage);
 	id_set_deinit(&unreachable->freed);
 	*unreachable = (struct unreachable){ 0 };

@@ -15,7 +15,6 @@
 #include "verbs/options.h"
 #include "verbs/select.h"
 #include "verbs/traits.h"
-#include "verbs/uncollectable.h"
 #include "verbs/verb.h"
 #include "verbs/verdicts.h"
 
@@ -63,7 +62,6 @@ struct listing {
 	struct heap *heap;
 	struct traits traits;
 	struct unreachable unreachable;
-	uint8_t *apart; /* enum apart by id: nothing is called for these until they are freed */
 	struct object_values values;
 	struct selection selection;
 	uint32_t *place; /* by id: its place on the collector's list */
@@ -154,7 +152,7 @@ static bool add_call(struct listing *listing, const struct call *call)
 /* Does the collection call what waits for the end of object @id? */
 static bool is_dying(const struct listing *listing, uint32_t id)
 {
-	return is_unreachable(listing, id) && !listing->apart[id];
+	return is_unreachable(listing, id) && !unreachable_apart(&listing->unreachable, id);
 }
 
 /* Callbacks run if their weak references are not dying themselves. */
@@ -203,7 +201,7 @@ static struct inspect_error *send_row(struct listing *listing, uint32_t id, uint
 {
 	const struct heap *heap = listing->heap;
 	bool callback = referent != id;
-	bool freed = listing->unreachable.verdict[id] == VERDICT_HANGING || listing->apart[id] == APART_FREED;
+	bool freed = listing->unreachable.verdict[id] == VERDICT_HANGING || unreachable_apart(&listing->unreachable, id) == APART_FREED;
 	bool finalized = heap->flags[id] & RUNTIME_FINALIZED;
 	if ((option_flag(listing->context->options, "called") && !order && (!freed || finalized)) ||
 	    !heap_filter_passes(&listing->selection.filter, heap, id))
@@ -266,8 +264,6 @@ static struct inspect_error *prepare(struct listing *listing)
 	if (!error)
 		error = traits_init(&listing->traits, listing->heap);
 	if (!error)
-		error = uncollectable_find(listing->graph, &listing->unreachable, &listing->traits, &listing->apart);
-	if (!error)
 		error = object_values_init(&listing->values, context, listing->heap);
 	if (!error)
 		error = selection_init(&listing->selection, context, listing->heap);
@@ -295,7 +291,6 @@ static struct inspect_error *run(struct verb_context *context)
 	if (!error)
 		error = send_others(&listing);
 	error = object_values_end(&listing.values, error);
-	free(listing.apart);
 	free(listing.place);
 	free(listing.links);
 	free(listing.chain);

@@ -10,7 +10,6 @@
 #include "verbs/edges.h"
 #include "verbs/options.h"
 #include "verbs/traits.h"
-#include "verbs/uncollectable.h"
 #include "verbs/verb.h"
 #include "verbs/verdicts.h"
 
@@ -99,11 +98,9 @@ static struct inspect_error *send_list(struct listing *listing, const struct run
 static struct inspect_error *send_uncollectable(struct listing *listing)
 {
 	const struct heap *heap = listing->heap;
-	uint8_t *apart AUTO_FREE = NULL;
-	struct inspect_error *error =
-		uncollectable_find(listing->graph, &listing->unreachable, &listing->traits, &apart);
+	struct inspect_error *error = NULL;
 	for (uint32_t id = 0; id < heap->count && !error; id++) {
-		if (apart[id] != APART_UNCOLLECTABLE || listing->listed[id])
+		if (unreachable_apart(&listing->unreachable, id) != APART_UNCOLLECTABLE || listing->listed[id])
 			continue;
 		bool has_del = traits_of(&listing->traits, id) & RUNTIME_LEGACY_FINALIZER;
 		error = send_object(listing, id, &heap->runtime->collectors[heap->collector[id]], false,

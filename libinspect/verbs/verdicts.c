@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "verbs/options.h"
 #include "verbs/select.h"
+#include "verbs/traits.h"
 
 struct verdicts {
 	struct verb_context *context;
@@ -32,6 +33,16 @@ static struct inspect_error *scope_of(struct verb_context *context, const struct
 		.believe_guesses = option_flag(context->options, "believe-guesses"),
 	};
 	memcpy(scope->collectors, selection.filter.collectors, sizeof(scope->collectors));
+	return error;
+}
+
+/* Finds the types whose objects have finalizers of the old kind: what is left in @traits of each. */
+static struct inspect_error *find_legacy(const struct heap *heap, struct collection_scope *scope, struct traits *traits)
+{
+	struct inspect_error *error = traits_init(traits, heap);
+	for (size_t i = 0; !error && i < heap->runtime->type_count; i++)
+		traits->of_type[i] &= RUNTIME_LEGACY_FINALIZER;
+	scope->legacy = traits->of_type;
 	return error;
 }
 
@@ -75,12 +86,16 @@ struct inspect_error *verdicts_find(struct verb_context *context, const struct g
 {
 	struct verdicts verdicts = { context, graph, heap, unreachable };
 	struct collection_scope scope;
+	struct traits traits = { 0 };
 	struct inspect_error *error = heap_find_refcounts(heap); /* is nothing to do if they came with the graph */
 	if (!error)
 		error = scope_of(context, heap, &scope);
 	if (!error)
+		error = find_legacy(heap, &scope, &traits);
+	if (!error)
 		error = unreachable_find(graph, heap->refcount, &scope, unreachable);
 	if (!error)
 		error = note_guesses(&verdicts, &scope);
+	traits_deinit(&traits);
 	return error ? error : note_negative(&verdicts);
 }

@@ -28,6 +28,7 @@ sys.path[:0] = [os.path.dirname(HERE), os.path.join(os.path.dirname(HERE), "refg
 import generate  # noqa: E402
 import interpreters  # noqa: E402
 import model  # noqa: E402
+import test_inspect  # noqa: E402
 from inspected import look_at  # noqa: E402
 from language import parse  # noqa: E402
 from runner import Results, Skip, check  # noqa: E402
@@ -52,8 +53,10 @@ def dialect(minor):
 def program(index, of):
     """A random program as the dialect @of has it: a checkpoint before a collection, if there is one, and one at the end."""
     chance = random.Random("%s %d" % (SEED, index))
-    lines = []
-    for line in generate.program(SEED, index, "common").splitlines()[1:-1]:
+    whole, lines = generate.program(SEED, index, "common").splitlines()[1:-1], []
+    if index % 4 == 3:
+        whole = test_inspect.OLD_HELD_BY_YOUNG[0].splitlines() + whole + test_inspect.OLD_HELD_BY_YOUNG[1].splitlines()
+    for line in whole:
         words = line.split()
         if words[0] in ("freeze", "unfreeze") and not of.freezes or words[0] == "checkpoint":
             continue

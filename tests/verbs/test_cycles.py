@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """The verb `cycles` on made-up graphs: test_cycles.py [FAKE_INSPECT]
 
-What is unreachable, what hangs off it and what is a component are computed here a second time, from what `objects` and
-`referents --all` say.
+What is unreachable, what hangs off it and what is a component are computed here a second time, from what `objects`,
+`referents --all` and, about who has a finalizer of the old kind, `finalizers` say.
 """
 import collections
 import os
@@ -27,6 +27,8 @@ class Heap:
         self.edges = collections.defaultdict(list)
         for row in rows_of("referents", self.target, "--all", "--no-labels"):
             self.edges[row["from"]].append(Edge(row["to"], row["visited"], row["counted"], row["guessed"]))
+        status = 4 if self.unreachable()[1] else 0
+        self.legacy = {row["address"] for row in rows_of("finalizers", self.target, status=status) if row["kind"] == "legacy"}
 
     def looked_at(self, address, generations, interpreters):
         row = self.rows[address]
@@ -55,12 +57,24 @@ class Heap:
                     pending.append(edge.target)
         return young - stays, any(count is not None and count < 0 for count in outside.values())
 
-    def freed_with(self, garbage):
-        """What only @garbage holds."""
-        freed, dropped, pending = set(), collections.Counter(), list(garbage)
+    def apart(self, garbage):
+        """Those of @garbage that have finalizers of the old kind, and all that these lead to."""
+        pending = [address for address in garbage if address in self.legacy]
+        apart = set(pending)
         while pending:
             for edge in self.edges[pending.pop()]:
-                if edge.counted and edge.target not in garbage and edge.target not in freed:
+                if edge.visited and edge.target in garbage - apart:
+                    apart.add(edge.target)
+                    pending.append(edge.target)
+        return apart
+
+    def freed_with(self, garbage):
+        """What is freed when @garbage lets go of what it holds, but for what is set apart."""
+        cleared = garbage - self.apart(garbage)
+        freed, dropped, pending = set(), collections.Counter(), list(cleared)
+        while pending:
+            for edge in self.edges[pending.pop()]:
+                if edge.counted and edge.target not in cleared and edge.target not in freed:
                     dropped[edge.target] += 1
                     if dropped[edge.target] == self.rows[edge.target]["refcount"]:
                         freed.add(edge.target)
