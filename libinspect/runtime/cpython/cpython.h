@@ -73,6 +73,8 @@ struct cpython {
 	unsigned int fixes; /* bits by enum cpython_fix: fixes.c */
 	uint64_t dict_general_lookup; /* the address of lookdict() up to 3.10, or 0: dict.c */
 	uint64_t subtype_traverse; /* tp_traverse of classes that Python code made, or 0: references.c */
+	uint64_t visit_managed_dict; /* the address of PyObject_VisitManagedDict() (3.12), or 0: fixes.c */
+	uint32_t traverse_instructions; /* that were read of traverse functions: traverse_code.c */
 	bool scan_settled;   /* what the scan has learnt counts: references_scan.c */
 	size_t scan_statistics_size; /* bytes that this took */
 	int64_t scan_budget; /* bytes of items that may still be scanned: references_scan.c */

@@ -66,17 +66,23 @@ static void see_aarch64(struct order *order, const uint8_t *code, size_t size)
 	}
 }
 
+static uint64_t find_visit_managed_dict(struct cpython *cpython)
+{
+	const char *name = cpython_at_least(cpython, 3, 13) ? "PyObject_VisitManagedDict" : "_PyObject_VisitManagedDict";
+	uint64_t address = 0;
+	if (!cpython->image || !cpython_at_least(cpython, 3, 12))
+		return 0;
+	struct inspect_error *error INSPECT_ERROR_AUTO =
+		image_symbol(cpython->target, cpython->image, name, &address, NULL);
+	return error ? 0 : address;
+}
+
 /* 1 or 0 for whether the dict comes first, or -1 if the code does not tell. */
 static int visits_dict_first(struct cpython *cpython)
 {
 	enum { CODE_SIZE = 160 };
-	uint64_t address = 0;
 	uint8_t code[CODE_SIZE];
-	if (!cpython->image)
-		return -1;
-	struct inspect_error *error INSPECT_ERROR_AUTO =
-		image_symbol(cpython->target, cpython->image, "PyObject_VisitManagedDict", &address, NULL);
-	if (error || !address || !read_field(cpython, address, 0, code, sizeof(code)))
+	if (!cpython->visit_managed_dict || !read_field(cpython, cpython->visit_managed_dict, 0, code, sizeof(code)))
 		return -1;
 	struct order order = { 0 };
 	if (cpython->target->machine == EM_X86_64)
@@ -95,6 +101,7 @@ void cpython_find_fixes(struct cpython *cpython)
 		if (cpython->version >= first)
 			cpython->fixes |= 1u << fix;
 	}
+	cpython->visit_managed_dict = find_visit_managed_dict(cpython);
 	int dict_first = cpython_at_least(cpython, 3, 13) ? visits_dict_first(cpython) : -1;
 	if (dict_first >= 0)
 		cpython->fixes = (cpython->fixes & ~(1u << FIX_130327)) | (unsigned int)dict_first << FIX_130327;

@@ -8,6 +8,7 @@
 
 #include "base/array.h"
 #include "runtime/cpython/scan.h"
+#include "runtime/cpython/traverse_code.h"
 #include "runtime/label.h"
 
 /* ---- reading for functions ------------------------------------------------------------------------- */
@@ -182,6 +183,9 @@ struct binding {
 	struct cpython_type *type;
 	size_t capacity;
 	bool no_memory;
+	uint64_t class, traverse; /* the first C class on the way, and its tp_traverse, which visits the objects; 0: none */
+	bool has_code;
+	struct traverse_code code; /* of @traverse */
 };
 
 void binding_add(struct binding *binding, const struct reference_step *step)
@@ -199,6 +203,17 @@ bool binding_has_pointer(const struct binding *binding, int32_t offset)
 		if (binding->type->steps[i].kind == STEP_POINTER && binding->type->steps[i].offset == offset)
 			return true;
 	return false;
+}
+
+bool binding_may_visit(struct binding *binding, int64_t offset)
+{
+	if (!binding->traverse)
+		return false;
+	if (!binding->has_code)
+		traverse_code_read(binding->cpython, binding->type->address, binding->class, binding->traverse,
+				   &binding->code);
+	binding->has_code = true;
+	return traverse_code_visits(&binding->code, offset);
 }
 
 /* What the binding asks of a class on the way from the type to `object`. */
@@ -440,6 +455,8 @@ bool cpython_bind_references(struct cpython *cpython, struct cpython_type *type)
 		return true;
 	bind_python_classes(&binding, &class);
 	const struct class base = class;
+	binding.class = class.address;
+	binding.traverse = class.traverse;
 	for (int depth = 0; depth < DEPTH_LIMIT; depth++) {
 		uint64_t address;
 		bind_class(&binding, &class, &address);

@@ -131,6 +131,8 @@ struct binding;
 void binding_add(struct binding *binding, const struct reference_step *step);
 /* Has the type a step already for the pointer at @offset? */
 bool binding_has_pointer(const struct binding *binding, int32_t offset);
+/* May the traverse function of the type visit the pointer at @offset? Its code tells, if it is not described. */
+bool binding_may_visit(struct binding *binding, int64_t offset);
 
 /* Adds what the objects of the C class at @class hold if that is a struct sequence (time.struct_time): a tuple, and
  * fields behind it, which a tuple's traverse function does not visit. False if it is none. references_builtin.c */

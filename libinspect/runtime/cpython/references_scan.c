@@ -13,6 +13,7 @@
 
 #include "base/array.h"
 #include "runtime/cpython/scan.h"
+#include "runtime/cpython/traverse_code.h"
 
 /* T_OBJECT and T_OBJECT_EX of Include/structmember.h (Py_T_OBJECT_EX of descrobject.h, 3.12) */
 enum { MEMBER_OBJECT = 6, MEMBER_OBJECT_EX = 16 };
@@ -59,6 +60,26 @@ static void no_references(struct visit *visit __attribute__((unused)),
 {
 }
 
+/* What a class adds to its base. */
+struct part {
+	int64_t begin, end; /* of its own struct */
+	bool visited;       /* may its traverse function visit any of it? */
+};
+
+static unsigned int flags_at(struct binding *binding, const struct part *part, int64_t offset)
+{
+	return part->visited && binding_may_visit(binding, offset) ? 0 : RUNTIME_UNVISITED;
+}
+
+/* Those of all that is at @offset or behind it: items. */
+static unsigned int flags_from(struct binding *binding, const struct part *part, int64_t offset)
+{
+	unsigned int flags = flags_at(binding, part, offset);
+	while (flags && (offset += WORD) < TRAVERSE_WORDS * WORD)
+		flags = flags_at(binding, part, offset);
+	return flags;
+}
+
 static void bind_pointer(struct binding *binding, int64_t offset, unsigned int flags, const char *text, uint64_t name)
 {
 	binding_add(binding, &(struct reference_step){
@@ -77,15 +98,14 @@ static void bind_nothing(struct binding *binding, int32_t offset)
 		.kind = STEP_FUNCTION, .function = no_references, .offset = offset });
 }
 
-/* Is the pointer at @offset one of those between @begin and @end? */
-static bool is_between(int64_t offset, int64_t begin, int64_t end)
+/* Is the pointer at @offset one of @part? */
+static bool is_in(const struct part *part, int64_t offset)
 {
-	return offset % WORD == 0 && offset >= begin && offset <= end - WORD;
+	return offset % WORD == 0 && offset >= part->begin && offset <= part->end - WORD;
 }
 
 /* Adds the members of @class that are objects. Two may be one pointer by two names. */
-static void bind_members(struct binding *binding, struct cpython *cpython, uint64_t class, int64_t begin, int64_t end,
-			 unsigned int flags)
+static void bind_members(struct binding *binding, struct cpython *cpython, uint64_t class, const struct part *part)
 {
 	enum { MEMBERS_LIMIT = 1000 };
 	const struct layout *layout = &cpython->layout;
@@ -101,9 +121,9 @@ static void bind_members(struct binding *binding, struct cpython *cpython, uint6
 		if (!read_int32(cpython, member, layout->member_type, &type) ||
 		    !read_ssize(cpython, member, layout->member_offset, &offset))
 			return;
-		if ((type == MEMBER_OBJECT || type == MEMBER_OBJECT_EX) && is_between(offset, begin, end) &&
+		if ((type == MEMBER_OBJECT || type == MEMBER_OBJECT_EX) && is_in(part, offset) &&
 		    !binding_has_pointer(binding, (int32_t)offset))
-			bind_pointer(binding, offset, flags, NULL, name);
+			bind_pointer(binding, offset, flags_at(binding, part, offset), NULL, name);
 	}
 }
 
@@ -125,7 +145,32 @@ static void bind_cython_function(struct binding *binding, struct cpython *cpytho
 			bind_nothing(binding, cpython->layout.builtin_self);
 }
 
-static visit_fn scan_references;
+static visit_fn scan_struct, scan_items;
+
+static void bind_scan(struct binding *binding, visit_fn *function, unsigned int flags, int64_t begin, int64_t end,
+		      int64_t itemsize)
+{
+	binding_add(binding, &(struct reference_step){
+		.kind = STEP_FUNCTION,
+		.flags = flags | RUNTIME_GUESSED,
+		.function = function,
+		.offset = (int32_t)begin,
+		.count = (int32_t)end,
+		.value = (uint64_t)itemsize,
+	});
+}
+
+/* Adds scans of the words of @part: one for each run of them that are visited alike. */
+static void bind_words(struct binding *binding, const struct part *part)
+{
+	int64_t begin = part->begin, offset;
+	for (; begin + WORD <= part->end; begin = offset) {
+		unsigned int flags = flags_at(binding, part, begin);
+		for (offset = begin + WORD; offset + WORD <= part->end && flags_at(binding, part, offset) == flags;)
+			offset = offset < TRAVERSE_WORDS * WORD ? offset + WORD : part->end; /* behind are all alike */
+		bind_scan(binding, scan_struct, flags, begin, offset, 0);
+	}
+}
 
 /* Has the struct that of its base at its beginning? C types may have others (_io.BytesIO); then their __dict__ or weak
  * references are elsewhere. */
@@ -144,35 +189,32 @@ bool scan_bind(struct binding *binding, struct cpython *cpython, uint64_t class,
 		*base = 0;
 		read_extent(cpython, 0, &inherited);
 	}
-	int64_t begin = (inherited.basicsize + WORD - 1) / WORD * WORD, end = own.basicsize;
+	struct part part = { .begin = (inherited.basicsize + WORD - 1) / WORD * WORD, .end = own.basicsize };
 	bool has_items = own.itemsize && !inherited.itemsize;
-	if (has_items && begin < cpython->layout.size_of_var)
-		begin = cpython->layout.size_of_var;
+	if (has_items && part.begin < cpython->layout.size_of_var)
+		part.begin = cpython->layout.size_of_var;
 	/* The items of the base begin where its struct ends; those of metatypes are no objects. */
 	if (inherited.itemsize && !(own.flags & TPFLAGS_TYPE_SUBCLASS))
-		end = begin;
+		part.end = part.begin;
 	/* A traverse function that is its own visits what it has, one that is its base's cannot know of it. */
-	bool visited = own.flags & TPFLAGS_HAVE_GC && own.traverse && own.traverse != inherited.traverse;
-	unsigned int flags = visited ? 0 : RUNTIME_UNVISITED;
+	part.visited = own.flags & TPFLAGS_HAVE_GC && own.traverse && own.traverse != inherited.traverse;
 	if (own.flags & ~inherited.flags & TPFLAGS_MANAGED_DICT)
 		binding_add(binding, &(struct reference_step){
-			.kind = STEP_FUNCTION, .flags = flags, .function = managed_dict_references });
-	if (begin + WORD > end && !has_items)
+			.kind = STEP_FUNCTION,
+			.flags = part.visited ? 0 : RUNTIME_UNVISITED,
+			.function = managed_dict_references,
+		});
+	if (part.begin + WORD > part.end && !has_items)
 		return false;
-	bind_members(binding, cpython, class, begin, end, flags);
-	if (is_between(own.dict, begin, end) && !binding_has_pointer(binding, (int32_t)own.dict))
-		bind_pointer(binding, own.dict, flags, ".__dict__", 0);
-	if (is_between(own.weaklist, begin, end))
+	bind_members(binding, cpython, class, &part);
+	if (is_in(&part, own.dict) && !binding_has_pointer(binding, (int32_t)own.dict))
+		bind_pointer(binding, own.dict, flags_at(binding, &part, own.dict), ".__dict__", 0);
+	if (is_in(&part, own.weaklist))
 		bind_nothing(binding, (int32_t)own.weaklist);
 	bind_cython_function(binding, cpython, class);
-	binding_add(binding, &(struct reference_step){
-		.kind = STEP_FUNCTION,
-		.flags = flags | RUNTIME_GUESSED,
-		.function = scan_references,
-		.offset = (int32_t)begin,
-		.count = (int32_t)end,
-		.value = has_items ? (uint64_t)own.itemsize : 0,
-	});
+	bind_words(binding, &part);
+	if (has_items)
+		bind_scan(binding, scan_items, flags_from(binding, &part, part.end), 0, part.end, own.itemsize);
 	return true;
 }
 
@@ -315,13 +357,18 @@ void scan_state(struct visit *visit, uint64_t address, int64_t size, unsigned in
 	visit->no_memory |= state.no_memory;
 }
 
-/* The step: the struct's words from step->offset to step->count, and ob_size items of step->value bytes. */
-static void scan_references(struct visit *visit, const struct reference_step *step)
+/* The step: the struct's words from step->offset to step->count. */
+static void scan_struct(struct visit *visit, const struct reference_step *step)
+{
+	scan_words(visit, step, (uint64_t)step->offset, (uint64_t)step->count);
+}
+
+/* The step: ob_size items of step->value bytes, from step->count on. */
+static void scan_items(struct visit *visit, const struct reference_step *step)
 {
 	const int64_t limit = INT64_C(1) << 43;
 	int64_t count;
-	scan_words(visit, step, (uint64_t)step->offset, (uint64_t)step->count);
-	if (!step->value || !visit_ssize(visit, visit->address, visit->layout->var_size, &count))
+	if (!visit_ssize(visit, visit->address, visit->layout->var_size, &count))
 		return;
 	count = count < 0 ? -count : count;
 	if (count < 0 || count > limit / (int64_t)step->value) {
