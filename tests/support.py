@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import re
 import resource
 import select
 import shlex
@@ -187,6 +188,15 @@ def run_gdb(commands, *arguments, **more):
                          env=environment, check=False, **more)
     return Answer(["(gdb)"] + list(commands), run.returncode, run.stdout.decode("utf-8", "replace"),
                   run.stderr.decode("utf-8", "replace"))
+
+
+def has_disassembler():
+    """Was the build configured with libcapstone? Without it nobody reads the code of traverse functions."""
+    try:
+        with open(os.path.join(BUILD, "Makefile"), encoding="utf-8") as file:
+            return any(re.match("CAPSTONE_LIBS = .*capstone", line) for line in file)
+    except OSError:
+        return True
 
 
 def need_root():
