@@ -4,9 +4,9 @@
 
     tests/references/test_scan.py [check | check-full] [--kind KIND]... [--python PYTHON]
 
-All references that gc.get_referents() gives and that are words of the objects themselves must be found, and of those found
-more than 99 in 100 must be references: gc.get_referents() gives them, or reference counts prove that they are held.
-bench/scan/run shows the figures. What is not installed is skipped.
+All references that gc.get_referents() gives and that are words of the objects themselves must be found. Of those found and said
+to be visited gc.get_referents() must give more than 99 in 100, and reference counts must speak against none that are said to be
+held. bench/scan/run shows the figures. What is not installed is skipped.
 """
 import argparse
 import json
@@ -45,6 +45,10 @@ def scan(kind, python):
     check(not missed, "references that are known otherwise are not found: %s", "; ".join(missed[:20]))
     check(counts.held_precision > 0.99, "of %d references found %d are none: %s", counts.guessed, counts.refuted,
           counts.wrongs.most_common(5))
+    check(not counts.unvisited_refuted, "of %d references found that are not visited %d are none", counts.unvisited,
+          counts.unvisited_refuted)
+    check(counts.precision > 0.99 or not support.has_disassembler(), "of %d references said to be visited %d are not: %s",
+          counts.guessed, counts.wrong, counts.wrongs.most_common(5))
     return "%d objects, %d of %d references inside found; of %d found %d are visited, %d held, %d neither" % (
         counts.objects, counts.inside - counts.missed, counts.inside, counts.guessed, counts.guessed - counts.wrong,
         counts.held, counts.refuted)
