@@ -218,7 +218,7 @@ static bool is_being_appended(const struct caught *caught, const struct chain *c
 static bool is_taken(const struct caught *caught, const struct chain *chain)
 {
 	bool believed = chain->list.head && caught->stack_count;
-	return believed || caught->heap->is_tracked(caught->heap->context, chain->node + caught->heap->links.head_size);
+	return believed || caught->heap->is_tracked(caught->heap->context, chain->node + caught->heap->links.head_size, true);
 }
 
 /* Takes the next node, if it is one. */
@@ -328,10 +328,10 @@ static bool is_linked(const struct caught *caught, uint64_t node)
 {
 	const struct gc_heap *heap = caught->heap;
 	uint64_t next;
-	if (!heap->is_tracked(heap->context, node + heap->links.head_size) || !gc_head_next(heap, node, &next))
+	if (!heap->is_tracked(heap->context, node + heap->links.head_size, false) || !gc_head_next(heap, node, &next))
 		return false;
 	return is_generation(heap, next) || is_on_stack(caught, next) || address_set_has(&caught->seen, next) ||
-	       heap->is_tracked(heap->context, next + heap->links.head_size);
+	       heap->is_tracked(heap->context, next + heap->links.head_size, true);
 }
 
 /* A word at @place on a stack, or in a register: does it point to an object or its head, or into the head? */

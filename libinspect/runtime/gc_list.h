@@ -42,8 +42,10 @@ struct gc_heap {
 	struct gc_links links;
 	const struct gc_lists *collectors;
 	size_t collector_count;
-	/* Is at @address an object that says of itself that it is on a list? Asked of addresses that may be anything. */
-	bool (*is_tracked)(void *context, uint64_t address);
+	/* Is at @address an object that says of itself that it is on a list? Asked of addresses that may be anything. Freed
+	 * memory is told from an object by its reference count; @dying: that may be 0, of an object that is about to be freed
+	 * and still on its list. */
+	bool (*is_tracked)(void *context, uint64_t address, bool dying);
 	void *context;
 };
 

@@ -38,6 +38,7 @@ enum {
 	FLAG = 1, /* NEXT_MASK_UNREACHABLE */
 };
 static const uint64_t MAGIC = UINT64_C(0x6f626a656374); /* "object" */
+static const uint64_t DYING = UINT64_C(0x6f626a656375);
 
 /* ---- a heap, and what was found in it --------------------------------------------------------------- */
 
@@ -85,11 +86,11 @@ static uint64_t generation(unsigned int number)
 	return STATE + number * 32;
 }
 
-static bool is_tracked(void *context, uint64_t address)
+static bool is_tracked(void *context, uint64_t address, bool dying)
 {
 	(void)context;
 	return address >= HEAP + 16 && address < HEAP_END && (address - HEAP) % OBJECT_SIZE == 16 &&
-	       get(address) == MAGIC && (get(address - 16) & ~UINT64_C(3)) != 0;
+	       (get(address) == MAGIC || (dying && get(address) == DYING)) && (get(address - 16) & ~UINT64_C(3)) != 0;
 }
 
 static struct inspect_error *add(struct runtime_sink *sink, uint64_t address, unsigned int generation, unsigned int collector)
@@ -97,7 +98,7 @@ static struct inspect_error *add(struct runtime_sink *sink, uint64_t address, un
 	(void)sink;
 	assert_in_range(generation, 0, 2);
 	assert_int_equal(collector, 0);
-	if (is_tracked(NULL, address))
+	if (is_tracked(NULL, address, true))
 		world.times[(address - HEAP) / OBJECT_SIZE]++;
 	else
 		world.strangers++;
@@ -379,6 +380,22 @@ static void test_left_over(void **state)
 	expect(10);
 }
 
+/* Objects that nobody holds any more stay on their list until they are freed. */
+static void test_dying(void **state)
+{
+	(void)state;
+	make_heap(9);
+	list_init(UNREACHABLE);
+	for (unsigned int j = 0; j < 6; j++)
+		list_move(node(j), UNREACHABLE);
+	*word_at(node(0) + 16) = *word_at(node(3) + 16) = DYING;
+	expect(9);
+	*word_at(node(10) + 16) = DYING;
+	put(node(10) + NEXT, node(4)); /* freed */
+	put(STACK_POINTER + 8, node(10));
+	expect(9);
+}
+
 /* A list on the stack that leads to damage is told, and what comes before is there. */
 static void test_broken_list(void **state)
 {
@@ -532,6 +549,7 @@ int main(void)
 		cmocka_unit_test(test_in_hand),
 		cmocka_unit_test(test_being_tracked),
 		cmocka_unit_test(test_left_over),
+		cmocka_unit_test(test_dying),
 		cmocka_unit_test(test_broken_list),
 		cmocka_unit_test(test_broken_generation),
 		cmocka_unit_test(test_lost_stacks),

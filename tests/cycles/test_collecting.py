@@ -17,7 +17,6 @@ interpreters without symbols can be.
 
 Environment: as for tests/e2e.py.
 """
-import argparse
 import json
 import os
 import struct
@@ -30,7 +29,7 @@ sys.path.insert(0, TESTS)
 
 import interpreters  # noqa: E402
 import support  # noqa: E402
-from runner import Failure, Results, Skip, check  # noqa: E402
+from runner import Failure, Results, check  # noqa: E402
 
 CATCH = os.path.join(TESTS, "cycles", "catch.py")
 UNTRACKED_REFS = -2  # gc_refs of 3.6 and 3.7, shifted: Include/objimpl.h
@@ -207,22 +206,16 @@ def in_python_code(interpreter, place):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("size", nargs="?", choices=("check", "check-full"), default="check")
-    parser.add_argument("--interpreter", action="append", metavar="NAME", help="only those whose name contains it")
-    parser.add_argument("--points", type=int, help="for each interpreter")
+    parser = interpreters.suite_parser(__doc__)
+    parser.add_argument("--points", type=int, help="for each interpreter; default: 4, or 100 for check-full")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("-v", "--verbose", action="store_true")
     options = parser.parse_args()
     results = Results(options.verbose)
     full = options.size == "check-full"
-    usable = [each for each in interpreters.find_all()[0] if not each.free_threaded and
-              (not options.interpreter or any(name in each.name for name in options.interpreter))]
-    for number, interpreter in enumerate(usable):
+    for number, interpreter in interpreters.chosen(options, results):
         for place in PLACES if full else PLACES[number % 4:number % 4 + 1] if number % 3 == 0 else ():
             results.run("%s: in Python code: %s" % (interpreter.name, place), in_python_code, interpreter, place)
-    for number, interpreter in enumerate(each for each in usable if each.dwarf and not each.prefix):
-        if full or number % 4 == 1:
+        if interpreter.dwarf and not interpreter.prefix and (full or number % 4 == 1):
             results.run("%s: at random instructions" % interpreter.name, at_random_instructions, interpreter,
                         options.points or (100 if full else 4), options.seed)
     results.finish()

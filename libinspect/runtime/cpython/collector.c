@@ -297,9 +297,9 @@ static void describe_lists(struct cpython *cpython, unsigned int number, struct 
 	snprintf(lists->owner, sizeof(lists->owner), "interpreter %" PRId64, cpython->interpreters[number].id);
 }
 
-static bool is_tracked(void *cpython, uint64_t address)
+static bool is_tracked(void *cpython, uint64_t address, bool dying)
 {
-	return cpython_is_tracked(cpython, address);
+	return cpython_is_tracked(cpython, address, dying);
 }
 
 struct inspect_error *collectors_walk(struct runtime *runtime, struct runtime_sink *sink, struct notes *notes)

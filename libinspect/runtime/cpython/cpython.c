@@ -243,12 +243,13 @@ static bool is_gc_refs(int64_t refs, int64_t refcount)
 	return refs == GC_REFS_REACHABLE || refs == GC_REFS_TENTATIVELY_UNREACHABLE || (refs >= 0 && refs <= refcount);
 }
 
-bool cpython_is_tracked(struct cpython *cpython, uint64_t address)
+bool cpython_is_tracked(struct cpython *cpython, uint64_t address, bool dying)
 {
 	struct object_header header;
 	bool tracked = false;
 	int64_t word;
-	if (!cpython_is_object(cpython, address) || !read_header(cpython, address, &header))
+	bool is_object = dying ? cpython_is_object_or_dying(cpython, address) : cpython_is_object(cpython, address);
+	if (!is_object || !read_header(cpython, address, &header))
 		return false;
 	struct cpython_type *type = cpython_type(cpython, header.type);
 	if (!type || !has_gc_head(cpython, type, address))

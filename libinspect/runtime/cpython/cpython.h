@@ -226,9 +226,9 @@ uint64_t cpython_dict_get(struct cpython *cpython, uint64_t dict, const char *na
 
 /* ---- objects (cpython.c) ---- */
 
-/* Is an object at @address that says of itself that it is on one of the collector's lists? Of any address; several threads
- * may ask at once. */
-bool cpython_is_tracked(struct cpython *cpython, uint64_t address);
+/* Is an object at @address that says of itself that it is on one of the collector's lists? @dying: its reference count may
+ * be 0. Of any address; several threads may ask at once. */
+bool cpython_is_tracked(struct cpython *cpython, uint64_t address, bool dying);
 
 /* ---- types (type.c) ---- */
 

@@ -129,12 +129,13 @@ static bool may_have_gc_head(struct cpython *cpython, uint64_t address)
 	return next == 0 || (can_be_address(next) && is_readable(cpython, next, (uint64_t)layout->size_of_gc_head));
 }
 
-bool cpython_is_object(struct cpython *cpython, uint64_t address)
+/* @dying: also one that nobody holds any more, which is about to be freed. */
+static bool is_object(struct cpython *cpython, uint64_t address, bool dying)
 {
 	const struct layout *layout = &cpython->layout;
 	uint64_t refcount, type_address;
 	if (!can_be_address(address) || !peek_word(cpython, address, layout->object_refcnt, &refcount) ||
-	    !is_refcount(cpython, refcount) || !peek_word(cpython, address, layout->object_type, &type_address) ||
+	    !(is_refcount(cpython, refcount) || (dying && refcount == 0)) || !peek_word(cpython, address, layout->object_type, &type_address) ||
 	    !can_be_address(type_address))
 		return false;
 	const struct cpython_type *type = find_type(cpython, type_address);
@@ -143,4 +144,14 @@ bool cpython_is_object(struct cpython *cpython, uint64_t address)
 	if (type->flags & TPFLAGS_TYPE_SUBCLASS)
 		return cpython_is_ready_type(cpython, address);
 	return !(type->flags & TPFLAGS_HAVE_GC) || may_have_gc_head(cpython, address);
+}
+
+bool cpython_is_object(struct cpython *cpython, uint64_t address)
+{
+	return is_object(cpython, address, false);
+}
+
+bool cpython_is_object_or_dying(struct cpython *cpython, uint64_t address)
+{
+	return is_object(cpython, address, true);
 }

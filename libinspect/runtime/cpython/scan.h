@@ -17,6 +17,9 @@
  * may call this at once, but none that has the table of types locked. */
 bool cpython_is_object(struct cpython *cpython, uint64_t address);
 
+/* The same, or one whose reference count is 0, whose deallocation has not come far: asked where freed memory is unlikely. */
+bool cpython_is_object_or_dying(struct cpython *cpython, uint64_t address);
+
 /* The same for a type: is the word @address the address of one? */
 bool cpython_is_ready_type(struct cpython *cpython, uint64_t address);
 

@@ -187,9 +187,9 @@ static void describe_lists(struct refgc *refgc, unsigned int number, struct gc_l
 	snprintf(lists->owner, sizeof(lists->owner), "collector %u", number);
 }
 
-static bool is_tracked(void *refgc, uint64_t address)
+static bool is_tracked(void *refgc, uint64_t address, bool dying)
 {
-	return refgc_is_tracked(refgc, address);
+	return refgc_is_tracked(refgc, address, dying);
 }
 
 struct inspect_error *refgc_walk(struct runtime *runtime, struct runtime_sink *sink, struct notes *notes)

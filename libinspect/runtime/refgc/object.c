@@ -118,13 +118,13 @@ static bool is_readable_address(struct refgc *refgc, uint64_t address)
 }
 
 /* Types are read once and for all, and what is read as one need not be one: whatever can tell comes before. */
-bool refgc_is_tracked(struct refgc *refgc, uint64_t address)
+bool refgc_is_tracked(struct refgc *refgc, uint64_t address, bool dying)
 {
 	const struct descriptor *descriptor = refgc->descriptor;
 	struct header header;
 	bool tracked;
 	uint64_t next, mask = descriptor->gc_next_mask.known ? descriptor->gc_next_mask.value : UINT64_MAX;
-	if (!is_readable_address(refgc, address) || !read_header(refgc, address, &header) || header.refcount <= 0 ||
+	if (!is_readable_address(refgc, address) || !read_header(refgc, address, &header) || header.refcount < !dying ||
 	    !described_number(refgc->target, address - descriptor->gc_size.value, &descriptor->gc_next, &next) ||
 	    !is_readable_address(refgc, next & mask) || !is_readable_address(refgc, header.type))
 		return false;

@@ -110,8 +110,9 @@ int64_t refgc_length(struct refgc *refgc, const struct refgc_type *type, uint64_
 /* The type of the object at @address, which may be damaged; NULL when out of memory. */
 struct refgc_type *refgc_type_of(struct refgc *refgc, uint64_t address);
 
-/* Is an object at @address that says of itself that it is on a collector's list? Of any address. */
-bool refgc_is_tracked(struct refgc *refgc, uint64_t address);
+/* Is an object at @address that says of itself that it is on a collector's list? @dying: its reference count may be 0. Of
+ * any address. */
+bool refgc_is_tracked(struct refgc *refgc, uint64_t address, bool dying);
 
 struct inspect_error *refgc_examine(struct runtime *runtime, const uint64_t *addresses, size_t count,
 				    const struct runtime_columns *columns) __attribute__((warn_unused_result));
