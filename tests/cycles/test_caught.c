@@ -56,6 +56,7 @@ struct world {
 	struct runtime_sink sink;
 	unsigned int times[OBJECT_COUNT];
 	unsigned int strangers;
+	uint64_t asked; /* how often it was asked for objects */
 	struct notes notes;
 };
 
@@ -89,6 +90,7 @@ static uint64_t generation(unsigned int number)
 static bool is_tracked(void *context, uint64_t address, bool dying)
 {
 	(void)context;
+	world.asked++;
 	return address >= HEAP + 16 && address < HEAP_END && (address - HEAP) % OBJECT_SIZE == 16 &&
 	       (get(address) == MAGIC || (dying && get(address) == DYING)) && (get(address - 16) & ~UINT64_C(3)) != 0;
 }
@@ -510,8 +512,11 @@ static void test_hostile_stacks(void **state)
 		}
 		world.target.threads = threads;
 		world.target.thread_count = round % 10 ? 1 : THREADS;
+		world.asked = 0;
 		walk();
 		assert_in_range(world.notes.count, 1, 3);
+		uint64_t words = (STACK_END - STACK) / WORD + world.target.thread_count * REGISTER_COUNT;
+		assert_in_range(world.asked, 1, words * 3 * 2 + OBJECT_COUNT * 2);
 	}
 	free(threads);
 }
