@@ -6,10 +6,19 @@
 
 #include <inttypes.h>
 
+/* Like target_read(), without an error in words where that is known at once: many addresses are only looked at because
+ * they might be some. */
+static bool read_quietly(struct inspect_target *target, uint64_t address, void *value, size_t size)
+{
+	if (target->segment_count && !target_has(target, address, size))
+		return false;
+	struct inspect_error *error INSPECT_ERROR_AUTO = target_read(target, address, value, size);
+	return !error;
+}
+
 bool read_field_slow(struct cpython *cpython, uint64_t address, void *value, size_t size)
 {
-	struct inspect_error *error INSPECT_ERROR_AUTO = target_read(cpython->target, address, value, size);
-	if (!error)
+	if (read_quietly(cpython->target, address, value, size))
 		return true;
 	if (!__atomic_load_n(&cpython->lost_address, __ATOMIC_RELAXED) && target_is_lost(cpython->target, address))
 		__atomic_store_n(&cpython->lost_address, address, __ATOMIC_RELAXED);
