@@ -11,19 +11,25 @@ copies of itself, and writes down what its collector found, called and freed (do
 import argparse
 import collections
 import functools
+import glob
 import json
 import os
+import random
 import re
+import shutil
+import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), HERE]
 
+import support  # noqa: E402
 import test_inspect  # noqa: E402
 from inspected import look_at, recorded  # noqa: E402
-from runner import Results, check  # noqa: E402
-from support import SANITIZED  # noqa: E402
+from runner import Results, Skip, check  # noqa: E402
+from support import Folder, SANITIZED  # noqa: E402
+from test_inspect import GO  # noqa: E402
 
 GENERATIONS = (0, 1, 2)
 
@@ -265,6 +271,96 @@ def compare(target, path, tally, look_at=look_at):
     tally.checkpoints += 1
 
 
+# ---- in the middle of a collection -----------------------------------------------------------------
+
+# From here on objects die, or are held by those who call something.
+LATE = re.compile(r"\b(dead_weakrefs_\w+|finalizing_\w+|clearing_\w+|uncollectable_keep|update_stats|report_end)\b")
+
+
+def with_garbage(count):
+    """Numbers of @count programs whose first checkpoint has garbage that the collection behind it finds."""
+    found, first = [], 0
+    while len(found) < count:
+        with Folder() as folder:
+            source = os.path.join(folder, "programs.txt")
+            with open(source, "w", encoding="utf-8") as file:
+                file.write("".join(test_inspect.program(index, GO, "report") for index in range(first, first + 100)))
+            subprocess.run([test_inspect.refgc_path(), "--records", folder, "--collections", source], check=True,
+                           stdout=subprocess.DEVNULL, env=test_inspect.environment())
+            for index in range(first, first + 100):
+                generation = collected_behind(test_inspect.program(index, GO, "report"))
+                name, = glob.glob(os.path.join(folder, "inspect-%d-*.json" % index))
+                with open(name, encoding="utf-8") as file:
+                    heap = json.load(file)
+                if generation is not None and heap["collections"][2 * generation]["found"]:
+                    found.append(index)
+        first += 100
+    return found[:count]
+
+
+def collected_behind(text):
+    """The generation that is collected right after the checkpoint; None: none is."""
+    lines = text.splitlines()
+    words = lines[lines.index(GO) + 1].split()
+    return int(words[1]) if words[0] == "collect" else None
+
+
+def stopped_in_collection(index, steps, folder):
+    """Runs a program in gdb and stops it so many instructions after the collection has begun that comes after its
+    checkpoint. Returns the paths of a core and of the record, and gdb's backtrace; None if the collection was over."""
+    source, core = os.path.join(folder, "program.txt"), os.path.join(folder, "core")
+    with open(source, "w", encoding="utf-8") as file:
+        file.write(test_inspect.program(index, GO, "report"))
+    said = support.run_gdb(["tbreak record_write", "run --records %s --collections %s > /dev/null" % (folder, source), "finish",
+                            "tbreak collection_run", "continue", "stepi %d" % steps, "backtrace", "gcore " + core],
+                           test_inspect.refgc_path())
+    check(os.path.exists(core) or "exited normally" in said.output, "gdb wrote no core: %s", said)
+    record, = glob.glob(os.path.join(folder, "inspect-%d-*.json" % index))
+    backtrace = said.output[said.output.find("\n#0 "):]
+    return (core, record, backtrace) if "#0 " in backtrace and "collection_run" in backtrace else None
+
+
+def caught(index, chance, folder):
+    """One stop in a collection. Returns whether it was before anything died; None if the collection was over."""
+    shutil.rmtree(folder, ignore_errors=True)
+    os.mkdir(folder)
+    stop = stopped_in_collection(index, int(10 ** chance.uniform(0.5, 3.3)), folder)
+    if not stop:
+        return None
+    core, path, backtrace = stop
+    with open(path, encoding="utf-8") as file:
+        heap = Heap(json.load(file))
+    where = "%s, %s" % (os.path.basename(path), " < ".join(re.findall(r"#\d+\s+(?:0x\w+ in )?(\w+)", backtrace)[:5]))
+    late = LATE.search(backtrace) is not None
+    statuses = (0, 4) if late else (0,)
+    objects = support.inspect("objects", core, "--format=jsonl").expect(*statuses)
+    check("in the middle of a collection" in objects.messages, "%s: %s", where, objects)
+    generation = collected_behind(test_inspect.program(index, GO, "report"))
+    said = [{row["address"] for row in support.inspect("cycles", core, "--objects", "--generation", each, "--format=jsonl").expect(
+        *statuses).lines() if row["unreachable"]} for each in (generation, 2)]
+    if not late:
+        same(set(heap.objects), {row["address"] for row in objects.lines()}, where, "objects")
+        same(set(heap.collections[generation, False]["found"]), said[0], where, "unreachable")
+        same(set(heap.collections[2, False]["found"]), said[1], where, "unreachable in generation 2")
+    return not late
+
+
+def in_the_middle(count, seed):
+    """At least one stop of each program is before anything dies."""
+    if SANITIZED:
+        raise Skip("gdb cannot load a sanitized library")
+    chance, stops = random.Random(seed), collections.Counter()
+    with Folder() as folder:
+        for index in with_garbage(count):
+            for attempt in range(100):
+                early = caught(index, chance, os.path.join(folder, "stop"))
+                stops[early] += 1
+                if early:
+                    break
+            check(early, "program %d: no stop in 100 was before anything died", index)
+    return "%d stops before anything died: all objects, and what is unreachable; and %d later" % (stops[True], stops[False])
+
+
 COLLECTIONS = test_inspect.Comparison(compare, Tally, ("--collections",))
 
 
@@ -273,9 +369,11 @@ def main():
     parser.add_argument("size", choices=("check", "check-full"), nargs="?", default="check")
     parser.add_argument("--programs", type=int, help="how many are run live; the others in proportion")
     parser.add_argument("--only", action="append", metavar="WORD", help="only tests with this word in their names")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 30), help="for the random stops")
     options = parser.parse_args()
     count = options.programs or (20 if SANITIZED else 10000 if options.size == "check-full" else 800)
     results = Results(verbose=True)
+    wanted = lambda name: not options.only or any(word in name for word in options.only)
     for name, function, *arguments in (
             ("live", test_inspect.live, count),
             ("kernel's cores", test_inspect.cores, max(count // 50, 3), "kernel"),
@@ -283,8 +381,11 @@ def main():
             ("through a debugger", test_inspect.through_a_debugger, max(count // 50, 2)),
             ("live: refgc-plain", test_inspect.live, max(count // 50, 10), "refgc-plain"),
             ("kernel's cores: refgc-static", test_inspect.cores, max(count // 500, 2), "kernel", "refgc-static")):
-        if not options.only or any(word in name for word in options.only):
+        if wanted(name):
             results.run(name, functools.partial(function, comparison=COLLECTIONS), *arguments)
+    if wanted("in the middle of a collection"):
+        print("seed %d" % options.seed)
+        results.run("in the middle of a collection", in_the_middle, 100 if options.size == "check-full" else 4, options.seed)
     results.finish()
 
 

@@ -167,6 +167,16 @@ static struct gc_links links_of(const struct refgc *refgc)
 
 enum { LIST_LIMIT = RUNTIME_PERMANENT + 1 };
 
+/* Which generation a collection under way collects; the oldest one if that is not known. */
+static unsigned int collected_generation(struct refgc *refgc, const struct refgc_collector *collector)
+{
+	const struct descriptor *descriptor = collector->descriptor;
+	unsigned int oldest = (unsigned int)descriptor->collector_generation_count.value - 1;
+	uint64_t collected;
+	return described_number(refgc->target, collector->address, &descriptor->collector_collected, &collected) &&
+			       collected < oldest ? (unsigned int)collected : oldest;
+}
+
 /* The lists of collector @number: up to LIST_LIMIT @items, which @lists leads to. */
 static void describe_lists(struct refgc *refgc, unsigned int number, struct gc_list *items, struct gc_lists *lists)
 {
@@ -176,7 +186,7 @@ static void describe_lists(struct refgc *refgc, unsigned int number, struct gc_l
 	*lists = (struct gc_lists){
 		.items = items, .collector = number,
 		.collecting = refgc->runtime.collectors[number].collecting == 1,
-		.collected = generations - 1,
+		.collected = collected_generation(refgc, collector),
 	};
 	for (unsigned int i = 0; i < generations; i++)
 		items[lists->count++] =

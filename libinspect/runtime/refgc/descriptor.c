@@ -158,7 +158,8 @@ static struct inspect_error *check_widths(const struct descriptor *descriptor)
 		&descriptor->type_layout, &descriptor->type_finalize, &descriptor->type_legacy_finalize,
 	};
 	const struct descriptor_entry *const numbers[] = {
-		&descriptor->collector_enabled, &descriptor->collector_collecting, &descriptor->collector_debug,
+		&descriptor->collector_enabled, &descriptor->collector_collecting,
+		&descriptor->collector_collected, &descriptor->collector_debug,
 		&descriptor->collector_callback_count, &descriptor->collector_root_count,
 		&descriptor->generation_threshold, &descriptor->generation_count, &descriptor->generation_collections,
 		&descriptor->generation_collected, &descriptor->generation_uncollectable, &descriptor->object_refcount,
