@@ -55,7 +55,8 @@ collect 0""", """make list h8 h1 h3
 link h8 h8
 drop h1 h3 h8"""]
 
-# A finalizer of the old kind, and a finalizer and a callback behind it, which only garbage holds, and the same in a cycle.
+# A finalizer of the old kind, and a finalizer and a callback behind it, which only garbage holds, and the same in a cycle; and
+# weak references to one more piece of garbage, one of them kept by that cycle.
 LEGACY = """make instance g1
 legacy g1
 make instance g2
@@ -74,7 +75,14 @@ legacy g9
 link g9 g5 a0
 link g9 g9 a1
 link g9 g8 a2
-drop g1 g2 g4 g5 g8 g9"""
+make instance g10
+link g10 g10 a0
+finalizer g10 record
+weakref g11 g10 callback
+weakref g12 g10 callback
+weakref g13 g10 callback
+link g9 g12 a3
+drop g1 g2 g4 g5 g8 g9 g10 g12"""
 
 
 def program(index, middle, last):

@@ -42,11 +42,14 @@ class Heap:
         """The addresses of what a collection would find."""
         young = {address for address in self.rows if self.looked_at(address, generations, interpreters)}
         outside = {address: self.rows[address]["refcount"] for address in young}
+        lent = set()    # visited by who does not hold it: there may be more references than are counted
         for address in young:
             for edge in self.edges[address]:
-                if (edge.target in young and edge.visited and edge.counted and (believe or not edge.guessed) and
+                if (edge.target in young and edge.visited and (believe or not edge.guessed) and
                         self.same_collector(address, edge.target) and outside[edge.target] is not None):
                     outside[edge.target] -= 1
+                    if not edge.counted:
+                        lent.add(edge.target)
         pending = [address for address in young if outside[address] is None or outside[address]]
         stays = set(pending)
         while pending:
@@ -55,7 +58,7 @@ class Heap:
                 if (edge.target in young - stays and edge.visited and self.same_collector(address, edge.target)):
                     stays.add(edge.target)
                     pending.append(edge.target)
-        return young - stays, any(count is not None and count < 0 for count in outside.values())
+        return young - stays, any(count is not None and count < 0 for address, count in outside.items() if address not in lent)
 
     def apart(self, garbage):
         """Those of @garbage that have finalizers of the old kind, and all that these lead to."""
