@@ -13,7 +13,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from runner import Results, check  # noqa: E402
-from test_verbs import document_of, rows_of, same  # noqa: E402
+from test_verbs import Run, csv_field, document_of, rows_of, same  # noqa: E402
 
 Edge = collections.namedtuple("Edge", "target visited counted guessed")
 
@@ -180,6 +180,24 @@ def test_all():
 def test_limit():
     document = document_of("cycles", HEAPS[0].target, "--all", "--limit=1", status=HEAPS[0].unreachable()[1] * 4)
     same(len(document["rows"]), 1, "rows")
+
+
+def test_text():
+    """The example and what to cut stand below the table, behind the row's address, for each row that is shown."""
+    cut = 0
+    for heap in HEAPS:
+        status = heap.unreachable()[1] * 4
+        text = Run("cycles", heap.target, "--all", "--limit=7").expect(status).text
+        expected = []
+        for row in document_of("cycles", heap.target, "--all", "--limit=7", status=status)["rows"]:
+            expected.append("%-14s  example: %s" % (row["address"], csv_field(row["example"])))
+            if row["cut"] is not None:
+                expected.append("%-14s  cut: %s" % ("", csv_field(row["cut"])))
+                cut += 1
+        table, _, below = text.partition("\n\n")
+        same(below.splitlines(), expected, "below the table")
+        check("example" not in table.splitlines()[0], "the example is a column, too: %s", table.splitlines()[0])
+    check(cut, "nothing is to be cut anywhere")
 
 
 def main():
