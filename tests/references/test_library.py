@@ -15,6 +15,7 @@ import io
 import itertools
 import json
 import os
+import select
 import subprocess
 import sys
 
@@ -42,6 +43,7 @@ MODULES = [
     "class metaclass super property slice genericclass call funcattrs context",
 ]
 SECONDS = 0.3
+TIMEOUT = 100  # seconds to the next look
 LOOKS = 4   # of each list of modules
 
 
@@ -59,8 +61,10 @@ class Stopped(support.Program):
         return self
 
     def line(self):
-        """The next line that it says; "end" if it ended."""
+        """The next line that it says; "end" if it ended, or takes too long: some tests do."""
         while b"\n" not in self.rest:
+            if not select.select([self.process.stdout], [], [], TIMEOUT)[0]:
+                return "end"
             block = os.read(self.process.stdout.fileno(), 1 << 16)
             if not block:
                 return "end"
