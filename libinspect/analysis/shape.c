@@ -49,11 +49,17 @@ static uint64_t hash_label(const struct runtime_label *label, bool attributes)
 
 /* ---- components ------------------------------------------------------------------------------------- */
 
+/* What is known of an object while its component is hashed. */
+enum hint {
+	HINT_ATTRIBUTES = 1, /* it is an attribute dict */
+	HINT_KEYS = 2,       /* it refers to others of its component by keys */
+};
+
 struct grouping {
 	const struct graph *graph;
 	const struct components *components;
 	uint32_t *type_place;               /* types of one name are one */
-	uint8_t *attributes;                /* of each object in a component, by its place there: is it an attribute dict? */
+	uint8_t *hints;                     /* of each object in a component, by its place there: enum hint */
 	struct runtime_references labelled; /* of the object looked at */
 	uint32_t *table;                    /* open addressing: shapes by hash; index + 1 */
 	size_t table_size;
@@ -108,40 +114,62 @@ static struct inspect_error *each_reference(struct grouping *grouping, uint32_t 
 	return error;
 }
 
-static void mark_attributes(struct grouping *grouping, uint32_t component, uint32_t id __attribute__((unused)),
-			    uint32_t target, const struct runtime_label *label, void *context __attribute__((unused)))
-{
-	if (is_dict_label(label))
-		grouping->attributes[place_of(grouping->components, component, target)] = 1;
-}
+/* The hash of a component's references so far, and which of the object looked at are still missing. */
+struct reference_sum {
+	uint64_t hash;
+	bool keys_missing;
+};
 
-static void add_reference(struct grouping *grouping, uint32_t component, uint32_t id, uint32_t target,
-			  const struct runtime_label *label, void *context)
+static void add_reference(struct grouping *grouping, uint32_t id, uint32_t target, const struct runtime_label *label,
+			  bool attributes, struct reference_sum *sum)
 {
 	const struct heap *heap = grouping->graph->heap;
-	bool attributes = grouping->attributes[place_of(grouping->components, component, id)];
 	uint64_t from = mix(grouping->type_place[heap->type[id]] + 1), to = grouping->type_place[heap->type[target]];
-	*(uint64_t *)context += mix(mix(from + to) + hash_label(label, attributes));
+	sum->hash += mix(mix(from + to) + hash_label(label, attributes));
+}
+
+/* Adds a reference, but for keys: whether these are attributes is known when all objects have been seen. */
+static void add_unless_key(struct grouping *grouping, uint32_t component, uint32_t id, uint32_t target,
+			   const struct runtime_label *label, void *context)
+{
+	struct reference_sum *sum = context;
+	if (is_dict_label(label))
+		grouping->hints[place_of(grouping->components, component, target)] |= HINT_ATTRIBUTES;
+	if (label->kind == RUNTIME_LABEL_KEY)
+		sum->keys_missing = true;
+	else
+		add_reference(grouping, id, target, label, false, sum);
+}
+
+static void add_key(struct grouping *grouping, uint32_t component, uint32_t id, uint32_t target,
+		    const struct runtime_label *label, void *context)
+{
+	bool attributes = grouping->hints[place_of(grouping->components, component, id)] & HINT_ATTRIBUTES;
+	if (label->kind == RUNTIME_LABEL_KEY)
+		add_reference(grouping, id, target, label, attributes, context);
 }
 
 static struct inspect_error *hash_component(struct grouping *grouping, uint32_t component, uint64_t *hash_ret)
 {
 	const struct components *components = grouping->components;
-	uint64_t hash = 0;
+	struct reference_sum sum = { 0 };
 	for (uint32_t i = components->first[component]; i < components->first[component + 1]; i++) {
 		uint32_t id = components->objects[i];
-		struct inspect_error *error = each_reference(grouping, component, id, mark_attributes, NULL);
+		sum.keys_missing = false;
+		struct inspect_error *error = each_reference(grouping, component, id, add_unless_key, &sum);
 		if (error)
 			return error;
-		hash += mix(mix(grouping->type_place[grouping->graph->heap->type[id]]));
+		grouping->hints[i] |= sum.keys_missing ? HINT_KEYS : 0;
+		sum.hash += mix(mix(grouping->type_place[grouping->graph->heap->type[id]]));
 	}
 	for (uint32_t i = components->first[component]; i < components->first[component + 1]; i++) {
-		struct inspect_error *error =
-			each_reference(grouping, component, components->objects[i], add_reference, &hash);
+		struct inspect_error *error = NULL;
+		if (grouping->hints[i] & HINT_KEYS)
+			error = each_reference(grouping, component, components->objects[i], add_key, &sum);
 		if (error)
 			return error;
 	}
-	*hash_ret = hash;
+	*hash_ret = sum.hash;
 	return NULL;
 }
 
@@ -212,9 +240,9 @@ struct inspect_error *shapes_find(const struct graph *graph, const struct compon
 {
 	*shapes = (struct shapes){ .shape_of = calloc(components->count + 1, sizeof(*shapes->shape_of)) };
 	uint32_t *type_place AUTO_FREE = NULL;
-	uint8_t *attributes AUTO_FREE = calloc(components->object_count + 1, sizeof(*attributes));
-	struct grouping grouping = { .graph = graph, .components = components, .attributes = attributes, .shapes = shapes };
-	struct inspect_error *error = shapes->shape_of && attributes ? NULL : &inspect_error_no_memory;
+	uint8_t *hints AUTO_FREE = calloc(components->object_count + 1, sizeof(*hints));
+	struct grouping grouping = { .graph = graph, .components = components, .hints = hints, .shapes = shapes };
+	struct inspect_error *error = shapes->shape_of && hints ? NULL : &inspect_error_no_memory;
 	uint32_t place_count;
 	if (!error)
 		error = type_places(graph->heap->runtime, &type_place, &place_count);

@@ -31,6 +31,7 @@ struct region_edges {
 	size_t dangling;
 	uint64_t first_dangling;
 	size_t damaged;
+	size_t scanned;    /* objects of types that are not described */
 };
 
 struct connecting {
@@ -158,6 +159,14 @@ static struct inspect_error *connect_objects(struct region_work *work, uint32_t 
 	return error;
 }
 
+static size_t count_scanned(const struct heap *heap, const struct index_region *region)
+{
+	size_t scanned = 0;
+	for (size_t id = region->first; id < (size_t)region->first + region->count; id++)
+		scanned += (heap->flags[id] & RUNTIME_SCANNED) != 0;
+	return scanned;
+}
+
 static struct inspect_error *connect_region(void *context, size_t number)
 {
 	const struct connecting *connecting = context;
@@ -177,6 +186,8 @@ static struct inspect_error *connect_region(void *context, size_t number)
 	if (!error)
 		error = connect_objects(work, graph->first);
 	work->result->count = work->written;
+	if (!error)
+		work->result->scanned = count_scanned(graph->heap, region);
 	return error;
 }
 
@@ -224,14 +235,6 @@ static struct inspect_error *note_dangling(const struct connecting *connecting, 
 	return error;
 }
 
-static size_t count_scanned(const struct heap *heap)
-{
-	size_t scanned = 0;
-	for (size_t id = 0; id < heap->count; id++)
-		scanned += (heap->flags[id] & RUNTIME_SCANNED) != 0;
-	return scanned;
-}
-
 static struct inspect_error *connect_all(struct connecting *connecting, struct notes *notes)
 {
 	struct graph *graph = connecting->graph;
@@ -254,7 +257,8 @@ static struct inspect_error *connect_all(struct connecting *connecting, struct n
 	uint32_t *edges = reallocarray(graph->edges, graph->edge_count + 1, sizeof(*edges));
 	if (edges)
 		graph->edges = edges;
-	graph->scanned = count_scanned(graph->heap);
+	for (size_t i = 0; i < index->count; i++)
+		graph->scanned += connecting->regions[i].scanned;
 	return note_dangling(connecting, notes);
 }
 

@@ -195,23 +195,52 @@ static bool is_unnamed(const char *name)
 	return strncmp(name, beginning, sizeof(beginning) - 1) == 0;
 }
 
+/* A search for objects that cannot be read, and for the types that objects have. */
+struct damage {
+	const struct heap *heap;
+	uint8_t *seen;  /* atomic; of each type: does a tracked object have it? */
+	size_t count;   /* atomic */
+	uint32_t first; /* atomic; the lowest id */
+};
+
+static void note_damaged(struct damage *damage, uint32_t id)
+{
+	uint32_t first = __atomic_load_n(&damage->first, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&damage->count, 1, __ATOMIC_RELAXED);
+	while (id < first && !__atomic_compare_exchange_n(&damage->first, &first, id, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
+static struct inspect_error *find_damage(void *context, size_t number)
+{
+	struct damage *damage = context;
+	const struct heap *heap = damage->heap;
+	size_t end = (number + 1) * BATCH < heap->count ? (number + 1) * BATCH : heap->count;
+	for (uint32_t id = (uint32_t)(number * BATCH); id < end; id++) {
+		if (!heap_is_tracked(heap, id))
+			continue;
+		if (heap->flags[id] & RUNTIME_DAMAGED)
+			note_damaged(damage, id);
+		if (!__atomic_load_n(&damage->seen[heap->type[id]], __ATOMIC_RELAXED))
+			__atomic_store_n(&damage->seen[heap->type[id]], 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
 /* Others than tracked objects may be what only a scan of memory took for objects: they prove no damage. */
 struct inspect_error *heap_note_damage(const struct heap *heap, struct notes *notes)
 {
-	size_t damaged = 0, unnamed = 0;
-	uint64_t first = 0;
-	struct inspect_error *error = NULL;
-	bool *seen AUTO_FREE = calloc(heap->runtime->type_count + 1, sizeof(*seen));
+	uint8_t *seen AUTO_FREE = calloc(heap->runtime->type_count + 1, sizeof(*seen));
+	struct damage damage = { .heap = heap, .seen = seen, .first = UINT32_MAX };
 	if (!seen)
 		return &inspect_error_no_memory;
-	for (uint32_t id = 0; id < heap->count; id++) {
-		if (!heap_is_tracked(heap, id))
-			continue;
-		if ((heap->flags[id] & RUNTIME_DAMAGED) && damaged++ == 0)
-			first = heap->address[id];
-		unnamed += !seen[heap->type[id]] && is_unnamed(heap_type_name(heap, id));
-		seen[heap->type[id]] = true;
-	}
+	struct inspect_error *error = workers_each(NULL, NULL, (heap->count + BATCH - 1) / BATCH, find_damage, &damage);
+	size_t damaged = damage.count, unnamed = 0;
+	uint64_t first = damaged ? heap->address[damage.first] : 0;
+	for (size_t type = 0; type < heap->runtime->type_count; type++)
+		unnamed += seen[type] && is_unnamed(heap->runtime->types[type].name);
+	if (error)
+		return error;
 	if (damaged)
 		error = notes_add(notes, true,
 				  "%zu objects cannot be read or have a damaged type (the first at 0x%" PRIx64
