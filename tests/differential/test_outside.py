@@ -44,9 +44,10 @@ RULES = Dialect(resurrects=True, freezes=True, generations=(0, 1, 2))
 
 
 def dialect(minor):
-    """Up to 3.7 cpython.py cannot find what is frozen; up to 3.8 a collection that finds anything resurrected frees nothing; since 3.14 all tuples and dicts are tracked, from
-    the beginning, and so may be older, or frozen, where they are untracked by the rules."""
-    return RULES._replace(resurrects=minor > (3, 8), freezes=(3, 8) <= minor < (3, 14),
+    """Up to 3.7 cpython.py cannot find what is frozen; up to 3.8 a collection that finds anything resurrected frees nothing;
+    since 3.14 all tuples and dicts are tracked, from the beginning, and so may be older, or frozen, where they are untracked
+    by the rules; since 3.15 weak references without callbacks outlive finalizers, and so what these resurrect."""
+    return RULES._replace(resurrects=(3, 8) < minor < (3, 15), freezes=(3, 8) <= minor < (3, 14),
                           generations=(0, 1, 2) if minor < (3, 14) else (2,))
 
 
