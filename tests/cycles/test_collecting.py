@@ -125,10 +125,18 @@ def differences_of_cycles(point, record):
         yield "%d are unreachable, and not said to be: %s" % (len(missing), short(missing, said))
 
 
+def is_resizing(point, messages):
+    """Is gc.garbage just between its old array of items and a longer one, and is that said?"""
+    return "list_resize" in point["running"] and "delete_garbage" in point["running"] and \
+        "objects of whose references some could not be read: 1\n" in messages
+
+
 def differences(point, record, old):
     """All that is wrong at @point, in words."""
     for verb in ("objects", "cycles", "gc"):
         status, _, messages = point[verb]
+        if status == 4 and verb == "cycles" and is_resizing(point, messages):
+            return
         if status != 0:
             yield "%s: exit status %d: %s" % (verb, status, messages.strip())
         elif "in the middle of a collection" not in messages:

@@ -334,20 +334,26 @@ static void look_at(struct cpython *cpython, uint64_t object, struct tally *tall
 	}
 }
 
-/* Looks at the first objects of every list of the main interpreter. */
+/* Looks at the first objects of a list. In the middle of a collection, or damaged, it may lead into another one, and in a
+ * circle there, past a head that is no object: that is not to be counted again and again (Brent's algorithm). */
+static void look_at_list(struct cpython *cpython, uint64_t head, struct tally *tallies)
+{
+	uint64_t node, previous, landmark = head;
+	bool readable = gc_head_read(cpython, head, &node, &previous);
+	for (unsigned int count = 0; readable && node != head && node != landmark && count < SAMPLE_SIZE; count++) {
+		look_at(cpython, node + (uint64_t)cpython->layout.size_of_gc_head, tallies);
+		landmark = count & (count + 1) ? landmark : node;
+		readable = gc_head_read(cpython, node, &node, &previous);
+	}
+}
+
 static struct inspect_error *check_containers(struct cpython *cpython)
 {
 	struct tally tallies[TALLY_COUNT] = { { "dict", 0, 0 }, { "list", 0, 0 }, { "tuple", 0, 0 }, { "type", 0, 0 } };
 	struct collector_places places;
 	collector_places(cpython, 0, &places);
-	for (unsigned int i = 0; i < places.list_count; i++) {
-		uint64_t head = places.lists[i].head, node, previous;
-		bool readable = gc_head_read(cpython, head, &node, &previous);
-		for (int count = 0; readable && node != head && count < SAMPLE_SIZE; count++) {
-			look_at(cpython, node + (uint64_t)cpython->layout.size_of_gc_head, tallies);
-			readable = gc_head_read(cpython, node, &node, &previous);
-		}
-	}
+	for (unsigned int i = 0; i < places.list_count; i++)
+		look_at_list(cpython, places.lists[i].head, tallies);
 	for (unsigned int i = 0; i < TALLY_COUNT; i++)
 		if (tallies[i].bad > tallies[i].count / 2)
 			return unfit("%u of %u %s objects make no sense", tallies[i].bad, tallies[i].count, tallies[i].kind);
