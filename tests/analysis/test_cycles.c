@@ -569,6 +569,7 @@ static void test_shapes(void **context __attribute__((unused)))
 	make_columns(&made);
 	for (uint32_t i = 0; i < 8; i++)
 		make_ring(&made, 3 * i, rings[i][0], rings[i][1]);
+	made.flags[4] = made.flags[17] = RUNTIME_DAMAGED;
 	for (uint32_t id = 0; id <= OBJECTS; id++)
 		made.first[id] = id;
 	made.graph.edge_count = OBJECTS;
@@ -579,6 +580,7 @@ static void test_shapes(void **context __attribute__((unused)))
 	assert_int_equal(components.count, 8);
 	assert_null(shapes_find(&made.graph, &components, &shapes));
 	assert_int_equal(shapes.count, 5);
+	assert_int_equal(shapes.unmeasured, 2);
 	for (uint32_t i = 0; i < 8; i++) {
 		const struct shape *shape = &shapes.items[shapes.shape_of[i]];
 		assert_int_equal(shape->example, same_as[i]);

@@ -283,8 +283,14 @@ static void absurd_sizes_count_as_nothing(void **state __attribute__((unused)))
 	scripted.bad_size_at = 0x2008;
 	struct heap heap;
 	struct notes notes = { 0 };
+	uint64_t size;
 	assert_null(heap_build(&scripted.runtime, &heap, &notes));
+	assert_true(heap_measure(&heap, 0, &size));
+	assert_int_equal(size, 0x1008 % 1000);
+	assert_false(heap_measure(&heap, 1, &size));
+	assert_int_equal(size, 0);
 	assert_null(heap_find_sizes(&heap, &notes));
+	assert_false(heap_measure(&heap, 1, &size));
 	assert_int_equal(heap.size[0], 0x1008 % 1000);
 	assert_int_equal(heap.size[1], 0);
 	assert_true(heap.flags[1] & RUNTIME_DAMAGED);
