@@ -246,6 +246,45 @@ static void test_unvisited(void **state)
 	}
 }
 
+#ifdef HAVE_CAPSTONE
+/* The traverse function's code tells which words, members and items it never looks at. */
+static void test_code(void **state)
+{
+	(void)state;
+	/* mov 0x18(%rdi),%rax; mov 0x28(%rdi),%rax; mov 0x50(%rdi),%rax, which is the second item; ret */
+	static const char code[] = "\x48\x8b\x47\x18\x48\x8b\x47\x28\x48\x8b\x47\x50\xc3";
+	static struct world world;
+	for (int with_items = 0; with_items < 2; with_items++) {
+		make_world(&world, versions[1]);
+		const struct layout *layout = &world.cpython.layout;
+		memcpy(world.bytes + (TRAVERSE - START), code, sizeof(code));
+		if (!with_items) /* it returns before */
+			world.bytes[TRAVERSE - START + 8] = 0xc3;
+		put(&world, CLASS, layout->type_basicsize, 0x48);
+		put(&world, CLASS, layout->type_itemsize, 8);
+		put(&world, CLASS, layout->type_members, MEMBERS);
+		put_member(&world, 0, NAMES, 16, 0x18);
+		put_member(&world, 1, NAMES, 16, 0x20);
+		put(&world, INSTANCE, layout->var_size, 2);
+		for (int offset = 0x18; offset < 0x58; offset += 8)
+			put(&world, INSTANCE, offset, THINGS);
+		const unsigned int guessed = RUNTIME_GUESSED, unvisited = RUNTIME_GUESSED | RUNTIME_UNVISITED;
+		const unsigned int of_items = with_items ? guessed : unvisited;
+		assert_int_equal(visit(&world), 0);
+		assert_int_equal(world.references.count, 8);
+		expect(&world, 0, THINGS, RUNTIME_LABEL_MEMBER, NAMES);
+		expect(&world, 1, THINGS | RUNTIME_UNVISITED, RUNTIME_LABEL_MEMBER, NAMES);
+		expect(&world, 2, THINGS | guessed, RUNTIME_LABEL_OFFSET, 0x28);
+		expect(&world, 3, THINGS | unvisited, RUNTIME_LABEL_OFFSET, 0x30);
+		expect(&world, 4, THINGS | unvisited, RUNTIME_LABEL_OFFSET, 0x38);
+		expect(&world, 5, THINGS | unvisited, RUNTIME_LABEL_OFFSET, 0x40);
+		expect(&world, 6, THINGS | of_items, RUNTIME_LABEL_OFFSET, 0x48);
+		expect(&world, 7, THINGS | of_items, RUNTIME_LABEL_OFFSET, 0x50);
+		free_world(&world);
+	}
+}
+#endif
+
 /* What looks like an object must be one: each thing that is wrong with it is seen. */
 static void test_no_objects(void **state)
 {
@@ -531,6 +570,9 @@ int main(void)
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_members),
 		cmocka_unit_test(test_unvisited),
+#ifdef HAVE_CAPSTONE
+		cmocka_unit_test(test_code),
+#endif
 		cmocka_unit_test(test_no_objects),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_items),

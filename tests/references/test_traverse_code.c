@@ -78,6 +78,15 @@ static void read_code(void)
 	traverse_code_read(&world.cpython, TYPE, TYPE, FUNCTION, &world.code);
 }
 
+static void expect_unknown(void)
+{
+	read_code();
+	assert_false(world.code.known);
+	assert_true(traverse_code_visits(&world.code, 0x18));
+}
+
+#ifdef HAVE_CAPSTONE
+
 /* Are the words at the @count offsets looked at, and no other? */
 static void expect(const int *offsets, size_t count)
 {
@@ -93,15 +102,6 @@ static void expect(const int *offsets, size_t count)
 }
 
 #define expect_offsets(...) expect((const int[]){ __VA_ARGS__ }, sizeof((const int[]){ __VA_ARGS__ }) / sizeof(int))
-
-static void expect_unknown(void)
-{
-	read_code();
-	assert_false(world.code.known);
-	assert_true(traverse_code_visits(&world.code, 0x18));
-}
-
-#ifdef HAVE_CAPSTONE
 
 /* mov 0x10(%rdi),%rdi; test %rdi,%rdi; je 1f; mov %rsi,%rax; mov %rdx,%rsi; jmp *%rax; 1: xor %eax,%eax; ret */
 #define VISIT_10 "\x48\x8b\x7f\x10\x48\x85\xff\x74\x08\x48\x89\xf0\x48\x89\xd6\xff\xe0\x31\xc0\xc3"
