@@ -84,6 +84,11 @@ class Heap:
                         pending.append(edge.target)
         return freed
 
+    def uncollectable(self):
+        """What a full collection sets apart and does not free."""
+        garbage, negative = self.unreachable()
+        return self.apart(garbage) - self.freed_with(garbage), negative
+
     def components(self, among):
         """The sets of objects of @among that lead to each other; only those with a cycle."""
         def reach(start, edges):
@@ -149,6 +154,17 @@ def test_objects():
     for heap in HEAPS:
         found += len(check_objects(heap))
     check(found > 100, "only %d objects are unreachable", found)
+
+
+def test_uncollectable():
+    """The verb `garbage` says what a collection would keep."""
+    found = 0
+    for heap in HEAPS:
+        uncollectable, negative = heap.uncollectable()
+        said = {row["address"] for row in rows_of("garbage", heap.target, status=4 if negative else 0) if not row["listed"]}
+        same(said, uncollectable, "uncollectable")
+        found += len(said)
+    check(found > 20, "only %d objects are uncollectable", found)
 
 
 def test_generation():
