@@ -6,7 +6,8 @@
 
 All references that gc.get_referents() gives and that are words of the objects themselves must be found. Of those found and said
 to be visited gc.get_referents() must give more than 99 in 100, and reference counts must speak against none that are said to be
-held. bench/scan/run shows the figures. What is not installed is skipped.
+held. bench/scan/run shows the figures. What is not installed is skipped. check-full also builds with Cython and pybind11 for every
+pyenv.
 """
 import argparse
 import json
@@ -21,6 +22,7 @@ TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
 sys.path.insert(0, os.path.join(os.path.dirname(TESTS), "bench", "scan"))
 
+import interpreters  # noqa: E402
 import measure  # noqa: E402
 import support  # noqa: E402
 from runner import Results, Skip, check  # noqa: E402
@@ -111,6 +113,10 @@ def main():
     results = Results(verbose=True)
     for kind in options.kind or measure.KINDS:
         results.run("scan of %s's types" % kind, scan, kind, options.python)
+    if options.size == "check-full":
+        for interpreter in interpreters.find_all()[0]:
+            for kind in ("cython", "pybind11") if interpreter.origin == "pyenv" else ():
+                results.run("scan of %s's types on %s" % (kind, interpreter.name), scan, kind, interpreter.path)
     if not options.kind:
         results.run("roots in C variables and on C stacks", c_variables, False)
         results.run("roots in C variables without names", c_variables, True)
