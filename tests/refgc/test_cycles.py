@@ -379,7 +379,7 @@ def main():
     parser.add_argument("--only", action="append", metavar="WORD", help="only tests with this word in their names")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 30), help="for the random stops")
     options = parser.parse_args()
-    count = options.programs or (20 if SANITIZED else 10000 if options.size == "check-full" else 800)
+    count = options.programs or (20 if SANITIZED else 10000 if options.size == "check-full" else 600)
     results = Results(verbose=True)
     wanted = lambda name: not options.only or any(word in name for word in options.only)
     for name, function, *arguments in (
