@@ -133,6 +133,21 @@ know("keyword default of a function", app.defaults_of.__kwdefaults__["keyword"],
      HERE + ".defaults_of.__kwdefaults__['keyword']")
 app.closure = closure()
 know("closure", app.closure.__closure__[0].cell_contents, HERE + ".closure.__closure__[0].cell_contents")
+
+
+def made_by(source):
+    """What the function of @source returns; nothing else is left of it."""
+    namespace = {}
+    exec(source, namespace)
+    return namespace["made"]()
+
+
+app.generator = made_by("def made():\n yield 1")
+know("code of a generator", app.generator.gi_code, HERE + ".generator.gi_code")
+app.coroutine = made_by("async def made():\n pass")
+know("code of a coroutine", app.coroutine.cr_code, HERE + ".coroutine.cr_code")
+app.async_generator = made_by("async def made():\n yield 1")
+know("code of an async generator", app.async_generator.ag_code, HERE + ".async_generator.ag_code")
 app.method = Node(inside=Thing()).__init__
 know("self of a method", app.method.__self__.inside, HERE + ".method.__self__.inside")
 app.hooked = property(closure())

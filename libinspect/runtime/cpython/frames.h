@@ -18,8 +18,15 @@ enum frame_owner {
 	FRAME_OWNED_BY_FRAME_OBJECT = 2,
 };
 
+/* What is to be read behind the owner of an interpreter frame for what the frame holds. */
+struct frame_labels {
+	const char *object, *code, *locals;
+};
+
 /* Emits all that the interpreter frame at @frame holds: function, code, locals, stack. */
-void visit_interpreter_frame(struct visit *visit, uint64_t frame);
+void visit_interpreter_frame(struct visit *visit, uint64_t frame, const struct frame_labels *labels);
+/* Those of frame objects. */
+extern const struct frame_labels frame_object_labels;
 
 /* The frame's code object, 0 if it cannot be read. */
 uint64_t interpreter_frame_code(struct visit *visit, uint64_t frame);

@@ -176,7 +176,7 @@ visit_fn dict_references, odict_references, set_references;
 /* references_type.c */
 visit_fn type_references;
 /* references_frames.c */
-visit_fn frame_references, generator_frame_references;
+visit_fn frame_references, generator_frame_references, coroutine_frame_references, async_generator_frame_references;
 /* references_capsule.c */
 visit_fn capsule_references;
 /* references_ctypes.c */

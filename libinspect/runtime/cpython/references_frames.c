@@ -253,14 +253,16 @@ uint64_t interpreter_frame_code(struct visit *visit, uint64_t frame)
 	return code & ~(uint64_t)STACKREF_TAGS;
 }
 
-void visit_interpreter_frame(struct visit *visit, uint64_t frame)
+const struct frame_labels frame_object_labels = { "frame object", ".f_code", ".f_locals" };
+
+void visit_interpreter_frame(struct visit *visit, uint64_t frame, const struct frame_labels *labels)
 {
 	const struct layout *layout = visit->layout;
 	struct slots slots = { 0 };
-	visit_member(visit, frame, layout->interpreter_frame_object, 0, "frame object");
-	visit_member(visit, frame, layout->interpreter_frame_locals, 0, ".f_locals");
+	visit_member(visit, frame, layout->interpreter_frame_object, 0, labels->object);
+	visit_member(visit, frame, layout->interpreter_frame_locals, 0, labels->locals);
 	visit_tagged(visit, frame, layout->interpreter_frame_function, 0, "function");
-	visit_tagged(visit, frame, layout->interpreter_frame_code, 0, ".f_code");
+	visit_tagged(visit, frame, layout->interpreter_frame_code, 0, labels->code);
 	if (read_slots(visit, frame, &slots))
 		emit_slots(visit, &slots);
 }
@@ -275,12 +277,12 @@ void frame_references(struct visit *visit, const struct reference_step *step __a
 	else if (visit_pointer(visit, visit->address, layout->frame_frame, &frame) &&
 		 visit_byte(visit, frame, layout->interpreter_frame_owner, &owner) &&
 		 owner == FRAME_OWNED_BY_FRAME_OBJECT)
-		visit_interpreter_frame(visit, frame);
+		visit_interpreter_frame(visit, frame, &frame_object_labels);
 }
 
 /* ---- generators: Objects/genobject.c, gen_traverse() ---- */
 
-void generator_frame_references(struct visit *visit, const struct reference_step *step __attribute__((unused)))
+static void visit_own_frame(struct visit *visit, const struct frame_labels *labels)
 {
 	const struct layout *layout = visit->layout;
 	const struct cpython *cpython = visit->cpython;
@@ -291,8 +293,26 @@ void generator_frame_references(struct visit *visit, const struct reference_step
 		return;
 	uint64_t frame = visit->address + (uint64_t)layout->generator_frame;
 	if (state != cleared)
-		visit_interpreter_frame(visit, frame);
+		visit_interpreter_frame(visit, frame, labels);
 	else if (cpython_at_least(cpython, 3, 12)) /* the code stays, and is visited since 3.14 */
 		visit_tagged(visit, frame, layout->interpreter_frame_code,
-			     cpython_at_least(cpython, 3, 14) ? 0 : RUNTIME_UNVISITED, ".gi_code");
+			     cpython_at_least(cpython, 3, 14) ? 0 : RUNTIME_UNVISITED, labels->code);
+}
+
+void generator_frame_references(struct visit *visit, const struct reference_step *step __attribute__((unused)))
+{
+	static const struct frame_labels labels = { ".gi_frame", ".gi_code", "locals" };
+	visit_own_frame(visit, &labels);
+}
+
+void coroutine_frame_references(struct visit *visit, const struct reference_step *step __attribute__((unused)))
+{
+	static const struct frame_labels labels = { ".cr_frame", ".cr_code", "locals" };
+	visit_own_frame(visit, &labels);
+}
+
+void async_generator_frame_references(struct visit *visit, const struct reference_step *step __attribute__((unused)))
+{
+	static const struct frame_labels labels = { ".ag_frame", ".ag_code", "locals" };
+	visit_own_frame(visit, &labels);
 }

@@ -111,7 +111,7 @@ static struct inspect_error *add_frame_references(struct thread_roots *thread, u
 	struct inspect_error *error = NULL;
 	references->count = 0;
 	references->labelled = true;
-	visit_interpreter_frame(&visit, frame);
+	visit_interpreter_frame(&visit, frame, &frame_object_labels);
 	if (visit.no_memory)
 		return &inspect_error_no_memory;
 	for (size_t i = 0; i < references->count && !error; i++)
