@@ -65,6 +65,16 @@ struct inspect_target;
  * Return false to cancel it: the function at work then returns INSPECT_ERROR_CANCELLED. */
 typedef bool (*inspect_progress_fn)(void *context, const char *what, uint64_t done, uint64_t total);
 
+/* A thread as a debugger knows it. */
+struct inspect_thread {
+	pid_t id; /* the kernel's number */
+	/* Its general registers as they are for the innermost frame, in the order of elf_gregset_t (struct
+	 * user_regs_struct of Linux's sys/user.h), as in a core's NT_PRSTATUS: 27 words on x86-64, 34 on aarch64.
+	 * NULL, or of another size: they could not be had (the thread runs); answers then say what they lack. */
+	const void *registers;
+	size_t registers_size; /* bytes */
+};
+
 /* How to open a target. All zero is the default. */
 struct inspect_target_options {
 	/* Folder that holds the target machine's files (its /usr, /lib, ...), or NULL. */
@@ -75,6 +85,11 @@ struct inspect_target_options {
 	bool no_stop;
 	inspect_progress_fn progress; /* may be NULL */
 	void *progress_context;
+	/* What a debugger knows of the threads, all of them; copied on opening. For a target opened through a debugger,
+	 * and with @no_stop for a process that a debugger holds, whose registers nobody else can read. Without, C stacks
+	 * and registers are not searched. */
+	const struct inspect_thread *threads;
+	size_t thread_count;
 };
 
 /* Opens what @specification names: a process if it is a decimal number, otherwise a core file.
@@ -106,7 +121,8 @@ struct inspect_debugger {
 	pid_t pid;        /* 0 where there is none */
 };
 
-/* Opens a target through a debugger's @debugger->read, with a page cache in front of it. */
+/* Opens a target through a debugger's @debugger->read, with a page cache in front of it. @options->threads are its
+ * threads. */
 INSPECT_PUBLIC struct inspect_error *
 inspect_target_open_debugger(const struct inspect_debugger *debugger,
 			     const struct inspect_target_options *options,

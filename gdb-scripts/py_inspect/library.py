@@ -19,6 +19,14 @@ READ = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_uint64, ctypes.
 WRITE = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 
 
+class _Thread(ctypes.Structure):
+    _fields_ = [
+        ("id", ctypes.c_int),
+        ("registers", ctypes.c_char_p),
+        ("registers_size", ctypes.c_size_t),
+    ]
+
+
 class _TargetOptions(ctypes.Structure):
     _fields_ = [
         ("sysroot", ctypes.c_char_p),
@@ -26,6 +34,8 @@ class _TargetOptions(ctypes.Structure):
         ("no_stop", ctypes.c_bool),
         ("progress", PROGRESS),
         ("progress_context", ctypes.c_void_p),
+        ("threads", ctypes.POINTER(_Thread)),
+        ("thread_count", ctypes.c_size_t),
     ]
 
 
@@ -107,6 +117,13 @@ class Screen(NamedTuple):
     terminal: bool = False
     width: int = 0
     height: int = 0
+
+
+class Thread(NamedTuple):
+    """A struct inspect_thread."""
+
+    id: int
+    registers: Optional[bytes]  # as in elf_gregset_t, or None: they cannot be had
 
 
 class Library:
@@ -206,10 +223,10 @@ class Library:
         )
         return self._opened(error, target)
 
-    def open_process(self, pid: int, progress: Callable[..., bool]) -> int:
+    def open_process(self, pid: int, threads: Sequence[Thread], progress: Callable[..., bool]) -> int:
         """A session on the process @pid, which is read as it is: stopping it is gdb's business."""
         target = ctypes.c_void_p()
-        options = _TargetOptions(None, None, True, progress, None)
+        options = _TargetOptions(None, None, True, progress, None, _threads(threads), len(threads))
         error = self._functions.inspect_target_open_process(pid, ctypes.byref(options), ctypes.byref(target))
         return self._opened(error, target)
 
@@ -218,13 +235,16 @@ class Library:
         read: Callable[..., bool],
         auxv: bytes,
         pid: int,
+        threads: Sequence[Thread],
         sysroot: Optional[str],
         executable: Optional[str],
         progress: Callable[..., bool],
     ) -> int:
         """A session on whatever @read reads, a READ callback. It and @progress outlive the session."""
         target = ctypes.c_void_p()
-        options = _TargetOptions(_path(sysroot), _path(executable), False, progress, None)
+        options = _TargetOptions(
+            _path(sysroot), _path(executable), False, progress, None, _threads(threads), len(threads)
+        )
         debugger = _Debugger(read, None, auxv, len(auxv), pid)
         error = self._functions.inspect_target_open_debugger(
             ctypes.byref(debugger), ctypes.byref(options), ctypes.byref(target)
@@ -261,6 +281,12 @@ class Library:
 
 def _text(text: Optional[bytes]) -> str:
     return (text or b"").decode("utf-8", "replace")
+
+
+def _threads(threads: Sequence[Thread]) -> "ctypes.Array[_Thread]":
+    return (_Thread * len(threads))(
+        *(_Thread(each.id, each.registers, len(each.registers or b"")) for each in threads)
+    )
 
 
 def _vector(words: Sequence[str]) -> "ctypes.Array[ctypes.c_char_p]":

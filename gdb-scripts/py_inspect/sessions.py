@@ -8,7 +8,7 @@ from typing import Callable, Dict, Iterator, Sequence
 
 import gdb
 
-from . import library, selection
+from . import library, selection, threads
 from .interrupts import Work
 from .progress import Progress
 
@@ -47,10 +47,10 @@ class Session:
         if chosen.kind == "core":
             return self._library.open_core(chosen.core, chosen.sysroot, chosen.executable, progress)
         if chosen.kind == "process":
-            return self._library.open_process(chosen.pid, progress)
+            return self._library.open_process(chosen.pid, threads.of_selected(), progress)
         auxv = selection.auxiliary_vector()
         return self._library.open_debugger(
-            read, auxv, chosen.pid, chosen.sysroot, chosen.executable, progress
+            read, auxv, chosen.pid, threads.of_selected(), chosen.sysroot, chosen.executable, progress
         )
 
     def _read(self, address: int, buffer: int, size: int) -> bool:
@@ -121,6 +121,7 @@ class Sessions:
         gdb.events.cont.connect(lambda _event: self._close_live())
         gdb.events.inferior_call.connect(lambda _event: self._close_live())
         gdb.events.memory_changed.connect(lambda _event: self._close_live())
+        gdb.events.register_changed.connect(lambda _event: self._close_live())
         gdb.events.exited.connect(lambda event: self._close(event.inferior.num))
         gdb.events.inferior_deleted.connect(lambda event: self._close(event.inferior.num))
         gdb.events.gdb_exiting.connect(lambda _event: self._close_all())

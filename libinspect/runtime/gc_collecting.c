@@ -84,13 +84,7 @@ static void join_stacks(struct caught *caught)
 
 static bool is_whole(struct inspect_target *target, const struct stack *stack)
 {
-	for (uint64_t address = stack->start; address < stack->end;) {
-		const struct target_segment *segment = target_segment_at(target, address);
-		if (!segment || !segment->data)
-			return false;
-		address = segment->end;
-	}
-	return true;
+	return stack->end >= stack->start && target_has(target, stack->start, stack->end - stack->start);
 }
 
 static struct inspect_error *find_stacks(struct caught *caught)
@@ -107,6 +101,7 @@ static struct inspect_error *find_stacks(struct caught *caught)
 		if (!array_reserve(caught->stacks, caught->stack_count, caught->stack_capacity))
 			return &inspect_error_no_memory;
 		caught->stacks[caught->stack_count++] = stack;
+		caught->unseen_threads += thread_stack_is_cut(&target->threads[i], stack.end);
 	}
 	if (caught->stack_count)
 		join_stacks(caught);
@@ -392,7 +387,7 @@ static struct inspect_error *check_heads(struct caught *caught)
 static struct inspect_error *note_collection(struct caught *caught, const struct gc_lists *lists)
 {
 	size_t threads = caught->heap->target->thread_count;
-	if (threads == 0 || threads == caught->unseen_threads)
+	if (!caught->stack_count)
 		return notes_add(caught->notes, true,
 				 "%s was in the middle of a collection: objects that the collector had moved to lists of its "
 				 "own on its stack are not shown, since this target does not show stacks",

@@ -15,6 +15,7 @@
 #include "target/files.h"
 #include "target/image.h"
 #include "target/link_map.h"
+#include "target/threads.h"
 
 enum {
 	PAGE = 4096,
@@ -205,7 +206,9 @@ struct inspect_error *inspect_target_open_debugger(const struct inspect_debugger
 			target->auxv_size ? "the memory that its auxiliary vector names cannot be read" :
 					    "it has no auxiliary vector; is the program running?");
 	target->machine = target->images[target->main_image].private->machine;
-	error = find_files(target);
+	error = threads_take(target);
+	if (!error)
+		error = find_files(target);
 	if (error)
 		return error;
 	*target_ret = target;

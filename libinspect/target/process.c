@@ -29,6 +29,7 @@
 #include "target/link_map.h"
 #include "target/mappings.h"
 #include "target/process.h"
+#include "target/threads.h"
 
 /* Shared memory is copied if all of it together is not more than this. */
 static const uint64_t shared_limit = 64 << 20;
@@ -563,7 +564,7 @@ static struct inspect_error *stop_and_copy(struct process *process)
 	struct inspect_target *target = process->target;
 	if (target->options.no_stop) {
 		bool held = process_is_held(process->pid);
-		struct inspect_error *error = process_list_threads(target);
+		struct inspect_error *error = target->options.thread_count ? threads_take(target) : process_list_threads(target);
 		if (!error)
 			error = open_memory(process);
 		if (!error)

@@ -76,6 +76,10 @@ struct target_thread {
 	bool has_registers;
 	uint8_t registers[272]; /* struct user_regs_struct on x86-64 and aarch64: elf_gregset_t */
 	size_t registers_size;
+	/* Only where it is not known what is mapped: where its stack ends at the latest (0: it has none), and whether that is
+	 * because nothing longer is searched. */
+	uint64_t stack_limit;
+	bool stack_is_cut;
 };
 
 struct inspect_target {

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Runs in gdb: stops tests/programs/caught.py at random instructions of the collector, and asks py-inspect about a core
-of each point.
+of each point, and py-inspect in gdb about the process.
 
 The environment says: CATCH_FOLDER (where the program writes, and the answers go), CATCH_POINTS, CATCH_SEED.
+gdb is asked if it has the commands.
 Each point is a line of FOLDER/points.jsonl: the round, the functions that were running, what py-inspect said
-(exit status, stdout and stderr of each verb), and what is in the memory of objects that it did not find.
+(exit status, stdout and stderr of each verb), what gdb said, and what is in the memory of objects that it did not find.
 """
 import json
 import os
@@ -19,6 +20,7 @@ FOLDER = os.environ["CATCH_FOLDER"]
 POINTS = int(os.environ["CATCH_POINTS"])
 CHANCE = random.Random(int(os.environ["CATCH_SEED"]))
 PY_INSPECT = os.environ["PY_INSPECT"]
+HAS_COMMANDS = "py_inspect" in sys.modules
 COLLECT = ("gc_collect_main", "collect")
 # the functions of a collection, by what their names begin with: gdb is slow where it has to look for all
 FUNCTIONS = ("visit_", "update_refs", "subtract_refs", "move_", "untrack_", "deduce_", "handle_", "finalize_garbage",
@@ -129,11 +131,13 @@ class Points:
         core = os.path.join(FOLDER, "core")
         names = functions_running()
         execute("gcore " + core)
-        answers = {}
+        answers = {"gdb": {}}
         for verb in (("objects", "--tracked"), ("cycles", "--objects"), ("gc",)):
             run = subprocess.run([PY_INSPECT, verb[0], core, "--format", "jsonl"] + list(verb[1:]), text=True,
                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
             answers[verb[0]] = [run.returncode, run.stdout, run.stderr]
+            if HAS_COMMANDS:
+                answers["gdb"][verb[0]] = execute("py-inspect %s --format jsonl" % " ".join(verb))
         answers.update(round=self.round, running=names, pc=execute("x/i $pc").strip(),
                        missing=self.missing(answers["objects"][1]))
         json.dump(answers, self.out)

@@ -11,6 +11,7 @@ of each (tests/cycles/catch.py). What must hold:
       before, but for what has been freed meanwhile, and what finalizers and callbacks have made.
     - `cycles` calls unreachable what gc.collect() found in a child process with the same heap, until the collector
       itself takes hold of it: it holds what it calls a finalizer for, or clears, and gc.garbage what DEBUG_SAVEALL keeps.
+    - gdb's commands say the same of the stopped process, word by word.
 
 Programs also wait in a callback or finalizer that the collector calls: then the live process is looked at, too, and
 interpreters without symbols can be.
@@ -133,6 +134,11 @@ def is_resizing(point, messages):
 
 def differences(point, record, old):
     """All that is wrong at @point, in words."""
+    for verb, said in point.get("gdb", {}).items():
+        shell = (point[verb][1] + point[verb][2].replace("py-inspect: ", "")).splitlines()
+        if sorted(said.splitlines()) != sorted(shell):
+            yield "%s: gdb says %s instead of %s" % (verb, sorted(set(said.splitlines()) - set(shell))[:5],
+                                                     sorted(set(shell) - set(said.splitlines()))[:5])
     for verb in ("objects", "cycles", "gc"):
         status, _, messages = point[verb]
         if status == 4 and verb == "cycles" and is_resizing(point, messages):
@@ -150,8 +156,9 @@ def differences(point, record, old):
 def catch(interpreter, folder, points, seed):
     """Lets gdb stop the program at @points points. What it printed."""
     environment = interpreter.env(CATCH_FOLDER=folder, CATCH_POINTS=str(points), CATCH_SEED=str(seed),
-                                  PY_INSPECT=support.PY_INSPECT)
-    command = support.GDB + support.GDB_OPTIONS + ["-x", CATCH, "--args"] + \
+                                  PY_INSPECT=support.PY_INSPECT, LIBINSPECT_LIBRARY=support.LIBRARY)
+    loader = ["-x", os.path.join(support.TOP, "gdb-scripts", "py-inspect.py")]
+    command = support.GDB + support.GDB_OPTIONS + ([] if support.SANITIZED else loader) + ["-x", CATCH, "--args"] + \
         interpreter.command(os.path.join(support.PROGRAMS, "caught.py"), folder, "1000000", str(seed))
     run = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False,
                          stderr=subprocess.STDOUT, universal_newlines=True, timeout=support.TIMEOUT + 60 * points)

@@ -6,6 +6,7 @@
 
 Environment: BUILD (the build folder), or LIBINSPECT_LIBRARY and PY_INSPECT; GDB and GDBSERVER (commands).
 """
+import collections
 import json
 import os
 import re
@@ -50,6 +51,11 @@ def shell(*arguments, **more):
     run = subprocess.run([PY_INSPECT, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                          stderr=subprocess.PIPE, timeout=300, check=False, **more)
     return run.stdout.decode()
+
+
+def first_json(answer):
+    """The JSON that @answer begins with; messages come behind it."""
+    return json.JSONDecoder().raw_decode(answer)[0]
 
 
 def by_address(rows):
@@ -233,12 +239,10 @@ class Targets(Case):
 
     def test_same_rows_as_the_shell(self):
         program = self.heap()
-        # What a scan of C stacks finds, gdb's targets do not have: the tracked objects are the same.
-        calls = [["heap", "--tracked"], ["gc"], ["generations"], ["objects", "--tracked"]]
-        with_format = ["py-inspect %s --format=csv" % " ".join(call) for call in calls]
-        result = self.batch(with_format, "-p", str(program.pid))
-        for call, answer in zip(calls, result.answers):
-            self.assertEqual(answer, shell(call[0], str(program.pid), "--format=csv", *call[1:]), call)
+        verbs = ("heap", "gc", "generations", "objects", "roots", "cycles", "garbage", "finalizers", "weakrefs")
+        result = self.batch(["py-inspect %s --format=csv" % verb for verb in verbs], "-p", str(program.pid))
+        for verb, answer in zip(verbs, result.answers):
+            self.assertEqual(answer, shell(verb, str(program.pid), "--format=csv"), verb)
 
     def check_core(self, core, record, *arguments):
         result = self.batch(["core-file " + core, OBJECTS, "py-inspect objects --format=json",
@@ -294,10 +298,10 @@ class Targets(Case):
         program = self.heap()
         server = Server(self, ["--once", "--attach"], str(program.pid))
         result = self.batch(["target remote 127.0.0.1:" + server.port, OBJECTS,
-                             "py-inspect heap --tracked --format=csv", "py-inspect status --format=json",
+                             "py-inspect heap --format=csv", "py-inspect status --format=json",
                              "python print(gdb.selected_inferior().connection.type)"])
         self.check_objects(program.record, result.rows(1))
-        self.assertEqual(result.answers[2], shell("heap", "--tracked", str(program.pid), "--format=csv"))
+        self.assertEqual(result.answers[2], shell("heap", str(program.pid), "--format=csv"))
         self.assertEqual(json.loads(result.answers[3])["target"]["kind"], "debugger")
         self.assertEqual(result.answers[4], "remote\n")
 
@@ -352,6 +356,117 @@ class Targets(Case):
         self.check_objects(program.record, result.rows(11))
         self.assertEqual(answers[9], "3\n")  # stopped, and each time while it ran
         self.assertRegex(answers[11], "^The process is running.")
+
+
+class Threads(Case):
+    """What C stacks and registers lead to is in gdb what it is in the shell, which reads them from a core."""
+
+    VERBS = ("roots", "objects", "heap", "gc", "cycles --objects")
+    # Ends in labs(), an ordinary function of libc, with an object in a register; other threads wait in calls from C.
+    WAITS = """
+        import ctypes, sys, threading, time
+        class Thing: pass
+        def work(depth):
+            local = [Thing() for _ in range(depth)]
+            if depth:
+                sorted([Thing()], key=lambda thing: work(depth - 1))
+            else:
+                entered.release()
+                sorted([Thing()], key=lambda thing: time.sleep(600))
+        entered = threading.Semaphore(0)
+        for i in range(5):
+            threading.Thread(target=work, args=(3 * i,), daemon=True).start()
+            entered.acquire()
+        time.sleep(0.2)
+        sorted([Thing()], key=lambda thing: ctypes.CDLL(None).labs(ctypes.py_object(thing)))
+    """
+
+    def command(self, *arguments):
+        """Images have the names that the process uses, in a core those of the files: the same without links."""
+        command = self.python.command("-I", *arguments)
+        return [os.path.realpath(command[0])] + command[1:]
+
+    def calls(self):
+        return ["py-inspect %s --format=json" % verb for verb in self.VERBS]
+
+    def check_answers(self, answers, core):
+        """The rows, notes and completeness of all verbs. Returns the roots."""
+        for verb, answer in zip(self.VERBS, answers):
+            name, *options = verb.split()
+            mine, theirs = first_json(answer), json.loads(shell(name, core, "--format=json", *options))
+            for each in (mine, theirs):
+                each["rows"] = collections.Counter(json.dumps(row, sort_keys=True) for row in each["rows"])
+                del each["target"]
+            self.assertEqual(mine["rows"] - theirs["rows"], {}, verb + ": only in gdb")
+            self.assertEqual(theirs["rows"] - mine["rows"], {}, verb + ": only in the shell")
+            self.assertEqual(mine, theirs, verb)
+        return first_json(answers[0])["rows"]
+
+    def check_roots(self, roots, threads):
+        """Do the roots come from the stacks of so many threads, and from registers?"""
+        places = {row["place"] for row in roots if row["kind"] == "stack"}
+        self.assertEqual(len({place for place in places if place.startswith("stack of thread ")}), threads, places)
+        self.assertIn(".rdi", {row["label"] for row in roots if row["place"].startswith("registers of thread ")})
+
+    def test_stacks_and_registers(self):
+        command = self.command("-c", source(self.WAITS))
+        core = os.path.join(self.folder, "core")
+        selected = ["thread", "frame", "info registers rip rsp"]
+        for remote, thread in ((False, 1), (True, 3)):
+            with self.subTest(remote=remote):
+                choose = ["thread %d" % thread, "up", "up"]
+                start = ["run"]
+                if remote:
+                    server = Server(self, ["--once"], *command)
+                    start = ["target remote 127.0.0.1:" + server.port, "continue"]
+                setup = COUNT_OPENED + ["set breakpoint pending on", "break labs"] + start + choose + selected
+                result = self.batch(setup + self.calls() + selected + [OPENED, "gcore " + core, "kill"],
+                                    *([] if remote else ["--args", *command]))
+                answers = result.answers[len(setup):]
+                roots = self.check_answers(answers, core)
+                self.check_roots(roots, 6)
+                before, after = result.answers[len(setup) - 3:len(setup)], answers[len(self.VERBS):][:3]
+                self.assertEqual(before, after, "what is selected has changed")
+                self.assertRegex(before[1], "^#2 ")
+                self.assertEqual(answers[len(self.VERBS) + 3], "1\n")  # the threads are read once
+
+    def test_registers_change(self):
+        show = "py-inspect roots --format=jsonl"
+        result = self.batch(["set breakpoint pending on", "break labs", "run", show, "set $r12 = $rdi", show, "kill"],
+                            "--args", *self.command("-c", source(self.WAITS)))
+        found = [{row["label"]: row["address"] for row in result.rows(number) if row["place"].startswith("registers of")}
+                 for number in (3, 5)]
+        self.assertNotEqual(found[0].get(".r12"), found[0][".rdi"])
+        self.assertEqual(found[1], dict(found[0], **{".r12": found[0][".rdi"]}))
+
+    def test_middle_of_a_collection(self):
+        program = os.path.join(os.path.dirname(HERE), "programs", "collecting.py")
+        waiting = Program(self, self.command(program, "finalizer"), env=self.python.env(), cwd=self.folder)
+        core = os.path.join(self.folder, "core")
+        result = self.batch(self.calls() + ["gcore " + core], "-p", str(waiting.pid))
+        self.check_answers(result.answers, core)
+        objects = first_json(result.answers[1])
+        self.assertGreater(len(objects["rows"]), 20000)
+        self.assertTrue(objects["complete"])
+        self.assertIn("in the middle of a collection", json.dumps(objects["notes"]))
+        server = Server(self, ["--once", "--attach"], str(waiting.pid))
+        result = self.batch(["target remote 127.0.0.1:" + server.port] + self.calls() + ["gcore " + core])
+        self.check_answers(result.answers[1:], core)
+
+    def test_some_threads_run(self):
+        """In non-stop mode: what is not searched is said."""
+        text = self.WAITS[:self.WAITS.index("sorted([Thing()], key=lambda thing: ctypes")]
+        program = self.run_python(text + "print('ready', flush=True); time.sleep(600)\n")
+        result = self.batch(["set non-stop on", "attach %d" % program.pid, "thread 3", "continue &",
+                             "set py-inspect no-stop on", "py-inspect roots --format=json", "thread"])
+        roots = first_json(result.answers[5])
+        said = re.search(r"C stacks and registers of (\d) of 6 threads were not searched", json.dumps(roots["notes"]))
+        self.assertIsNotNone(said, roots["notes"])
+        running = int(said.group(1))  # gdb does not wait for all to stop when it attaches
+        self.assertIn(running, range(1, 6))
+        places = {row["place"] for row in roots["rows"] if row["place"].startswith("stack of thread ")}
+        self.assertEqual(len(places), 6 - running)
+        self.assertIn("thread is 3 ", result.answers[6])
 
 
 class Expressions(Case):
@@ -660,8 +775,8 @@ class MachineInterface(Case):
         self.batch(["gcore " + core], "-p", str(program.pid))
         mi = Mi(self)
         self.assertEqual(mi.command("-interpreter-exec console \"core-file %s\"" % core)[0], "done")
-        for verb in ("status", "heap", "gc", "generations", "objects"):
-            options = ["--limit=20", "--tracked"] if verb in ("heap", "objects") else []
+        for verb in ("status", "heap", "gc", "generations", "objects", "roots"):
+            options = ["--limit=20"] if verb in ("heap", "objects", "roots") else []
             kind, values = mi.command(" ".join(["-py-inspect-" + verb] + options))
             self.assertEqual(kind, "done", values)
             self.assertEqual(values, self.simple(json.loads(shell(verb, core, "--format=json", *options))))

@@ -6,6 +6,8 @@
 
 #include <sys/uio.h>
 
+#include "target/threads.h"
+
 /* A debugger of the subject: reads its memory, counts how often, and lies if it should. */
 struct fake_debugger {
 	pid_t pid;
@@ -223,13 +225,218 @@ static void test_lies(void **state)
 	subject_stop(&subject);
 }
 
+/* ---- threads ------------------------------------------------------------------------------------- */
+
+enum { MANY = 20000, STACK_POINTER = 19, THREAD_POINTER = 21, WORDS = 27 /* struct user_regs_struct of x86-64 */ };
+
+static void need_x86_64(const struct inspect_target *target)
+{
+	if (target->machine != EM_X86_64)
+		skip();
+}
+
+/* The threads of @target as a debugger would tell of them, backwards. They are in use until @target is closed. */
+static struct inspect_thread *threads_of(const struct inspect_target *target)
+{
+	struct inspect_thread *threads = calloc(target->thread_count, sizeof(*threads));
+	for (size_t i = 0; i < target->thread_count; i++) {
+		const struct target_thread *from = &target->threads[target->thread_count - 1 - i];
+		threads[i] = (struct inspect_thread){ from->tid, from->registers, from->registers_size };
+	}
+	return threads;
+}
+
+/* The same threads, registers and stacks. */
+static void assert_same_threads(struct inspect_target *target, struct inspect_target *other)
+{
+	assert_int_equal(target->thread_count, other->thread_count);
+	for (size_t i = 0; i < target->thread_count; i++) {
+		struct target_thread *a = &target->threads[i], *b = &other->threads[i];
+		uint64_t start, end, other_start, other_end;
+		assert_int_equal(a->tid, b->tid);
+		assert_true(a->has_registers && b->has_registers);
+		assert_int_equal(a->registers_size, b->registers_size);
+		assert_memory_equal(a->registers, b->registers, a->registers_size);
+		assert_true(thread_stack(target, a, &start, &end));
+		assert_true(thread_stack(other, b, &other_start, &other_end));
+		assert_true(start < end);
+		assert_int_equal(start, other_start);
+		assert_int_equal(end, other_end);
+		assert_false(thread_stack_is_cut(b, other_end));
+	}
+}
+
+/* What a debugger tells is what we see when we stop the process ourselves: its mappings say how far stacks reach. */
+static void test_threads(void **state)
+{
+	(void)state;
+	struct subject subject;
+	struct fake_debugger fake;
+	struct inspect_target *stopped, *target;
+	subject_start_own(&subject, "subject", "threads=40", NULL);
+	attach(&fake, &subject);
+	assert_no_error(inspect_target_open_process(subject.pid, NULL, &stopped));
+	assert_threads(stopped, &subject);
+	assert_true(stopped->thread_count >= 40);
+	struct inspect_thread *threads = threads_of(stopped);
+	struct inspect_target_options options = { .threads = threads, .thread_count = stopped->thread_count };
+	assert_no_error(inspect_target_open_debugger(&fake.debugger, &options, &target));
+	memset(threads, 0, stopped->thread_count * sizeof(*threads)); /* has been copied */
+	free(threads);
+	assert_same_threads(stopped, target);
+	inspect_target_close(target);
+
+	/* a process that the debugger holds */
+	options.threads = threads = threads_of(stopped);
+	options.no_stop = true;
+	kill(subject.pid, SIGSTOP);
+	assert_no_error(inspect_target_open_process(subject.pid, &options, &target));
+	kill(subject.pid, SIGCONT);
+	free(threads);
+	assert_same_threads(stopped, target);
+	inspect_target_close(target);
+	inspect_target_close(stopped);
+	subject_stop(&subject);
+}
+
+static uint64_t next_random(struct fake_debugger *fake)
+{
+	fake->random_state = fake->random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return fake->random_state >> 11;
+}
+
+/* A stack pointer: in a known area, near its borders, near the real one, or anywhere. */
+static uint64_t some_pointer(struct fake_debugger *fake, const struct subject *subject, uint64_t real)
+{
+	const struct subject_area *area = &subject->areas[next_random(fake) % subject->area_count];
+	switch (next_random(fake) % 6) {
+	case 0:
+		return area->address + next_random(fake) % area->size;
+	case 1:
+		return area->address + area->size - next_random(fake) % 4096;
+	case 2:
+		return real + next_random(fake) % 65536 - 32768;
+	case 3:
+		return UINT64_MAX - next_random(fake) % 10000;
+	case 4:
+		return next_random(fake) % 10000;
+	default:
+		return next_random(fake);
+	}
+}
+
+static int compare_starts(const void *left, const void *right)
+{
+	const uint64_t *a = left, *b = right;
+	return (a[0] > b[0]) - (a[0] < b[0]);
+}
+
+/* Every stack can be read, is no longer than the limit, and no two have anything but the red zone in common. */
+static size_t check_stacks(struct inspect_target *target, uint64_t (*stacks)[2])
+{
+	size_t count = 0;
+	for (size_t i = 0; i < target->thread_count; i++) {
+		uint64_t start, end;
+		if (!thread_stack(target, &target->threads[i], &start, &end))
+			continue;
+		assert_true(start < end && end - start <= THREAD_STACK_LIMIT + 128);
+		assert_true(target_has(target, start, end - start));
+		stacks[count][0] = start;
+		stacks[count++][1] = end;
+	}
+	qsort(stacks, count, sizeof(*stacks), compare_starts);
+	for (size_t i = 1; i < count; i++)
+		assert_true(stacks[i][0] >= stacks[i - 1][1]);
+	return count;
+}
+
+/* Thousands of threads whose registers are of all sizes and say anything. */
+static void test_damaged_threads(void **state)
+{
+	(void)state;
+	struct subject subject;
+	struct fake_debugger fake;
+	struct inspect_target *target;
+	static struct inspect_thread threads[MANY];
+	static uint64_t registers[MANY][WORDS], stacks[MANY][2];
+	subject_start_own(&subject, "subject", "threads=4", NULL);
+	attach(&fake, &subject);
+	for (uint64_t round = 0; round < 20; round++) {
+		size_t usable = 0;
+		uint64_t real = subject_area(&subject, "stack")->address;
+		fake.random_state = round;
+		for (size_t i = 0; i < MANY; i++) {
+			for (size_t j = 0; j < WORDS; j++)
+				registers[i][j] = next_random(&fake);
+			registers[i][STACK_POINTER] = some_pointer(&fake, &subject, real);
+			registers[i][THREAD_POINTER] = some_pointer(&fake, &subject, real);
+			size_t size = next_random(&fake) % 4 ? WORDS * 8 : next_random(&fake) % (WORDS * 8 + 1);
+			threads[i] = (struct inspect_thread){ (pid_t)next_random(&fake), registers[i], size };
+			if (next_random(&fake) % 16 == 0)
+				threads[i].registers = NULL;
+			else if (next_random(&fake) % 16 == 0)
+				threads[i].registers_size = SIZE_MAX - next_random(&fake) % 400; /* not to be read */
+			usable += threads[i].registers && threads[i].registers_size == WORDS * 8;
+		}
+		struct inspect_target_options options = { .threads = threads, .thread_count = MANY };
+		assert_no_error(inspect_target_open_debugger(&fake.debugger, &options, &target));
+		need_x86_64(target);
+		size_t had = 0;
+		for (size_t i = 0; i < target->thread_count; i++) {
+			struct thread_register values[THREAD_REGISTERS];
+			had += target->threads[i].has_registers;
+			assert_int_equal(thread_registers(target, &target->threads[i], values),
+					 target->threads[i].has_registers ? 15 : 0);
+		}
+		assert_int_equal(target->thread_count, MANY);
+		assert_int_equal(had, usable);
+		assert_true(check_stacks(target, stacks) > 100);
+		inspect_target_close(target);
+	}
+	subject_stop(&subject);
+}
+
+/* All threads on one stack, which is longer than what is searched: one has it, and it is cut. */
+static void test_one_long_stack(void **state)
+{
+	(void)state;
+	struct subject subject;
+	struct fake_debugger fake;
+	struct inspect_target *target;
+	static struct inspect_thread threads[MANY];
+	static uint64_t registers[WORDS], stacks[MANY][2];
+	subject_start_own(&subject, "subject", "large=80", NULL);
+	attach(&fake, &subject);
+	const struct subject_area *large = subject_area(&subject, "large");
+	assert_non_null(large);
+	registers[STACK_POINTER] = large->address + 4096;
+	for (size_t i = 0; i < MANY; i++)
+		threads[i] = (struct inspect_thread){ (pid_t)i + 1, registers, sizeof(registers) };
+	struct inspect_target_options options = { .threads = threads, .thread_count = MANY };
+	assert_no_error(inspect_target_open_debugger(&fake.debugger, &options, &target));
+	need_x86_64(target);
+	assert_int_equal(check_stacks(target, stacks), 1);
+	assert_int_equal(stacks[0][0], registers[STACK_POINTER] - 128);
+	assert_int_equal(stacks[0][1], registers[STACK_POINTER] + THREAD_STACK_LIMIT);
+	size_t cut = 0;
+	for (size_t i = 0; i < MANY; i++) {
+		uint64_t start, end;
+		cut += thread_stack(target, &target->threads[i], &start, &end) &&
+		       thread_stack_is_cut(&target->threads[i], end);
+	}
+	assert_int_equal(cut, 1);
+	inspect_target_close(target);
+	subject_stop(&subject);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_debugger), cmocka_unit_test(test_no_build_id),
 		cmocka_unit_test(test_static),   cmocka_unit_test(test_linker_started),
 		cmocka_unit_test(test_borders),  cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_lies),
+		cmocka_unit_test(test_lies),     cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_damaged_threads), cmocka_unit_test(test_one_long_stack),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -298,7 +298,11 @@ static struct inspect_error *scan_stack(struct root_scan *scan, const struct tar
 		return NULL;
 	snprintf(place, sizeof(place), "stack of thread %d", (int)thread->tid);
 	struct stack stack = { .place = place, .begin = start };
-	return scan_range(scan, start, end, look_at_stack, &stack);
+	struct inspect_error *error = scan_range(scan, start, end, look_at_stack, &stack);
+	if (error || !thread_stack_is_cut(thread, end))
+		return error;
+	return notes_add(scan->notes, false, "of the stack of thread %d only %d MiB from its stack pointer on were searched for roots",
+			 (int)thread->tid, THREAD_STACK_LIMIT >> 20);
 }
 
 static struct inspect_error *scan_threads(struct root_scan *scan)
