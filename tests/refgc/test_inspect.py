@@ -336,6 +336,7 @@ def in_gdb(index):
     return "%d objects" % len(want.objects)
 
 
+IN_GDB = ("objects --format=jsonl", "cycles --objects --format=jsonl", "gc --format=jsonl")
 COLLECTING = """program collecting
 make list keep
 burst instance keep 50
@@ -359,7 +360,8 @@ def in_the_middle_of_a_collection():
         source, core = os.path.join(folder, "program.txt"), os.path.join(folder, "core")
         with open(source, "w", encoding="utf-8") as file:
             file.write(COLLECTING)
-        said = support.run_gdb(["break finalizing_call", "run --records %s %s" % (folder, source), "gcore " + core], refgc_path())
+        said = support.run_gdb(["break finalizing_call", "run --records %s %s" % (folder, source), "gcore " + core] +
+                               ["py-inspect " + each for each in IN_GDB], refgc_path())
         check(os.path.exists(core), "gdb wrote no core: %s", said)
         with open(os.path.join(folder, "collecting-11.json"), encoding="utf-8") as file:
             record = json.load(file)
@@ -377,6 +379,10 @@ def in_the_middle_of_a_collection():
         unreachable = {row["address"] for row in support.inspect("cycles", "--objects", core, "--format=jsonl").expect(0).lines()
                        if row["unreachable"]}
         check(unreachable == apart, "unreachable: said %s, recorded %s", unreachable, apart)
+        if not SANITIZED:  # gdb cannot load a sanitized library
+            shell = [line for each in IN_GDB for line in support.inspect(*each.split() + [core]).expect(0).output.splitlines()]
+            in_gdb_too = [line for line in said.output.splitlines() if line.startswith("{")]
+            check(sorted(in_gdb_too) == sorted(shell), "gdb: %s", said)
         look, = support.inspect("object", core, apart.pop(), "--no-generation", "--format=jsonl").expect(0).lines()
         check(look["gc_flags"] == "collecting" and look["tracked"], "%s", look)
         return "%d objects, %d set apart" % (len(rows), len(apart) + 1)
