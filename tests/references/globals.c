@@ -15,6 +15,21 @@ static PyObject *volatile borrowed_none = Py_None;     // the linker's: no root
 static PyTypeObject *const constant = &PyList_Type;
 static PyObject *volatile not_aligned[2];
 
+// A static type that ends where the module's memory does: behind it is no room for what heap types have.
+static struct {
+	char before[2 * 4096 - sizeof(PyTypeObject)];
+	PyTypeObject type;
+} last __attribute__((aligned(4096), section(".bss.last")));
+
+static int make_last(void)
+{
+	Py_SET_REFCNT(&last.type, 1);
+	last.type.tp_name = "scan_globals.Last";
+	last.type.tp_basicsize = sizeof(PyObject);
+	last.type.tp_flags = Py_TPFLAGS_DEFAULT;
+	return PyType_Ready(&last.type);
+}
+
 static PyObject *keep(PyObject *self, PyObject *args)
 {
 	PyObject *a, *b, *c, *d;
@@ -48,5 +63,5 @@ static struct PyModuleDef definition = { PyModuleDef_HEAD_INIT, "scan_globals", 
 
 PyMODINIT_FUNC PyInit_scan_globals(void)
 {
-	return PyModule_Create(&definition);
+	return make_last() < 0 ? NULL : PyModule_Create(&definition);
 }

@@ -92,6 +92,9 @@ def check_globals(target, record, stripped):
           "the object on the C stack of a thread has these roots: %s", roots)
     other = [place for roots in found.values() for kind, place, _ in roots if "scan_globals.so" in place and kind == "global"]
     check(len(other) == 3, "these are no roots: %s", other)
+    static = sorted(place for roots in found.values() for kind, place, _ in roots if "scan_globals.so" in place and kind == "static")
+    check(len(static) == 2, "the module's definition and its static type are static roots, said %s", static)
+    check(stripped or (static[0].endswith(": definition") and ": last+0x" in static[1]), "%s", static)
 
 
 def c_variables(stripped):

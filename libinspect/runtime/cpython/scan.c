@@ -37,9 +37,8 @@ static bool peek_word(struct cpython *cpython, uint64_t address, int32_t offset,
 
 static bool is_readable(struct cpython *cpython, uint64_t address, uint64_t size)
 {
-	if (target_map(cpython->target, address, size))
-		return true;
-	return cpython->target->kind == TARGET_DEBUGGER && target_has(cpython->target, address, size);
+	/* a static object may lie across the border of .data's mapping and that of .bss */
+	return target_map(cpython->target, address, size) || target_has(cpython->target, address, size);
 }
 
 /* Could @address be that of an object at all? Objects are aligned to pointers and live in the lower half. */
@@ -129,6 +128,15 @@ static bool may_have_gc_head(struct cpython *cpython, uint64_t address)
 	return next == 0 || (can_be_address(next) && is_readable(cpython, next, (uint64_t)layout->size_of_gc_head));
 }
 
+/* How many bytes an object of @type has at least. A static type lacks what tp_basicsize of type says that heap types have, and
+ * may lie at the very end of its image's data. */
+static uint64_t least_size(const struct cpython *cpython, const struct cpython_type *type)
+{
+	if (type->flags & TPFLAGS_TYPE_SUBCLASS && cpython->layout.size_of_type != LAYOUT_ABSENT)
+		return (uint64_t)cpython->layout.size_of_type;
+	return (uint64_t)type->basicsize;
+}
+
 /* @dying: also one that nobody holds any more, which is about to be freed. */
 static bool is_object(struct cpython *cpython, uint64_t address, bool dying)
 {
@@ -139,7 +147,7 @@ static bool is_object(struct cpython *cpython, uint64_t address, bool dying)
 	    !can_be_address(type_address))
 		return false;
 	const struct cpython_type *type = find_type(cpython, type_address);
-	if (!type || !is_readable(cpython, address, (uint64_t)type->basicsize) || is_pointer(cpython, refcount))
+	if (!type || !is_readable(cpython, address, least_size(cpython, type)) || is_pointer(cpython, refcount))
 		return false;
 	if (type->flags & TPFLAGS_TYPE_SUBCLASS)
 		return cpython_is_ready_type(cpython, address);
