@@ -62,6 +62,7 @@ KEPT_BY_C = [
     ("databases.py",) + ANY + ({"type", "function", "module"},),
     # what a thread runs: struct bootstate of Modules/_threadmodule.c
     ("frames.py",) + ANY + ({"method"},),
+    ("threads.py",) + ANY + ({"method"},),
     # the strong cache, a linked list: StrongCacheNode of Modules/_zoneinfo.c; in a module's state since 3.12
     ("dates.py", (3, 9), (3, 12), {"str", "zoneinfo.ZoneInfo"}),
     # types that other interpreters may be sent objects of: struct _xidregitem of internal/pycore_crossinterp.h
@@ -70,6 +71,7 @@ KEPT_BY_C = [
     ("other_interpreters.py", (3, 6), (3, 12), {"type"}),
     # a module for tests, whose types have one reference too many: Modules/_testcapimodule.c, _testcapi/
     ("contexts.py", (3, 6), (3, 13), {"type"}),
+    ("examples.py", (3, 6), (3, 13), {"type"}),
     # keys that the dicts of several instances share and their type has no more: PyDictKeysObject is no object
     (None, (3, 6), (3, 11), {"str"}),
 ]

@@ -191,7 +191,7 @@ visit_fn template_references;
 visit_fn ssl_context_references;
 /* references_state.c */
 visit_fn module_type_references, zoneinfo_state_references, decimal_state_references, hmac_state_references,
-	tkinter_module_references;
+	testcapi_state_references, tkinter_module_references;
 /* references_xml.c */
 visit_fn element_references, element_iterator_references, expat_parser_references;
 /* references_sqlite3.c */

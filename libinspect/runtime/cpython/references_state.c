@@ -70,6 +70,15 @@ void decimal_state_references(struct visit *visit, const struct reference_step *
 	emit_conditions(visit, step, layout->decimal_state_conditions, 1, "condition");
 }
 
+/* PyModule_AddObject() takes the only reference to the exception since 3.13: Modules/_testcapimodule.c */
+void testcapi_state_references(struct visit *visit, const struct reference_step *step)
+{
+	unsigned int borrowed = cpython_at_least(visit->cpython, 3, 13) ? RUNTIME_UNCOUNTED : 0;
+	uint64_t error;
+	if (visit_pointer(visit, visit->address, visit->layout->testcapi_state_error, &error))
+		visit_emit(visit, error, step->flags | borrowed, RUNTIME_LABEL_TEXT, 0, "error");
+}
+
 /* The names of the algorithms, which are held and not visited: py_hmac_hinfo of Modules/hmacmodule.c. The table has each
  * algorithm by its own name and by others. */
 void hmac_state_references(struct visit *visit, const struct reference_step *step)
