@@ -4,6 +4,7 @@
  */
 #include "target/mappings.h"
 
+#include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,9 +88,17 @@ static void look_at(struct inspect_target *target, const struct mappings *mappin
 		image_read_build_id(target, image);
 }
 
+/* May the mapping of the same file behind those of @image, the last one at @offset, be a part of it, too? A file of which it
+ * is @known that it is no program is one as far as it is mapped in one piece: it may be mapped a second time, anything may be in
+ * between. What cannot be read may be a program: its file offsets go up. */
+static bool may_follow(const struct mapping *mapping, const struct target_image *image, uint64_t offset, bool known)
+{
+	return known ? mapping->start == image->end : mapping->offset > offset;
+}
+
 /* Gives the mappings of the same file that follow number @first to the image number @index, and sets where it
- * ends. With headers it is known how far they may be; without, their file offsets must go up. */
-static void gather(struct mappings *mappings, size_t first, int32_t index, struct target_image *image)
+ * ends. With headers it is known how far they may be. */
+static void gather(struct mappings *mappings, size_t first, int32_t index, struct target_image *image, bool known)
 {
 	enum { STRANGERS = 64 }; /* other mappings in between; real ones have hardly any */
 	uint64_t span = image->is_elf ? image_span(image) : 0;
@@ -98,7 +107,8 @@ static void gather(struct mappings *mappings, size_t first, int32_t index, struc
 	for (size_t i = first; i < mappings->count && strangers < STRANGERS; i++) {
 		struct mapping *mapping = &mappings->items[i];
 		bool same = mapping->image < 0 && strcmp(mapping->path, image->path) == 0;
-		if (span ? mapping->start - image->start >= span : same && mapping->offset < offset)
+		if (span ? mapping->start - image->start >= span :
+			   same && i > first && !may_follow(mapping, image, offset, known))
 			break;
 		if (!same) {
 			strangers++;
@@ -148,7 +158,7 @@ struct inspect_error *mappings_make_images(struct inspect_target *target, struct
 		if (error)
 			return error;
 		look_at(target, mappings, first, image);
-		gather(mappings, i, (int32_t)target->image_count, image);
+		gather(mappings, i, (int32_t)target->image_count, image, target_has(target, first->start, EI_NIDENT));
 		target->image_count++;
 	}
 	mappings_settle_images(target);
