@@ -188,6 +188,8 @@ static void print_help(void)
 	     "  py-inspect heap 4711 --by-generation        what has been there for long?\n"
 	     "  py-inspect objects core --type=app.Session --values    show me some of these\n"
 	     "  py-inspect object core 0x7f12a4c0d5e0       and this one\n"
+	     "  py-inspect path core 0x7f12a4c0d5e0         why is it alive?\n"
+	     "  py-inspect cycles core                      what is garbage, and what closes its cycles?\n"
 	     "  py-inspect heap core --format=json          the same for a program\n"
 	     "\n"
 	     "`py-inspect VERB --help` explains a verb, its options and its columns.\n"

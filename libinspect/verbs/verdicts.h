@@ -14,7 +14,7 @@
 #define VERDICT_INTERPRETER_OPTION \
 	{ "interpreter", "ID", "only what the collector of this interpreter would find; may be repeated", NULL }
 #define VERDICT_GUESSES_OPTION \
-	{ "believe-guesses", NULL, "take references found by a scan for true, see below", NULL }
+	{ "believe-guesses", NULL, "take references found by a scan for true", NULL }
 
 /* Finds what collections as the options say would find unreachable, and notes how certain that is. @graph is
  * verb_counted_graph_of(), and @heap its heap. */
