@@ -268,6 +268,14 @@ static struct inspect_error *answer(struct verb_context *context)
 	return error;
 }
 
+/* A finding is certain, whatever else could not be seen. */
+static enum inspect_exit exit_of_answer(const struct verb_context *context)
+{
+	if (context->finding)
+		return INSPECT_EXIT_FINDING;
+	return notes_incomplete(&context->notes) ? INSPECT_EXIT_INCOMPLETE : INSPECT_EXIT_OK;
+}
+
 static enum inspect_exit run_verb(struct inspect_session *session, const struct verb *verb,
 				  const struct options *options, const struct inspect_output *output)
 {
@@ -278,12 +286,11 @@ static enum inspect_exit run_verb(struct inspect_session *session, const struct 
 	if (error)
 		return fail(output, error);
 	error = answer(&context);
-	enum inspect_exit status = notes_incomplete(&context.notes) ? INSPECT_EXIT_INCOMPLETE :
-								      INSPECT_EXIT_OK;
+	enum inspect_exit status = exit_of_answer(&context);
 	if (context.table->emitter.closed) {
 		/* Who closed the output has what it wanted. */
 		inspect_error_destroy(error);
-		status = INSPECT_EXIT_OK;
+		status = context.finding ? INSPECT_EXIT_FINDING : INSPECT_EXIT_OK;
 	} else {
 		say_notes(output, &context.notes);
 		if (error)

@@ -68,6 +68,7 @@ struct verb_context {
 	const struct options *options;
 	struct table *table;
 	struct notes notes; /* what this answer could not see */
+	bool finding;       /* set by a verb that checks something, and found that it is not so: the exit status is 1 */
 };
 
 struct verb {
