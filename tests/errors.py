@@ -283,10 +283,7 @@ def killed_while_it_holds_the_process(context):
             time.sleep(0.002 * number)
             command.kill()
             command.wait()
-            time.sleep(0.05)
-            with open("/proc/%d/stat" % program.pid) as file:
-                state = file.read().rsplit(")", 1)[1].split()[0]
-            check(state in "SR", "the process is left in state %s", state)
+            support.wait_for_state(program.pid, "SR")
 
 
 @test
@@ -294,11 +291,9 @@ def stopped_process(context):
     """A process that is stopped (by SIGSTOP) is read and stays stopped."""
     with context.program() as program:
         os.kill(program.pid, signal.SIGSTOP)
-        time.sleep(0.1)
+        support.wait_for_state(program.pid, "Tt")
         inspect("heap", program.pid).expect(0)
-        with open("/proc/%d/stat" % program.pid) as file:
-            state = file.read().rsplit(")", 1)[1].split()[0]
-        check(state in "Tt", "the process was stopped and is now in state %s", state)
+        support.wait_for_state(program.pid, "Tt")
         os.kill(program.pid, signal.SIGCONT)
 
 

@@ -28,6 +28,19 @@ SANITIZED = bool(os.environ.get("LIBINSPECT_SANITIZED"))
 TIMEOUT = 900 if SANITIZED else 300
 
 
+def wait_for_state(pid, states):
+    """Waits until process @pid is in one of @states: letters as in /proc/PID/stat."""
+    end = time.monotonic() + 30
+    while True:
+        with open("/proc/%d/stat" % pid) as file:
+            state = file.read().rsplit(")", 1)[1].split()[0]
+        if state in states:
+            return
+        if time.monotonic() > end:
+            raise Failure("process %d is in state %s, not %s" % (pid, state, " or ".join(states)))
+        time.sleep(0.01)
+
+
 class Answer:
     """How a py-inspect call ended."""
 

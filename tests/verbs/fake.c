@@ -41,7 +41,8 @@ struct wishes {
 	uint64_t count;     /* objects on the collector's lists */
 	uint64_t untracked; /* and behind them in memory others, to which these refer */
 	unsigned int collectors;
-	bool hostile, broken, no_runtime, bad_runtime, missing, unreadable, damaged, collecting, slow,
+	unsigned int seconds; /* that the walk takes */
+	bool hostile, broken, no_runtime, bad_runtime, missing, unreadable, damaged, collecting,
 		long_values, graph, dangling, counted;
 };
 static struct wishes wanted;
@@ -178,9 +179,9 @@ static struct inspect_error *report(struct runtime *runtime, const char *what, u
 static struct inspect_error *dawdle(struct runtime *runtime)
 {
 	struct inspect_error *error = NULL;
-	for (unsigned int i = 0; i < 300 && !error; i++) {
+	for (unsigned int i = 0; i < 100 * wanted.seconds && !error; i++) {
 		usleep(10000);
-		error = report(runtime, "dawdling", i, 300);
+		error = report(runtime, "dawdling", i, 100 * wanted.seconds);
 	}
 	return error;
 }
@@ -189,7 +190,7 @@ static struct inspect_error *fake_walk(struct runtime *runtime, struct runtime_s
 				       struct notes *notes)
 {
 	fake_walked++;
-	struct inspect_error *error = wanted.slow ? dawdle(runtime) : report(runtime, "walking", 0, 0);
+	struct inspect_error *error = wanted.seconds ? dawdle(runtime) : report(runtime, "walking", 0, 0);
 	for (uint64_t i = 0; i < wanted.count && !error; i++) {
 		uint64_t address = address_of(i), number = number_at(address);
 		if (!is_tracked(number))
@@ -451,7 +452,7 @@ static bool read_words(const char *specification)
 		{ "noruntime", &wanted.no_runtime },
 		{ "badruntime", &wanted.bad_runtime }, { "missing", &wanted.missing },
 		{ "unreadable", &wanted.unreadable }, { "damaged", &wanted.damaged },
-		{ "collecting", &wanted.collecting }, { "slow", &wanted.slow },
+		{ "collecting", &wanted.collecting },
 		{ "long", &wanted.long_values }, { "graph", &wanted.graph },
 		{ "counted", &wanted.counted },
 		{ "dangling", &wanted.dangling },
@@ -466,6 +467,8 @@ static bool read_words(const char *specification)
 			wanted.untracked = strtoull(word + 10, NULL, 10);
 		if (strncmp(word, "collectors=", 11) == 0)
 			wanted.collectors = strtoul(word + 11, NULL, 10);
+		if (strncmp(word, "seconds=", 8) == 0)
+			wanted.seconds = strtoul(word + 8, NULL, 10);
 		for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++)
 			*flags[i].flag |= strcmp(word, flags[i].word) == 0;
 	}

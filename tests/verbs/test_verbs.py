@@ -591,12 +591,12 @@ def test_closed_output():
 
 def test_interrupt():
     began = time.monotonic()
-    process = subprocess.Popen([FAKE, "heap", "fake,slow"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen([FAKE, "heap", "fake,seconds=50"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     time.sleep(0.7)
     process.send_signal(signal.SIGINT)
     output, messages = process.communicate(timeout=60)
     check(process.returncode == -signal.SIGINT and not output and not messages, "status %s: %s %s", process.returncode, output, messages)
-    check(time.monotonic() - began < 2.5, "it went on")
+    check(time.monotonic() - began < 50, "it went on")
 
 
 def on_terminal(*arguments, rows=24, columns=80, environment=None):
@@ -624,8 +624,8 @@ def on_terminal(*arguments, rows=24, columns=80, environment=None):
 
 
 def test_terminal():
-    # `slow` gives the terminal time to get its size.
-    status, shown = on_terminal("objects", "fake,slow,count=1000", "--values", "--type=cell", rows=24, columns=75)
+    # `seconds` gives the terminal time to get its size.
+    status, shown = on_terminal("objects", "fake,seconds=3,count=1000", "--values", "--type=cell", rows=24, columns=75)
     check(status == 0, "status %s", status)
     check(re.search(r"\r\x1b\[Kdawdling: \d+ %", shown), "no progress: %r", shown)
     answer = shown[shown.rindex("\r\x1b[K"):]
@@ -634,7 +634,7 @@ def test_terminal():
     same(len(lines), 1 + (24 - 5) + 2, "lines of a screen")
     check(all("<number " in line for line in lines[1:-2]), "values are not shown: %s", lines)
     check("\x1b[" in answer[3:], "no colour on a terminal")
-    _, wide = on_terminal("objects", "fake,slow,long", "--values", rows=24, columns=150)
+    _, wide = on_terminal("objects", "fake,seconds=3,long", "--values", rows=24, columns=150)
     lines = re.sub(r"\x1b\[[0-9;]*[mK]", "", wide[wide.rindex("\r\x1b[K"):]).replace("\r", "").splitlines()
     check(all(len(line) == 150 and line[-1] == "…" for line in lines[1:-2]), "not cut to the screen: %s", lines)
     check(document_of("objects", "fake,long", "--values")["rows"][0]["value"].endswith(">" * 180), "cut for programs")
