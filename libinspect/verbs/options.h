@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/words.h"
 #include "inspect.h"
 
 struct option_given {
@@ -43,8 +44,5 @@ const char *option_next(const struct options *options, const char *name, size_t 
  * @fallback where it was not given. */
 struct inspect_error *option_number(const struct options *options, const char *name, uint64_t fallback,
 				    uint64_t *number_ret) __attribute__((warn_unused_result));
-
-/* How unlike two words are: the number of letters to insert, delete, replace or swap. */
-unsigned int word_distance(const char *a, const char *b);
 
 #endif
