@@ -108,12 +108,19 @@ struct inspect_error *gc_list_progress(const struct gc_heap *heap, uint64_t coun
 	return inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled");
 }
 
+void gc_list_name(const struct gc_list *list, char name[32])
+{
+	if (list->generation == RUNTIME_PERMANENT)
+		strcpy(name, "the permanent generation");
+	else
+		snprintf(name, 32, "generation %u", list->generation);
+}
+
 struct inspect_error *gc_list_note_break(const struct gc_lists *lists, const struct gc_list *list, uint64_t count,
 					 const char *problem, struct notes *notes)
 {
-	char name[32] = "the permanent generation";
-	if (list->generation != RUNTIME_PERMANENT)
-		snprintf(name, sizeof(name), "generation %u", list->generation);
+	char name[32];
+	gc_list_name(list, name);
 	return notes_add(notes, true, "%s of %s breaks off after %" PRIu64 " objects: %s", name, lists->owner, count,
 			 problem);
 }
@@ -123,6 +130,13 @@ bool gc_head_next(const struct gc_heap *heap, uint64_t head, uint64_t *next_ret)
 	bool readable = read_word(heap->target, head + heap->links.next, next_ret);
 	*next_ret = readable ? *next_ret & heap->links.next_mask : 0;
 	return readable;
+}
+
+bool gc_head_links(const struct gc_heap *heap, uint64_t head, uint64_t *next_ret, uint64_t *previous_ret)
+{
+	const struct list_walk walk = { .target = heap->target, .links = &heap->links };
+	*next_ret = 0;
+	return read_head(&walk, head, next_ret, previous_ret);
 }
 
 struct inspect_error *gc_list_walk(const struct gc_heap *heap, const struct gc_lists *lists, const struct gc_list *list,

@@ -55,10 +55,18 @@ struct gc_heap {
 struct inspect_error *gc_lists_walk(const struct gc_heap *heap, struct runtime_sink *sink, struct notes *notes)
 	__attribute__((warn_unused_result));
 
+/* Sends what is wrong with the lists of @heap to @verifier: each is walked from both ends, so that damage lies between two
+ * objects. Lists that a collection is at work on can be followed forward alone, which gc_lists_walk() does: they are passed
+ * over, and a note says so. (gc_verify.c) */
+struct inspect_error *gc_lists_verify(const struct gc_heap *heap, struct runtime_verifier *verifier, struct notes *notes)
+	__attribute__((warn_unused_result));
+
 /* ---- for gc_collecting.c ---- */
 
 /* Where the head at @head leads, without the flags. False if it cannot be read. */
 bool gc_head_next(const struct gc_heap *heap, uint64_t head, uint64_t *next_ret);
+/* Where it leads to in both directions. */
+bool gc_head_links(const struct gc_heap *heap, uint64_t head, uint64_t *next_ret, uint64_t *previous_ret);
 /* Walks along one list that is whole, if its collector is not at work. */
 struct inspect_error *gc_list_walk(const struct gc_heap *heap, const struct gc_lists *lists, const struct gc_list *list,
 				   struct runtime_sink *sink, struct notes *notes)
@@ -66,6 +74,8 @@ struct inspect_error *gc_list_walk(const struct gc_heap *heap, const struct gc_l
 /* Every now and then: reports that @count objects have been read. An error if that is to be the end. */
 struct inspect_error *gc_list_progress(const struct gc_heap *heap, uint64_t count)
 	__attribute__((warn_unused_result));
+/* "generation 2", "the permanent generation" */
+void gc_list_name(const struct gc_list *list, char name[32]);
 /* Tells that a list breaks off after @count objects because of @problem. */
 struct inspect_error *gc_list_note_break(const struct gc_lists *lists, const struct gc_list *list, uint64_t count,
 					 const char *problem, struct notes *notes)

@@ -151,3 +151,13 @@ void runtime_object_deinit(struct runtime_object *object)
 	free(object->value);
 	*object = (struct runtime_object){ 0 };
 }
+
+void runtime_found(struct runtime_verifier *verifier, struct runtime_finding finding, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	if (vasprintf(&finding.message, format, arguments) < 0)
+		finding.message = NULL;
+	va_end(arguments);
+	verifier->found(verifier, &finding);
+}

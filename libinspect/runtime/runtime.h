@@ -182,7 +182,76 @@ struct runtime_weakref {
 	uint64_t next;     /* the next one in the list of those to the same referent, in which callbacks are called; or 0 */
 };
 
+/* ---- integrity ---- */
+
+/* What is checked, in the order in which damage spreads. */
+enum runtime_check {
+	RUNTIME_CHECK_LISTS,      /* the collectors' lists: links forward and backward */
+	RUNTIME_CHECK_HEADS,      /* what every object begins with: type, reference count, the collector's marks */
+	RUNTIME_CHECK_TYPES,      /* types: bases, MRO, flags, sizes */
+	RUNTIME_CHECK_CONTAINERS, /* what objects say of their contents: lengths, tables, texts */
+	RUNTIME_CHECK_REFERENCES, /* what is held is an object */
+	RUNTIME_CHECK_ALLOCATOR,  /* the allocator's arenas, pools and lists of free blocks, padding of a debugging one */
+	RUNTIME_CHECK_FREE_LISTS, /* objects that the runtime keeps for later use */
+	RUNTIME_CHECK_FREED,      /* memory that was freed and is still in use */
+	RUNTIME_CHECKS,
+};
+
+/* Something that cannot be so. */
+struct runtime_finding {
+	enum runtime_check check;
+	uint64_t address; /* of the object that is damaged, as far as can be told; 0: none, but a structure of the runtime's */
+	uint64_t place;   /* of the word that contradicts others; 0: none alone */
+	/* Where the object is fine if this one is: its type. Several findings of one cause are the cause's. */
+	uint64_t cause;
+	/* It is none if nothing but threads' calls refers to the object: then it may be one that is still being made. */
+	bool unless_new;
+	char *message;
+};
+
+/* How much was looked at by what belongs to no single object: for people. */
+struct runtime_verified {
+	uint64_t lists, damaged_lists, listed; /* lists of collectors, and the objects on whole ones */
+	uint64_t arenas, pools, damaged_pools; /* of the allocator */
+	uint64_t free_objects;                 /* kept by the runtime */
+};
+
+/* Who wants to know; made by the caller. */
+struct runtime_verifier {
+	/* Is an object at @address, as far as the runtime's own structures say? Several threads may ask at once. */
+	bool (*is_object)(const struct runtime_verifier *verifier, uint64_t address);
+	/* Takes a finding, and its message, which may be NULL when out of memory. Several threads may call this at once. */
+	void (*found)(struct runtime_verifier *verifier, const struct runtime_finding *finding);
+	unsigned int checks; /* bits by enum runtime_check: what is wanted */
+	struct runtime_verified verified;
+};
+
+static inline bool runtime_wants_check(const struct runtime_verifier *verifier, enum runtime_check check)
+{
+	return verifier->checks >> check & 1;
+}
+
+/* Sends a finding whose message is made of @format. */
+void runtime_found(struct runtime_verifier *verifier, struct runtime_finding finding, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 struct runtime;
+struct runtime_verification; /* what an adapter remembers in the course of it */
+
+/* How an adapter checks its heap: begin, objects and targets in any order and by several threads, end. */
+struct runtime_verify_operations {
+	/* Checks what belongs to no single object. What could not be checked goes to @notes. */
+	struct inspect_error *(*begin)(struct runtime *runtime, struct runtime_verifier *verifier, struct notes *notes,
+				       struct runtime_verification **verification_ret);
+	/* Checks the objects at @addresses; @listed[i]: a collector has it on a list. */
+	struct inspect_error *(*objects)(struct runtime_verification *verification, const uint64_t *addresses,
+					 const bool *listed, size_t count);
+	/* What is at @address, where @holders objects think there is one, and none is? *@finding is filled with what is wrong
+	 * there, and its message made. False: nothing that looks like an object, so that the reference is wrong. */
+	bool (*target)(struct runtime_verification *verification, uint64_t address, size_t holders,
+		       struct runtime_finding *finding);
+	void (*end)(struct runtime_verification *verification);
+};
 
 struct runtime_operations {
 	const char *name;
@@ -234,6 +303,9 @@ struct runtime_operations {
 	/* Looks at the one object at @address. An error if there is none that makes sense. */
 	struct inspect_error *(*object)(struct runtime *runtime, uint64_t address,
 					struct runtime_object *object_ret);
+
+	/* How the heap's integrity is checked. May be NULL. */
+	const struct runtime_verify_operations *verify;
 };
 
 /* What every adapter's structure begins with. */

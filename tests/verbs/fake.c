@@ -422,6 +422,39 @@ static bool fake_weakref(struct runtime *runtime __attribute__((unused)), uint64
 	return number % 50;
 }
 
+/* ---- integrity: nothing of its own to be checked ---- */
+
+static struct inspect_error *fake_verify_begin(struct runtime *runtime, struct runtime_verifier *verifier,
+					       struct notes *notes, struct runtime_verification **verification_ret)
+{
+	(void)runtime, (void)verifier, (void)notes;
+	*verification_ret = NULL;
+	return NULL;
+}
+
+static struct inspect_error *fake_verify_objects(struct runtime_verification *verification, const uint64_t *addresses,
+						 const bool *listed, size_t count)
+{
+	(void)verification, (void)addresses, (void)listed, (void)count;
+	return NULL;
+}
+
+static bool fake_verify_target(struct runtime_verification *verification, uint64_t address, size_t holders,
+			       struct runtime_finding *finding)
+{
+	(void)verification, (void)address, (void)holders, (void)finding;
+	return false;
+}
+
+static void fake_verify_end(struct runtime_verification *verification)
+{
+	(void)verification;
+}
+
+static const struct runtime_verify_operations fake_verify_operations = {
+	.begin = fake_verify_begin, .objects = fake_verify_objects, .target = fake_verify_target, .end = fake_verify_end,
+};
+
 static const struct runtime_operations fake_operations = {
 	.name = "fake",
 	.attach = fake_attach,
@@ -435,6 +468,7 @@ static const struct runtime_operations fake_operations = {
 	.weakref = fake_weakref,
 	.label = fake_label,
 	.object = fake_object,
+	.verify = &fake_verify_operations,
 };
 
 /* In the place of the real ones. */

@@ -302,7 +302,10 @@ static bool is_tracked(void *cpython, uint64_t address, bool dying)
 	return cpython_is_tracked(cpython, address, dying);
 }
 
-struct inspect_error *collectors_walk(struct runtime *runtime, struct runtime_sink *sink, struct notes *notes)
+/* All lists, for @use. */
+static struct inspect_error *with_lists(struct runtime *runtime,
+					struct inspect_error *(*use)(const struct gc_heap *heap, void *context, struct notes *notes),
+					void *context, struct notes *notes)
 {
 	struct cpython *cpython = (struct cpython *)runtime;
 	const struct layout *layout = &cpython->layout;
@@ -322,5 +325,25 @@ struct inspect_error *collectors_walk(struct runtime *runtime, struct runtime_si
 		.collectors = lists, .collector_count = runtime->collector_count,
 		.is_tracked = is_tracked, .context = cpython,
 	};
-	return gc_lists_walk(&heap, sink, notes);
+	return use(&heap, context, notes);
+}
+
+static struct inspect_error *walk_lists(const struct gc_heap *heap, void *sink, struct notes *notes)
+{
+	return gc_lists_walk(heap, sink, notes);
+}
+
+struct inspect_error *collectors_walk(struct runtime *runtime, struct runtime_sink *sink, struct notes *notes)
+{
+	return with_lists(runtime, walk_lists, sink, notes);
+}
+
+static struct inspect_error *verify_lists(const struct gc_heap *heap, void *verifier, struct notes *notes)
+{
+	return gc_lists_verify(heap, verifier, notes);
+}
+
+struct inspect_error *collectors_verify(struct runtime *runtime, struct runtime_verifier *verifier, struct notes *notes)
+{
+	return with_lists(runtime, verify_lists, verifier, notes);
 }

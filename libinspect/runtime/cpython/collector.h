@@ -33,4 +33,8 @@ struct inspect_error *collectors_read(struct cpython *cpython) __attribute__((wa
 /* runtime_operations.walk */
 struct inspect_error *collectors_walk(struct runtime *runtime, struct runtime_sink *sink, struct notes *notes);
 
+/* Sends what is wrong with their lists to @verifier. */
+struct inspect_error *collectors_verify(struct runtime *runtime, struct runtime_verifier *verifier, struct notes *notes)
+	__attribute__((warn_unused_result));
+
 #endif

@@ -16,6 +16,7 @@
 #include "runtime/cpython/roots.h"
 #include "runtime/cpython/traits.h"
 #include "runtime/cpython/scan.h"
+#include "runtime/cpython/verify.h"
 
 /* gc_refs of 3.6 and 3.7, shifted right by one: Include/objimpl.h */
 enum { GC_REFS_UNTRACKED = -2, GC_REFS_REACHABLE = -3, GC_REFS_TENTATIVELY_UNREACHABLE = -4 };
@@ -227,7 +228,7 @@ static uint8_t read_gc_flags(struct cpython *cpython, uint64_t address, bool *tr
 
 /* Has the object at @address of @type a PyGC_Head? PyObject_IS_GC() of Include/internal/pycore_object.h: the
  * type has Py_TPFLAGS_HAVE_GC and its tp_is_gc, if any, agrees; only `type` has one: heap types have a head. */
-static bool has_gc_head(struct cpython *cpython, const struct cpython_type *type, uint64_t address)
+bool cpython_has_gc_head(struct cpython *cpython, const struct cpython_type *type, uint64_t address)
 {
 	uint64_t flags;
 	if (!(type->flags & TPFLAGS_HAVE_GC))
@@ -252,7 +253,7 @@ bool cpython_is_tracked(struct cpython *cpython, uint64_t address, bool dying)
 	if (!is_object || !read_header(cpython, address, &header))
 		return false;
 	struct cpython_type *type = cpython_type(cpython, header.type);
-	if (!type || !has_gc_head(cpython, type, address))
+	if (!type || !cpython_has_gc_head(cpython, type, address))
 		return false;
 	read_gc_flags(cpython, address, &tracked);
 	if (!tracked || cpython->layout.gc_head_refs == LAYOUT_ABSENT)
@@ -274,7 +275,7 @@ static struct inspect_error *examine_one(struct cpython *cpython, uint64_t addre
 
 	bool tracked = false, basic = false;
 	uint64_t size = 0;
-	uint8_t flags = has_gc_head(cpython, *type, address) ? read_gc_flags(cpython, address, &tracked) : 0;
+	uint8_t flags = cpython_has_gc_head(cpython, *type, address) ? read_gc_flags(cpython, address, &tracked) : 0;
 	if (!readable || (*type)->damaged ||
 	    (columns->size && !cpython_size(cpython, *type, address, &size, &basic)))
 		flags |= RUNTIME_DAMAGED;
@@ -349,7 +350,7 @@ static struct inspect_error *cpython_object(struct runtime *runtime, uint64_t ad
 		return cpython_unreadable(cpython, address, "the object");
 	}
 	uint8_t flags = 0;
-	if (has_gc_head(cpython, type, address))
+	if (cpython_has_gc_head(cpython, type, address))
 		flags = read_gc_flags(cpython, address, &object_ret->tracked);
 	object_ret->gc_flags = gc_flags_text(flags);
 	object_ret->value = cpython_value(cpython, type, address);
@@ -373,4 +374,5 @@ const struct runtime_operations cpython_operations = {
 	.weakref = cpython_weakref,
 	.label = cpython_label,
 	.object = cpython_object,
+	.verify = &cpython_verify_operations,
 };

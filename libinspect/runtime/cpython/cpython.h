@@ -230,6 +230,9 @@ uint64_t cpython_dict_get(struct cpython *cpython, uint64_t dict, const char *na
  * be 0. Of any address; several threads may ask at once. */
 bool cpython_is_tracked(struct cpython *cpython, uint64_t address, bool dying);
 
+/* Has the object at @address of @type a PyGC_Head in front of it? */
+bool cpython_has_gc_head(struct cpython *cpython, const struct cpython_type *type, uint64_t address);
+
 /* ---- types (type.c) ---- */
 
 /* The type at @address, read on first use; NULL when out of memory. A type that cannot be read is `damaged` and
