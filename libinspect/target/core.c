@@ -347,9 +347,9 @@ static struct inspect_error *read_prpsinfo(struct inspect_target *target, const 
 		command = (const char *)note->data + PRPSINFO_NAME;
 		size = strnlen(command, 16);
 	}
-	free(target->command);
-	target->command = strndup(command, size);
-	return target->command ? NULL : &inspect_error_no_memory;
+	free(target->command_line);
+	target->command_line = strndup(command, size);
+	return target->command_line ? NULL : &inspect_error_no_memory;
 }
 
 static struct inspect_error *read_auxv(struct inspect_target *target, const struct elf_note *note)

@@ -881,7 +881,7 @@ static struct inspect_error *read_command(struct process *process)
 			command[i] = ' ';
 	if (command)
 		command[strcspn(command, "\n")] = '\0';
-	process->target->command = command;
+	process->target->command_line = command;
 	command = NULL;
 	return NULL;
 }

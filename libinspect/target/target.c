@@ -88,7 +88,7 @@ void inspect_target_close(struct inspect_target *target)
 	free(target->threads);
 	free(target->auxv);
 	free(target->name);
-	free(target->command);
+	free(target->command_line);
 	free((char *)target->options.sysroot);
 	free((char *)target->options.executable);
 	notes_deinit(&target->notes);
@@ -313,4 +313,18 @@ struct target_image *target_image_at(struct inspect_target *target, uint64_t add
 	if (!low || target->images[low - 1].end <= address)
 		return NULL;
 	return &target->images[low - 1];
+}
+
+bool target_is_program(struct inspect_target *target, uint64_t address)
+{
+	const struct target_image *image = target_image_at(target, address);
+	return image && image->is_elf;
+}
+
+const char *target_program(const struct inspect_target *target)
+{
+	if (target->main_image < 0 || (size_t)target->main_image >= target->image_count)
+		return NULL;
+	const char *path = target->images[target->main_image].path;
+	return path && *path ? path : NULL;
 }

@@ -86,7 +86,7 @@ struct inspect_target {
 	enum target_kind kind;
 	char *name; /* what was opened: the core's path, "process 4711", ... */
 	pid_t pid;  /* 0: unknown */
-	char *command; /* what ran, or NULL */
+	char *command_line; /* what ran, with its arguments, which may be secrets; or NULL. See target_program() */
 	int signal;    /* the signal that the process died of, or 0 */
 	uint16_t machine; /* EM_X86_64, EM_AARCH64; 0: unknown */
 
@@ -102,6 +102,8 @@ struct inspect_target {
 
 	uint8_t *auxv; /* pairs of 64-bit words, or NULL */
 	size_t auxv_size;
+
+	bool redacted; /* answers have no text and no numbers of the program's data: doc/secrets.md */
 
 	/* What is missing from the target, in sentences: "the core is cut off at ...". */
 	struct notes notes;
@@ -150,6 +152,12 @@ struct inspect_error *target_read_string(struct inspect_target *target, uint64_t
 
 /* The image that is mapped at @address, or NULL. */
 struct target_image *target_image_at(struct inspect_target *target, uint64_t address);
+
+/* Is what stands at @address part of the program, in an executable or a library? */
+bool target_is_program(struct inspect_target *target, uint64_t address);
+
+/* The path of the program that ran; NULL: unknown. Owned by @target. */
+const char *target_program(const struct inspect_target *target);
 
 /* The @index-th range of addresses with the writable data of @image, .data and .bss, as its program headers say, without
  * what the dynamic linker makes read-only at the start (RELRO). False where there are no more; ranges may be empty. */

@@ -125,7 +125,7 @@ static void emit_target(struct emitter *emitter, const struct inspect_target *ta
 		[TARGET_DEBUGGER] = "debugger",
 	};
 	const struct cell pid = { .absent = target->pid == 0, .number = target->pid };
-	const struct cell command = cell_text(target->command);
+	const struct cell command = cell_text(target_program(target));
 	const struct cell signal = { .absent = target->signal == 0, .number = target->signal };
 	emit_text(emitter, "{\"kind\": ");
 	emit_string(emitter, kinds[target->kind]);

@@ -11,6 +11,7 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "target/target.h"
+#include "verbs/options.h"
 #include "verbs/select.h"
 #include "verbs/verb.h"
 
@@ -19,6 +20,10 @@ enum { ITEM, VALUE, COLUMN_COUNT_ };
 static const struct verb_column columns[] = {
 	[ITEM] = { "item", COLUMN_TEXT, "a stable name" },
 	[VALUE] = { "value", COLUMN_ANY, "what was found; numbers are numbers in JSON" },
+};
+
+static const struct inspect_verb_option options[] = {
+	{ "arguments", NULL, "say the whole command line, too", NULL },
 };
 
 static struct inspect_error *say(struct verb_context *context, const char *item, struct cell value)
@@ -41,6 +46,12 @@ static struct cell signal_cell(int number, char text[64])
 	return cell_text(text);
 }
 
+/* The command line: arguments may be passwords. */
+static struct cell arguments_cell(const struct inspect_target *target)
+{
+	return target->redacted ? cell_absent("redacted") : cell_text(target->command_line);
+}
+
 static struct inspect_error *say_target(struct verb_context *context)
 {
 	static const char *const kinds[] = {
@@ -54,7 +65,9 @@ static struct inspect_error *say_target(struct verb_context *context)
 	if (!error)
 		error = say(context, "kind", cell_text(kinds[target->kind]));
 	if (!error)
-		error = say(context, "command", cell_text(target->command));
+		error = say(context, "command", cell_text(target_program(target)));
+	if (!error && option_flag(context->options, "arguments"))
+		error = say(context, "arguments", arguments_cell(target));
 	if (!error)
 		error = say(context, "pid", target->pid ? cell_number(target->pid) : cell_absent(NULL));
 	if (!error)
@@ -212,8 +225,8 @@ const struct verb verb_status = {
 		.summary = "what was found in the target, and what could not be",
 		.operands = "",
 		.description = description,
-		.options = NULL,
-		.option_count = 0,
+		.options = options,
+		.option_count = sizeof(options) / sizeof(*options),
 	},
 	.shape = VERB_ITEMS,
 	.columns = columns,

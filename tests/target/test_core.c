@@ -68,7 +68,7 @@ static void test_kernel_core(void **state)
 	assert_int_equal(target->kind, TARGET_CORE);
 	assert_int_equal(target->signal, SIGABRT);
 	assert_int_equal(target->pid, dumped.threads[0]);
-	assert_non_null(strstr(target->command, "/subject threads=3"));
+	assert_non_null(strstr(target->command_line, "/subject threads=3"));
 	assert_complete(target);
 	inspect_target_close(target);
 }

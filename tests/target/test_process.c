@@ -112,7 +112,7 @@ static void test_process(void **state)
 	assert_main_image(target, &subject);
 	assert_int_equal(target->images[target->main_image].state, IMAGE_VERIFIED);
 	assert_int_equal(target->thread_count, 6);
-	assert_non_null(strstr(target->command, "/subject threads=5"));
+	assert_non_null(strstr(target->command_line, "/subject threads=5"));
 	assert_lost(target, &subject, "file", "/data, whose bytes are not in");
 	for (size_t i = 0; i < target->thread_count; i++) {
 		uint64_t pointer; /* rsp is the 20th word on x86-64, sp the 32nd on aarch64 */

@@ -521,13 +521,13 @@ struct inspect_error *inspect_target_open(const char *specification,
 	target->kind = TARGET_CORE;
 	target->name = strdup(specification);
 	target->pid = 1234567;
-	target->command = strdup(wanted.hostile ? "sh\x1b[2J\xff" : "service --port=80");
+	target->command_line = strdup(wanted.hostile ? "sh\x1b[2J\xff" : "service --port=80");
 	target->signal = 11;
 	target->thread_count = 1;
 	target->main_image = 0;
 	target->image_count = 2;
 	target->images = calloc(2, sizeof(*target->images));
-	target->images[0].path = strdup("/usr/bin/fake");
+	target->images[0].path = strdup(wanted.hostile ? "/usr/bin/fake\x1b[2J\xff" : "/usr/bin/fake");
 	target->images[0].state = IMAGE_VERIFIED;
 	target->images[1].path = strdup("/usr/lib/libfake.so.1");
 	target->images[1].state = wanted.missing ? IMAGE_MISSING : IMAGE_VERIFIED;
@@ -548,9 +548,20 @@ void inspect_target_close(struct inspect_target *target)
 	}
 	free(target->images);
 	free(target->name);
-	free(target->command);
+	free(target->command_line);
 	notes_deinit(&target->notes);
 	free(target);
+}
+
+bool target_is_program(struct inspect_target *target __attribute__((unused)),
+		       uint64_t address __attribute__((unused)))
+{
+	return true;
+}
+
+const char *target_program(const struct inspect_target *target)
+{
+	return target->images[target->main_image].path;
 }
 
 uint64_t target_bytes(const struct inspect_target *target __attribute__((unused)))

@@ -170,7 +170,7 @@ def test_heap():
     same(document["columns"], ["type", "count", "bytes", "tracked"], "columns")
     same(document["rows"], heap_rows(OBJECTS, "bytes", "count", "type"), "rows")
     same(document["total"], {"rows": 7, "count": 3500, "bytes": sum(row["size"] for row in OBJECTS), "tracked": 3000}, "total")
-    same(document["target"], {"kind": "core", "name": TARGET, "pid": 1234567, "command": "service --port=80", "signal": 11},
+    same(document["target"], {"kind": "core", "name": TARGET, "pid": 1234567, "command": "/usr/bin/fake", "signal": 11},
          "target")
     check("rest" not in document, "there is a rest without --limit")
     rows_of("heap", TARGET)
@@ -429,10 +429,11 @@ def items(rows):
 def test_status():
     found = items(rows_of("status", TARGET))
     basic = sum(row["type"] == "lxml.etree._Element" for row in TRACKED)
-    same(found, {"target": TARGET, "kind": "core", "command": "service --port=80", "pid": 1234567, "signal": "SIGSEGV (11)",
+    same(found, {"target": TARGET, "kind": "core", "command": "/usr/bin/fake", "pid": 1234567, "signal": "SIGSEGV (11)",
                  "threads": 1, "missing_files": 0, "runtime": "CPython", "version": "3.99.1", "collecting": False,
                  "objects": 3000, "bytes": sum(row["size"] for row in TRACKED), "types": 7, "sizes_basic": basic,
                  "sizes_basic_types": "lxml.etree._Element (%d)" % basic, "complete": True}, "items")
+    same(items(rows_of("status", TARGET, "--arguments"))["arguments"], "service --port=80", "arguments")
     text = Run("status", TARGET).expect(0).text
     check(re.search(r"^pid: +1234567$", text, re.MULTILINE), "a pid is no amount: %s", text)
     check(re.search(r"^objects: +3 000$", text, re.MULTILINE), "text: %s", text)
@@ -482,7 +483,8 @@ def test_hostile_names():
     rows = rows_of("heap", "fake,hostile,count=500")
     expected = heap_rows(heap(500, names=HOSTILE), "bytes", "count", "type")
     same(sorted(rows, key=str), sorted(expected, key=str), "rows")
-    same(document_of("status", "fake,hostile")["target"]["command"], "sh\x1b[2J\\xff", "command")
+    same(document_of("status", "fake,hostile")["target"]["command"], "/usr/bin/fake\x1b[2J\\xff", "command")
+    same(items(rows_of("status", "fake,hostile", "--arguments"))["arguments"], "sh\x1b[2J\\xff", "arguments")
     rows_of("objects", "fake,hostile", "--values")
     rows_of("status", "fake,hostile")
     rows_of("object", "fake,hostile", hex(BASE))
