@@ -64,6 +64,22 @@ static char *offset_label(const struct runtime_label *label)
 	return asprintf(&text, "+0x%" PRIx64, label->value) < 0 ? NULL : text;
 }
 
+/* Keys are data: who wants them redacted sees that there is one. */
+static char *key_label(struct runtime *runtime, const struct runtime_label *label, label_describe_fn *describe,
+		       const char *before, const char *after)
+{
+	return runtime->redacted ? format(before, "…", after) :
+				   around(before, describe(runtime, label->value, false), after);
+}
+
+/* The name of a member is the program's if it is in the program; those of `__slots__` are on the heap. */
+static char *member_label(struct runtime *runtime, const struct runtime_label *label)
+{
+	if (runtime->redacted && !target_is_program(runtime->target, label->value))
+		return strdup(".…");
+	return around(".", c_string(runtime, label->value), "");
+}
+
 char *runtime_label_text(struct runtime *runtime, const struct runtime_label *label, label_describe_fn *describe)
 {
 	switch (label->kind) {
@@ -74,15 +90,15 @@ char *runtime_label_text(struct runtime *runtime, const struct runtime_label *la
 	case RUNTIME_LABEL_INDEX:
 		return index_label(label);
 	case RUNTIME_LABEL_KEY:
-		return around("[", describe(runtime, label->value, false), "]");
+		return key_label(runtime, label, describe, "[", "]");
 	case RUNTIME_LABEL_DICT_KEY:
-		return around("key ", describe(runtime, label->value, false), "");
+		return key_label(runtime, label, describe, "key ", "");
 	case RUNTIME_LABEL_ITEM:
 		return strdup("{\u2026}");
 	case RUNTIME_LABEL_ATTRIBUTE:
 		return attribute_label(runtime, label, describe);
 	case RUNTIME_LABEL_MEMBER:
-		return around(".", c_string(runtime, label->value), "");
+		return member_label(runtime, label);
 	case RUNTIME_LABEL_OFFSET:
 		return offset_label(label);
 	}

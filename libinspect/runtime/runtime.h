@@ -21,7 +21,7 @@ enum { RUNTIME_PERMANENT = 3 }; /* the generation of objects that the collector 
 /* A type of object. A runtime's types have dense indices in the order in which they were met. */
 struct runtime_type {
 	uint64_t address;
-	char *name; /* as the runtime's users write it: "app.models.Session" */
+	char *name; /* as the runtime's users write it: "app.models.Session"; redacted: of that what is the program's */
 };
 
 enum runtime_object_flag {
@@ -162,7 +162,7 @@ struct runtime_object {
 	bool immortal;
 	bool tracked;
 	char *gc_flags; /* "finalized|collecting", "" for none */
-	char *value;    /* one line, safe to print, at most 200 characters */
+	char *value;    /* one line, safe to print, at most 200 characters; redacted: what it is, not what is in it */
 };
 
 /* What objects of a type can do. */
@@ -257,7 +257,7 @@ struct runtime_operations {
 	const char *name;
 
 	/* Recognises the runtime in @target. *@runtime_ret is NULL if it is not there; an error if it is
-	 * there and cannot be read. */
+	 * there and cannot be read. The runtime is redacted if the target is, for as long as it lives. */
 	struct inspect_error *(*attach)(struct inspect_target *target, struct runtime **runtime_ret);
 	void (*detach)(struct runtime *runtime);
 
@@ -297,7 +297,8 @@ struct runtime_operations {
 	/* Looks at the weak reference at @address: an object of a type with the trait. False if it cannot be read. */
 	bool (*weakref)(struct runtime *runtime, uint64_t address, struct runtime_weakref *weakref_ret);
 
-	/* What @label is called, for the caller to free; NULL when out of memory. At most 200 characters. */
+	/* What @label is called, for the caller to free; NULL when out of memory. At most 200 characters. Redacted: keys
+	 * are `…`, and so are attributes whose names the program's code does not have. */
 	char *(*label)(struct runtime *runtime, const struct runtime_label *label);
 
 	/* Looks at the one object at @address. An error if there is none that makes sense. */
@@ -317,6 +318,7 @@ struct runtime {
 	struct runtime_type *types;
 	size_t type_count, type_capacity;
 	struct notes notes; /* found while attaching */
+	bool redacted; /* no text and no number of the program's data may be handed out: doc/secrets.md */
 };
 
 /* All adapters, in the order in which they are tried; NULL ends them. */

@@ -150,6 +150,10 @@ static bool json_begin(struct table *table)
 	emit_key(emitter, "target", true);
 	emit_target(emitter, table->target);
 	emit_text(emitter, ",\n");
+	if (table->target->redacted) {
+		emit_key(emitter, "redacted", true);
+		emit_text(emitter, "true,\n");
+	}
 	emit_key(emitter, "columns", true);
 	emit_text(emitter, "[");
 	for (size_t i = 0; i < table->column_count; i++) {

@@ -118,6 +118,19 @@ static bool is_special(const char *name, size_t length)
 
 /* ---- expressions ----------------------------------------------------------------------------------- */
 
+/* A key is hidden; as the name of an attribute it may be one of the program's. */
+static struct inspect_error *write_redacted_item(struct expression *expression, const char *before,
+						 const struct runtime_label *key, bool *written_ret)
+{
+	const struct runtime_label attribute = { .kind = RUNTIME_LABEL_ATTRIBUTE, .value = key->value };
+	const char *text = labels_text(expression->labels, &attribute);
+	if (!text)
+		return &inspect_error_no_memory;
+	fprintf(expression->stream, "%s%s", before, text);
+	*written_ret = true;
+	return NULL;
+}
+
 /* Writes @before and the attribute that is item @item of a dictionary of attributes, as `.name`, if it is that:
  * *@written_ret. @of_type: the attributes are a type's. */
 static struct inspect_error *write_item(struct expression *expression, const char *before, bool of_type,
@@ -128,6 +141,8 @@ static struct inspect_error *write_item(struct expression *expression, const cha
 	struct inspect_error *error = label_of(expression->labels, expression->graph, item, &label);
 	if (error || label.kind != RUNTIME_LABEL_KEY)
 		return error;
+	if (expression->labels->runtime->redacted)
+		return write_redacted_item(expression, before, &label, written_ret);
 	const char *text = labels_text(expression->labels, &label), *name;
 	if (!text)
 		return &inspect_error_no_memory;
@@ -192,7 +207,7 @@ static struct inspect_error *write_root(struct expression *expression, const str
 static struct inspect_error *write_named(struct expression *expression, const struct runtime_label *label,
 					 const char *text)
 {
-	if (is_identifier(text + 1, strlen(text + 1))) {
+	if (expression->labels->runtime->redacted || is_identifier(text + 1, strlen(text + 1))) {
 		fputs(text, expression->stream);
 		return NULL;
 	}

@@ -60,14 +60,19 @@ void inspect_session_destroy(struct inspect_session *session)
 	free(session);
 }
 
-/* The verb that comes wants the runtime of the adapter called @name, or any. */
-static struct inspect_error *choose_runtime(struct inspect_session *session, const char *name)
+static bool is_same(const char *name, const char *other)
 {
-	if (!name && !session->wanted_runtime)
-		return NULL;
-	if (name && session->wanted_runtime && strcmp(name, session->wanted_runtime) == 0)
+	return name && other ? strcmp(name, other) == 0 : name == other;
+}
+
+/* The verb that comes wants the runtime of the adapter called @name, or any; @redacted: without values. What is redacted is
+ * so from the ground up, and forgotten when a verb comes that is not. */
+static struct inspect_error *choose_runtime(struct inspect_session *session, const char *name, bool redacted)
+{
+	if (is_same(name, session->wanted_runtime) && redacted == session->target->redacted)
 		return NULL;
 	forget(session);
+	session->target->redacted = redacted;
 	session->wanted_runtime = name ? strdup(name) : NULL;
 	return name && !session->wanted_runtime ? &inspect_error_no_memory : NULL;
 }
@@ -280,7 +285,8 @@ static enum inspect_exit run_verb(struct inspect_session *session, const struct 
 				  const struct options *options, const struct inspect_output *output)
 {
 	struct verb_context context = { .session = session, .options = options };
-	struct inspect_error *error = choose_runtime(session, option_argument(options, "runtime"));
+	struct inspect_error *error = choose_runtime(session, option_argument(options, "runtime"),
+						     option_flag(options, "redact"));
 	if (!error)
 		error = table_create(verb, options, session->target, output, &context.table);
 	if (error)

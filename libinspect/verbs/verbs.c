@@ -21,6 +21,8 @@ static const struct inspect_verb_option common_options[] = {
 	  "text|json|jsonl|csv" },
 	{ "runtime", "KIND", "which heap, where a program has both: cpython, or one that describes itself; default: Python's",
 	  "cpython|described" },
+	{ "redact", NULL, "no values: no text, keys or numbers of the program's data, to show an answer to others; see "
+			  "doc/secrets.md", NULL },
 	{ "help", NULL, "say all this", NULL },
 };
 

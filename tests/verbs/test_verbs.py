@@ -434,6 +434,7 @@ def test_status():
                  "objects": 3000, "bytes": sum(row["size"] for row in TRACKED), "types": 7, "sizes_basic": basic,
                  "sizes_basic_types": "lxml.etree._Element (%d)" % basic, "complete": True}, "items")
     same(items(rows_of("status", TARGET, "--arguments"))["arguments"], "service --port=80", "arguments")
+    same(items(rows_of("status", TARGET, "--arguments", "--redact"))["arguments"], None, "redacted arguments")
     text = Run("status", TARGET).expect(0).text
     check(re.search(r"^pid: +1234567$", text, re.MULTILINE), "a pid is no amount: %s", text)
     check(re.search(r"^objects: +3 000$", text, re.MULTILINE), "text: %s", text)

@@ -12,6 +12,7 @@
 #include "runtime/cpython/bind.h"
 #include "runtime/cpython/collector.h"
 #include "runtime/cpython/find.h"
+#include "runtime/cpython/names.h"
 #include "runtime/cpython/references.h"
 #include "runtime/cpython/roots.h"
 #include "runtime/cpython/traits.h"
@@ -43,6 +44,7 @@ static void cpython_detach(struct runtime *runtime)
 	free(cpython->layout_source);
 	free(cpython->interpreters);
 	cpython_types_deinit(cpython);
+	cpython_names_destroy(cpython);
 	free(cpython);
 }
 
@@ -57,6 +59,7 @@ static struct inspect_error *attach_place(struct inspect_target *target, const s
 		return &inspect_error_no_memory;
 	cpython->runtime.operations = &cpython_operations;
 	cpython->runtime.target = cpython->target = target;
+	cpython->runtime.redacted = target->redacted;
 	cpython->image = place->image;
 	cpython->runtime_address = place->runtime;
 	cpython->statics = place->statics;
@@ -73,6 +76,8 @@ static struct inspect_error *attach_place(struct inspect_target *target, const s
 		cpython_find_dict_lookup(cpython);
 		cpython_find_subtype_traverse(cpython);
 	}
+	if (!error)
+		error = cpython_find_names(cpython);
 	if (!error && place->image && place->image->state == IMAGE_UNVERIFIED)
 		error = notes_add(&cpython->runtime.notes, !place->image->alike, "%s is taken for the file that ran: it %s",
 				  place->image->file, place->image->problem);

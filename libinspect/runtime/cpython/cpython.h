@@ -70,6 +70,7 @@ struct cpython {
 	uint64_t type_type; /* address of PyType_Type */
 
 	struct type_table *types; /* type.c */
+	struct program_names *names; /* of a redacted runtime: what may be shown; names.c */
 	unsigned int fixes; /* bits by enum cpython_fix: fixes.c */
 	uint64_t dict_general_lookup; /* the address of lookdict() up to 3.10, or 0: dict.c */
 	uint64_t subtype_traverse; /* tp_traverse of classes that Python code made, or 0: references.c */
@@ -255,7 +256,8 @@ uint64_t cpython_type_dict(struct cpython *cpython, uint64_t type);
 bool cpython_is_type(struct cpython *cpython, uint64_t address);
 /* The number of types in @type's MRO, 0 if it cannot be read; *@items_ret is where their addresses are. */
 int64_t cpython_mro(struct cpython *cpython, uint64_t type, uint64_t *items_ret);
-/* The name as Python says it: "module.qualname", builtins bare; for the caller to free; NULL if unreadable. */
+/* The name as Python says it: "module.qualname", builtins bare; redacted: as names_show_type(); for the caller to free; NULL
+ * if unreadable. */
 char *cpython_type_name(struct cpython *cpython, uint64_t type);
 
 /* ---- sizes (size.c) ---- */
@@ -273,8 +275,8 @@ bool cpython_size(struct cpython *cpython, const struct cpython_type *type, uint
 /* ---- values (value.c) ---- */
 
 /* A short, safe, one-line description of the object at @address of type @type, for the caller to free: like repr() for
- * str, bytes, int, float, complex, bool, None; `list, 3 items`; `<function app.handler at app.py:12>` … NULL when
- * out of memory. */
+ * str, bytes, int, float, complex, bool, None; `list, 3 items`; `<function app.handler at app.py:12>` … Redacted: values
+ * are `<str of 12 characters>`, `<int>`. NULL when out of memory. */
 char *cpython_value(struct cpython *cpython, const struct cpython_type *type, uint64_t address);
 /* What the key of a dictionary at @address is as text, as cpython_value() has it, but tuples with their items; for the
  * caller to free, NULL when out of memory. */

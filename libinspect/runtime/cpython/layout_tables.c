@@ -2594,6 +2594,7 @@ static const struct layout_change python_3_10_13[] = {
 
 /* python_3_11_2: like python_3_10_13 */
 static const struct layout_change python_3_11_2[] = {
+	AT(heaptype_tpname, 888),
 	AT(size_of_heaptype, 904),
 	AT(runtime_interpreters_head, 40),
 	AT(runtime_interpreters_main, 48),
@@ -2946,6 +2947,7 @@ static const struct layout_change python_3_12_1[] = {
 	AT(heaptype_name, 856),
 	AT(heaptype_qualname, 872),
 	AT(heaptype_cached_keys, 880),
+	AT(heaptype_tpname, 896),
 	AT(size_of_heaptype, 920),
 	AT(size_of_runtime, 459944),
 	AT(interpreter_id, 8),
@@ -4650,6 +4652,7 @@ static const struct layout_change python_3_15_0[] = {
 	AT(heaptype_name, 864),
 	AT(heaptype_qualname, 880),
 	AT(heaptype_cached_keys, 888),
+	AT(heaptype_tpname, 904),
 	AT(size_of_heaptype, 944),
 	AT(runtime_interpreters_head, 936),
 	AT(runtime_interpreters_main, 944),

@@ -4,9 +4,11 @@
  */
 #include "runtime/cpython/references.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "runtime/cpython/names.h"
 #include "runtime/cpython/scan.h"
 #include "runtime/cpython/traverse_code.h"
 #include "runtime/label.h"
@@ -575,22 +577,38 @@ struct inspect_error *cpython_references(struct runtime *runtime, const uint64_t
 	return NULL;
 }
 
+enum { LABEL_NAME_LIMIT = 100 };
+
 /* ---- labels ---------------------------------------------------------------------------------------- */
 
 /* What a name or a key at @address is as text: for the caller to free. */
 static char *describe(struct runtime *runtime, uint64_t address, bool bare)
 {
 	struct cpython *cpython = (struct cpython *)runtime;
-	enum { NAME_LIMIT = 100 };
+	if (bare && !names_has_object(cpython, address))
+		return strdup("…");
 	if (bare) {
-		char *name = cpython_str_text(cpython, address, NAME_LIMIT, NULL);
+		char *name = cpython_str_text(cpython, address, LABEL_NAME_LIMIT, NULL);
 		if (name)
 			return name;
 	}
 	return cpython_key(cpython, address);
 }
 
+/* The name of a slot of a class: names_show() knows more of them than runtime_label_text(). */
+static char *redacted_member(struct cpython *cpython, const struct runtime_label *label)
+{
+	char *name AUTO_FREE = NULL, *text;
+	struct inspect_error *error INSPECT_ERROR_AUTO =
+		target_read_string(cpython->target, label->value, LABEL_NAME_LIMIT, &name);
+	char *shown AUTO_FREE = name ? names_show(cpython, name) : strdup("?");
+	return shown && asprintf(&text, ".%s", shown) >= 0 ? text : NULL;
+}
+
 char *cpython_label(struct runtime *runtime, const struct runtime_label *label)
 {
+	bool on_heap = label->kind == RUNTIME_LABEL_MEMBER && !target_is_program(runtime->target, label->value);
+	if (runtime->redacted && on_heap)
+		return redacted_member((struct cpython *)runtime, label);
 	return runtime_label_text(runtime, label, describe);
 }

@@ -39,6 +39,8 @@ struct inspect_error *roots_add_method_cache(struct roots *roots) __attribute__(
 /* roots_thread.c: threads and their frames */
 struct inspect_error *roots_add_threads(struct roots *roots, const struct cpython_interpreter *interpreter)
 	__attribute__((warn_unused_result));
+/* Gives the code objects of all calls that are running to @each: what claims to be one, 0 among them. */
+void roots_each_code(struct cpython *cpython, void (*each)(void *context, uint64_t code), void *context);
 
 /* runtime_operations.roots */
 struct inspect_error *cpython_roots(struct runtime *runtime, struct runtime_root_sink *sink, struct notes *notes)

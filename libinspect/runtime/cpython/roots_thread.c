@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "runtime/cpython/frames.h"
 #include "runtime/cpython/lines.h"
+#include "runtime/cpython/names.h"
 #include "runtime/cpython/roots.h"
 
 enum {
@@ -73,8 +74,10 @@ static char *name_call(struct thread_roots *thread, uint64_t code, int64_t offse
 	read_pointer(cpython, code, layout->code_filename, &file_object);
 	char *name AUTO_FREE = cpython_str_text(cpython, name_object, NAME_LIMIT, NULL);
 	char *file AUTO_FREE = cpython_str_text(cpython, file_object, NAME_LIMIT, NULL);
-	char *safe_name AUTO_FREE = text_safe(name ? name : "?");
-	char *safe_file AUTO_FREE = text_safe(file ? file : "?");
+	char *shown_name AUTO_FREE = name ? names_show(cpython, name) : strdup("?");
+	char *shown_file AUTO_FREE = file ? names_show_file(cpython, file) : strdup("?");
+	char *safe_name AUTO_FREE = shown_name ? text_safe(shown_name) : NULL;
+	char *safe_file AUTO_FREE = shown_file ? text_safe(shown_file) : NULL;
 	if (!safe_name || !safe_file ||
 	    asprintf(&call, "%s: %s() at %s:%d", thread->name, safe_name, safe_file,
 		     cpython_line(cpython, code, offset)) < 0)
@@ -248,4 +251,37 @@ struct inspect_error *roots_add_threads(struct roots *roots, const struct cpytho
 	if (!error && chain.circular)
 		error = notes_add(roots->notes, true, "the list of threads is damaged: it leads in a circle");
 	return error;
+}
+
+/* ---- the code that runs ---------------------------------------------------------------------------- */
+
+static void each_code_of_thread(struct thread_roots *thread, void (*each)(void *context, uint64_t code), void *context)
+{
+	struct cpython *cpython = thread->roots->cpython;
+	const struct layout *layout = &cpython->layout;
+	struct visit visit = { .cpython = cpython, .layout = layout };
+	bool objects = layout->thread_frame != LAYOUT_ABSENT;
+	struct chain chain = chain_begin(cpython, current_frame(thread),
+					 objects ? layout->frame_back : layout->interpreter_frame_previous);
+	for (; chain.item; chain_next(&chain)) {
+		uint64_t code;
+		if (!objects)
+			each(context, interpreter_frame_code(&visit, chain.item));
+		else if (read_pointer(cpython, chain.item, layout->frame_code, &code))
+			each(context, code);
+	}
+}
+
+void roots_each_code(struct cpython *cpython, void (*each)(void *context, uint64_t code), void *context)
+{
+	struct roots roots = { .cpython = cpython };
+	for (size_t i = 0; i < cpython->interpreter_count; i++) {
+		uint64_t first;
+		read_pointer(cpython, cpython->interpreters[i].address, cpython->layout.interpreter_threads, &first);
+		struct chain chain = chain_begin(cpython, first, cpython->layout.thread_next);
+		for (; chain.item; chain_next(&chain)) {
+			struct thread_roots thread = { .roots = &roots, .state = chain.item };
+			each_code_of_thread(&thread, each, context);
+		}
+	}
 }

@@ -8,6 +8,7 @@
 
 #include "base/array.h"
 #include "runtime/cpython/cpython.h"
+#include "runtime/cpython/names.h"
 #include "runtime/cpython/scan.h"
 #include "runtime/type_table.h"
 
@@ -121,17 +122,20 @@ char *cpython_type_name(struct cpython *cpython, uint64_t type)
 	uint64_t flags, qualname_object;
 	if (!read_pointer(cpython, type, layout->type_flags, &flags))
 		return NULL;
+	bool redacted = cpython->runtime.redacted;
 	if (!(flags & TPFLAGS_HEAPTYPE))
-		return c_name(cpython, type);
+		return redacted ? names_show_type(cpython, type, NULL, NULL) : c_name(cpython, type);
 
 	char *qualname AUTO_FREE = NULL;
 	if (read_pointer(cpython, type, layout->heaptype_qualname, &qualname_object))
 		qualname = cpython_str_text(cpython, qualname_object, TYPE_NAME_LIMIT, NULL);
 	if (!qualname)
-		return c_name(cpython, type);
+		return redacted ? names_show_type(cpython, type, NULL, NULL) : c_name(cpython, type);
 	uint64_t module_object = cpython_dict_get(cpython, cpython_type_dict(cpython, type), "__module__");
 	char *module AUTO_FREE = module_object ? cpython_str_text(cpython, module_object, TYPE_NAME_LIMIT, NULL) : NULL;
 	char *name;
+	if (redacted)
+		return names_show_type(cpython, type, module, qualname);
 	if (!module || strcmp(module, "builtins") == 0)
 		return strdup(qualname);
 	return asprintf(&name, "%s.%s", module, qualname) < 0 ? NULL : name;

@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "runtime/cpython/cpython.h"
+#include "runtime/cpython/names.h"
 #include "runtime/repr.h"
 #include "runtime/cpython/str.h"
 
@@ -28,9 +29,25 @@ enum { NAME_LIMIT = 120 /* characters of a name in a description */ };
 
 /* ---- names ---- */
 
-/* Appends the str object at @address as it is, its end rather than its beginning if it is long. */
-static bool append_str(struct subject *subject, uint64_t address)
+/* What may be shown of a name: names_show() or one like it. */
+typedef char *show_fn(const struct cpython *cpython, const char *name);
+
+/* Appends what may be shown of the str object at @address: names that are the program's. */
+static bool append_redacted(struct subject *subject, uint64_t address, show_fn *show)
 {
+	enum { WHOLE = 1024 };
+	char *name AUTO_FREE = address ? cpython_str_text(subject->cpython, address, WHOLE, NULL) : NULL;
+	char *shown AUTO_FREE = name ? show(subject->cpython, name) : NULL;
+	line_text(&subject->line, shown ? shown : "…");
+	return name;
+}
+
+/* Appends the str object at @address, a name, as it is, its end rather than its beginning if it is long; redacted: as
+ * @show says. */
+static bool append_str(struct subject *subject, uint64_t address, show_fn *show)
+{
+	if (subject->cpython->runtime.redacted)
+		return append_redacted(subject, address, show);
 	struct cpython_str str;
 	uint32_t text[NAME_LIMIT];
 	if (!address || !cpython_str_open(subject->cpython, address, &str))
@@ -46,11 +63,11 @@ static bool append_str(struct subject *subject, uint64_t address)
 }
 
 /* Appends the str object that the pointer at @address + @offset leads to, or @otherwise. */
-static void append_str_at(struct subject *subject, uint64_t address, int32_t offset, const char *otherwise)
+static void append_str_at(struct subject *subject, uint64_t address, int32_t offset, show_fn *show)
 {
 	uint64_t str;
-	if (!read_pointer(subject->cpython, address, offset, &str) || !append_str(subject, str))
-		line_text(&subject->line, otherwise);
+	if (!read_pointer(subject->cpython, address, offset, &str) || !append_str(subject, str, show))
+		line_text(&subject->line, "?");
 }
 
 /* The type of the object at @address, or NULL. Valid until the next call. */
@@ -310,7 +327,7 @@ static void append_place(struct subject *subject, const char *separator, uint64_
 {
 	int32_t line;
 	line_text(&subject->line, separator);
-	append_str_at(subject, code, subject->layout->code_filename, "?");
+	append_str_at(subject, code, subject->layout->code_filename, names_show_file);
 	if (read_int32(subject->cpython, code, subject->layout->code_firstlineno, &line))
 		line_format(&subject->line, ":%d", line);
 }
@@ -320,9 +337,9 @@ static bool describe_function(struct subject *subject)
 	uint64_t module, code;
 	line_text(&subject->line, "<function ");
 	if (read_pointer(subject->cpython, subject->address, subject->layout->function_module, &module) &&
-	    append_str(subject, module))
+	    append_str(subject, module, names_show_module))
 		line_text(&subject->line, ".");
-	append_str_at(subject, subject->address, subject->layout->function_qualname, "?");
+	append_str_at(subject, subject->address, subject->layout->function_qualname, names_show);
 	if (read_pointer(subject->cpython, subject->address, subject->layout->function_code, &code))
 		append_place(subject, " at ", code);
 	line_text(&subject->line, ">");
@@ -337,7 +354,7 @@ static bool describe_method(struct subject *subject)
 		return false;
 	line_text(&subject->line, "<bound method ");
 	if (is_type_called(subject, function, "function"))
-		append_str_at(subject, function, subject->layout->function_qualname, "?");
+		append_str_at(subject, function, subject->layout->function_qualname, names_show);
 	else
 		append_reference(subject, function);
 	line_text(&subject->line, " of ");
@@ -360,7 +377,8 @@ static bool describe_builtin(struct subject *subject)
 		return false;
 	bool is_method = read_pointer(subject->cpython, subject->address, layout->builtin_self, &self) &&
 			 self && !is_type_called(subject, self, "module");
-	line_format(&subject->line, "<built-in %s %s", is_method ? "method" : "function", text);
+	bool shown = !subject->cpython->runtime.redacted || target_is_program(subject->cpython->target, name);
+	line_format(&subject->line, "<built-in %s %s", is_method ? "method" : "function", shown ? text : "…");
 	if (is_method) {
 		line_text(&subject->line, " of ");
 		append_reference(subject, self);
@@ -376,7 +394,7 @@ static bool append_descriptor(struct subject *subject, const char *kind)
 	if (!read_pointer(subject->cpython, subject->address, subject->layout->descriptor_type, &owner))
 		return false;
 	line_format(&subject->line, "<%s '", kind);
-	append_str_at(subject, subject->address, subject->layout->descriptor_name, "?");
+	append_str_at(subject, subject->address, subject->layout->descriptor_name, names_show);
 	line_format(&subject->line, "' of '%s' objects>",
 		    type_name(subject, cpython_type(subject->cpython, owner)));
 	return true;
@@ -406,7 +424,7 @@ static void append_code(struct subject *subject, const char *kind, uint64_t code
 {
 	line_format(&subject->line, "<%s ", kind);
 	int32_t name = subject->layout->code_qualname;
-	append_str_at(subject, code, name == LAYOUT_ABSENT ? subject->layout->code_name : name, "?");
+	append_str_at(subject, code, name == LAYOUT_ABSENT ? subject->layout->code_name : name, names_show);
 	append_place(subject, " at ", code);
 	line_text(&subject->line, ">");
 }
@@ -439,7 +457,7 @@ static bool describe_frame(struct subject *subject)
 static bool describe_generator(struct subject *subject)
 {
 	line_format(&subject->line, "<%s ", type_name(subject, &subject->type));
-	append_str_at(subject, subject->address, subject->layout->generator_qualname, "?");
+	append_str_at(subject, subject->address, subject->layout->generator_qualname, names_show);
 	line_text(&subject->line, ">");
 	return true;
 }
@@ -458,9 +476,9 @@ static bool describe_module(struct subject *subject)
 	uint64_t name, dict;
 	line_text(&subject->line, "<module '");
 	if (!read_pointer(subject->cpython, subject->address, subject->layout->module_name, &name) ||
-	    !append_str(subject, name)) {
+	    !append_str(subject, name, names_show_module)) {
 		if (!read_pointer(subject->cpython, subject->address, subject->layout->module_dict, &dict) ||
-		    !append_str(subject, cpython_dict_get(subject->cpython, dict, "__name__")))
+		    !append_str(subject, cpython_dict_get(subject->cpython, dict, "__name__"), names_show_module))
 			line_text(&subject->line, "?");
 	}
 	line_text(&subject->line, "'>");
@@ -504,57 +522,88 @@ static bool describe_instance(struct subject *subject)
 	return true;
 }
 
+/* ---- without the value ---- */
+
+static bool hide_value(struct subject *subject)
+{
+	line_format(&subject->line, "<%s>", type_name(subject, &subject->type));
+	return true;
+}
+
+static bool hide_str(struct subject *subject)
+{
+	struct cpython_str str;
+	if (!cpython_str_open(subject->cpython, subject->address, &str))
+		return false;
+	line_format(&subject->line, "<%s of %lld character%s>", type_name(subject, &subject->type), (long long)str.length,
+		    str.length == 1 ? "" : "s");
+	return true;
+}
+
+static bool hide_bytes(struct subject *subject)
+{
+	int64_t length;
+	if (!read_ssize(subject->cpython, subject->address, subject->layout->var_size, &length) || length < 0)
+		return false;
+	line_format(&subject->line, "<%s of %lld byte%s>", type_name(subject, &subject->type), (long long)length,
+		    length == 1 ? "" : "s");
+	return true;
+}
+
 /* ---- which description ---- */
 
-/* Types by tp_name. A name without a dot is a static type's: Python's own classes have such names too. */
-static const struct {
+/* Types by tp_name. A name without a dot is a static type's: Python's own classes have such names too. @redacted must
+ * show names as names.h has them, types, counts and addresses, and nothing else; a type without it is only named. */
+struct description {
 	const char *type;
-	describe_fn *describe;
-} descriptions[] = {
-	{ "object", describe_instance },
-	{ "NoneType", describe_none },
-	{ "ellipsis", describe_ellipsis },
-	{ "NotImplementedType", describe_not_implemented },
-	{ "bool", describe_bool },
-	{ "int", describe_int },
-	{ "float", describe_float },
-	{ "complex", describe_complex },
-	{ "str", describe_str },
-	{ "bytes", describe_bytes },
-	{ "bytearray", describe_bytearray },
-	{ "list", describe_sequence },
-	{ "tuple", describe_sequence },
-	{ "dict", describe_dict },
-	{ "frozendict", describe_dict },
-	{ "set", describe_set },
-	{ "frozenset", describe_set },
-	{ "collections.deque", describe_sequence },
-	{ "array.array", describe_sequence },
-	{ "type", describe_type },
-	{ "module", describe_module },
-	{ "function", describe_function },
-	{ "method", describe_method },
-	{ "builtin_function_or_method", describe_builtin },
-	{ "method_descriptor", describe_method_descriptor },
-	{ "classmethod_descriptor", describe_method_descriptor },
-	{ "wrapper_descriptor", describe_wrapper_descriptor },
-	{ "getset_descriptor", describe_getset_descriptor },
-	{ "member_descriptor", describe_member_descriptor },
-	{ "code", describe_code },
-	{ "frame", describe_frame },
-	{ "generator", describe_generator },
-	{ "coroutine", describe_generator },
-	{ "async_generator", describe_generator },
-	{ "cell", describe_cell },
-	{ "weakref", describe_weakref },
-	{ "weakref.ReferenceType", describe_weakref }, /* since 3.12 */
-	{ "weakproxy", describe_weakref },
-	{ "weakcallableproxy", describe_weakref },
-	{ "weakref.ProxyType", describe_weakref },
-	{ "weakref.CallableProxyType", describe_weakref },
+	describe_fn *describe, *redacted;
 };
 
-static describe_fn *description_of_class(struct cpython *cpython, uint64_t class)
+static const struct description descriptions[] = {
+	{ "object", describe_instance, describe_instance },
+	{ "NoneType", describe_none, describe_none },
+	{ "ellipsis", describe_ellipsis, describe_ellipsis },
+	{ "NotImplementedType", describe_not_implemented, describe_not_implemented },
+	{ "bool", describe_bool, hide_value },
+	{ "int", describe_int, hide_value },
+	{ "float", describe_float, hide_value },
+	{ "complex", describe_complex, hide_value },
+	{ "str", describe_str, hide_str },
+	{ "bytes", describe_bytes, hide_bytes },
+	{ "bytearray", describe_bytearray, hide_bytes },
+	{ "list", describe_sequence, describe_sequence },
+	{ "tuple", describe_sequence, describe_sequence },
+	{ "dict", describe_dict, describe_dict },
+	{ "frozendict", describe_dict, describe_dict },
+	{ "set", describe_set, describe_set },
+	{ "frozenset", describe_set, describe_set },
+	{ "collections.deque", describe_sequence, describe_sequence },
+	{ "array.array", describe_sequence, describe_sequence },
+	{ "type", describe_type, describe_type },
+	{ "module", describe_module, describe_module },
+	{ "function", describe_function, describe_function },
+	{ "method", describe_method, describe_method },
+	{ "builtin_function_or_method", describe_builtin, describe_builtin },
+	{ "method_descriptor", describe_method_descriptor, describe_method_descriptor },
+	{ "classmethod_descriptor", describe_method_descriptor, describe_method_descriptor },
+	{ "wrapper_descriptor", describe_wrapper_descriptor, describe_wrapper_descriptor },
+	{ "getset_descriptor", describe_getset_descriptor, describe_getset_descriptor },
+	{ "member_descriptor", describe_member_descriptor, describe_member_descriptor },
+	{ "code", describe_code, describe_code },
+	{ "frame", describe_frame, describe_frame },
+	{ "generator", describe_generator, describe_generator },
+	{ "coroutine", describe_generator, describe_generator },
+	{ "async_generator", describe_generator, describe_generator },
+	{ "cell", describe_cell, describe_cell },
+	{ "weakref", describe_weakref, describe_weakref },
+	{ "weakref.ReferenceType", describe_weakref, describe_weakref }, /* since 3.12 */
+	{ "weakproxy", describe_weakref, describe_weakref },
+	{ "weakcallableproxy", describe_weakref, describe_weakref },
+	{ "weakref.ProxyType", describe_weakref, describe_weakref },
+	{ "weakref.CallableProxyType", describe_weakref, describe_weakref },
+};
+
+static const struct description *description_of_class(struct cpython *cpython, uint64_t class)
 {
 	uint64_t name, flags;
 	char *text AUTO_FREE = NULL;
@@ -567,7 +616,7 @@ static describe_fn *description_of_class(struct cpython *cpython, uint64_t class
 		return NULL;
 	for (size_t i = 0; i < sizeof(descriptions) / sizeof(descriptions[0]); i++)
 		if (!strcmp(descriptions[i].type, text))
-			return descriptions[i].describe;
+			return &descriptions[i];
 	return NULL;
 }
 
@@ -578,9 +627,10 @@ static describe_fn *description_of_type(struct cpython *cpython, uint64_t type)
 	for (int64_t i = 0; i < length; i++) {
 		if (!read_pointer(cpython, classes + (uint64_t)i * sizeof(uint64_t), 0, &class))
 			break;
-		describe_fn *describe = description_of_class(cpython, class);
-		if (describe)
-			return describe;
+		const struct description *found = description_of_class(cpython, class);
+		describe_fn *describe = !found ? NULL : cpython->runtime.redacted ? found->redacted : found->describe;
+		if (found)
+			return describe ? describe : describe_instance;
 	}
 	return describe_instance;
 }

@@ -120,6 +120,8 @@ struct inspect_error *refgc_references(struct runtime *runtime, const uint64_t *
 static char *describe(struct runtime *runtime, uint64_t address, bool bare)
 {
 	struct refgc *refgc = (struct refgc *)runtime;
+	if (runtime->redacted) /* names of attributes are objects like others */
+		return strdup("…");
 	struct refgc_type *type = refgc_type_of(refgc, address);
 	if (!type)
 		return NULL;

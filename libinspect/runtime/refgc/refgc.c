@@ -99,7 +99,7 @@ static size_t choose(struct inspect_target *target, const struct found *found)
 static char *text_of(struct refgc *refgc, const struct descriptor_entry *entry)
 {
 	char *text = NULL;
-	if (!entry->known)
+	if (!entry->known || !refgc_may_show(refgc, entry->value))
 		return NULL;
 	struct inspect_error *error INSPECT_ERROR_AUTO =
 		target_read_string(refgc->target, entry->value, TEXT_LIMIT, &text);
@@ -169,6 +169,7 @@ static struct inspect_error *attach(struct inspect_target *target, struct found 
 		return &inspect_error_no_memory;
 	refgc->runtime.operations = &refgc_operations;
 	refgc->runtime.target = refgc->target = target;
+	refgc->runtime.redacted = target->redacted;
 	refgc->types = type_table_create(&refgc_type_operations);
 	struct inspect_error *error = refgc->types ? take_descriptors(refgc, found) : &inspect_error_no_memory;
 	if (!error)

@@ -78,6 +78,12 @@ struct refgc {
 	size_t item_count; /* of all types */
 };
 
+/* May the C string at @address be shown: names of types and of references? Redacted: those that are in the program. */
+static inline bool refgc_may_show(const struct refgc *refgc, uint64_t address)
+{
+	return !refgc->runtime.redacted || target_is_program(refgc->target, address);
+}
+
 /* ---- types (type.c) ---- */
 
 extern const struct type_operations refgc_type_operations;

@@ -62,7 +62,7 @@ static bool read_label(struct refgc *refgc, uint64_t address, struct refgc_item 
 {
 	char *text AUTO_FREE = NULL;
 	struct inspect_error *error INSPECT_ERROR_AUTO = NULL;
-	if (address)
+	if (address && refgc_may_show(refgc, address))
 		error = target_read_string(refgc->target, address, LABEL_LIMIT, &text);
 	item->label_text = text && *text ? text_safe(text) : NULL;
 	item->label = label_kind(item);
@@ -140,6 +140,10 @@ static char *read_name(struct refgc *refgc, struct refgc_type *type)
 	}
 	struct inspect_error *error INSPECT_ERROR_AUTO = target_read_string(refgc->target, address, NAME_LIMIT, &name);
 	type->damaged |= error ? !target_is_lost(refgc->target, address) : !*name;
+	if (name && !refgc_may_show(refgc, address)) {
+		free(name);
+		return asprintf(&name, "<class at 0x%" PRIx64 ">", type->address) < 0 ? NULL : name;
+	}
 	return name;
 }
 

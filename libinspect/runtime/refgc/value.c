@@ -113,6 +113,23 @@ static bool describe_text(struct subject *subject, const struct refgc_item *item
 	return true;
 }
 
+/* ---- without the value ----------------------------------------------------------------------------- */
+
+/* Says of a value that there is one, and how long it is. */
+static bool hide_value(struct subject *subject, const struct refgc_item *item)
+{
+	const char *name = refgc_type_name(subject->refgc, subject->type);
+	struct refgc_entries entries;
+	bool is_text = item->kind == ITEM_UTF8 || item->kind == ITEM_BYTES;
+	if (!is_text && item->kind != ITEM_INTEGER && item->kind != ITEM_DOUBLE)
+		return false;
+	if (is_text && refgc_entries(subject->refgc, item, subject->address, &entries))
+		line_format(&subject->line, "<%s of %" PRIu64 " byte%s>", name, entries.count, entries.count == 1 ? "" : "s");
+	else
+		line_format(&subject->line, "<%s>", name);
+	return true;
+}
+
 /* ---- others ---------------------------------------------------------------------------------------- */
 
 static bool describe_weak(struct subject *subject, const struct refgc_item *item)
@@ -163,9 +180,9 @@ static bool describe_value(struct subject *subject, const struct refgc_item *ite
 char *refgc_value(struct refgc *refgc, const struct refgc_type *type, uint64_t address, bool bare)
 {
 	struct subject subject = { .refgc = refgc, .type = type, .address = address, .bare = bare };
-	bool described = false;
+	bool described = false, redacted = refgc->runtime.redacted;
 	for (size_t i = 0; i < type->item_count && !described; i++)
-		described = describe_value(&subject, &type->items[i]);
+		described = redacted ? hide_value(&subject, &type->items[i]) : describe_value(&subject, &type->items[i]);
 	if (!described)
 		described = describe_length(&subject);
 	for (size_t i = 0; i < type->item_count && !described; i++)
