@@ -71,12 +71,18 @@ static int escape(char *to, uint32_t code)
 
 char *text_safe(const char *text)
 {
+	return text_safe_sized(text, strlen(text));
+}
+
+char *text_safe_sized(const char *text, size_t size)
+{
 	/* The longest escape for a byte of input has four bytes. */
-	char *safe = malloc(4 * strlen(text) + 1);
+	char *safe = malloc(4 * size + 1);
 	if (!safe)
 		return NULL;
 	char *to = safe;
-	while (*text) {
+	const char *end = text + size;
+	while (text < end) {
 		uint32_t code;
 		size_t length = utf8_decode(text, &code);
 		if (!length) {

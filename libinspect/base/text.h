@@ -22,5 +22,7 @@ bool code_is_unsafe(uint32_t code);
 /* @text with everything unsafe and everything that is not UTF-8 escaped as \n, \x1b, \u202e: one line, safe
  * to show on a terminal. The caller frees it; NULL when out of memory. */
 char *text_safe(const char *text);
+/* The same of @size bytes, which a NUL follows; NULs among them are escaped. */
+char *text_safe_sized(const char *text, size_t size);
 
 #endif

@@ -5,7 +5,9 @@
 #include "verbs/emit.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void emit_flush(struct emitter *emitter)
@@ -65,6 +67,13 @@ void emit_number(struct emitter *emitter, int64_t number)
 	emit(emitter, start, (size_t)(text + sizeof(text) - start));
 }
 
+void emit_real(struct emitter *emitter, double real)
+{
+	char text[NUMBER_TEXT_SIZE];
+	real_text(real, text);
+	emit_text(emitter, text);
+}
+
 void emit_format(struct emitter *emitter, const char *format, ...)
 {
 	char text[256];
@@ -74,6 +83,30 @@ void emit_format(struct emitter *emitter, const char *format, ...)
 	va_end(arguments);
 	if (length > 0)
 		emit(emitter, text, (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1);
+}
+
+/* The decimal point may be another one in the program around us. */
+static void make_point(char *text)
+{
+	for (; *text; text++)
+		if (!strchr("+-0123456789e", *text))
+			*text = '.';
+}
+
+void real_text(double real, char text[NUMBER_TEXT_SIZE])
+{
+	if (isnan(real) || isinf(real)) {
+		snprintf(text, NUMBER_TEXT_SIZE, "%s", isnan(real) ? "null" : real > 0 ? "9e999" : "-9e999");
+		return;
+	}
+	for (int digits = 15; digits <= 17; digits++) {
+		snprintf(text, NUMBER_TEXT_SIZE, "%.*g", digits, real);
+		if (strtod(text, NULL) == real)
+			break;
+	}
+	make_point(text);
+	if (!strpbrk(text, ".e"))
+		strcat(text, ".0");
 }
 
 void number_grouped(int64_t number, char text[NUMBER_TEXT_SIZE])

@@ -14,20 +14,21 @@
 #include "verbs/table.h"
 
 /* Is it the same as text_safe() would make it, and needs no quotes? */
-static bool is_plain(const char *text)
+static bool is_plain(const char *text, size_t size)
 {
+	const char *end = text + size;
 	while (*text >= ' ' && *text < 0x7f && *text != ',' && *text != '"')
 		text++;
-	return !*text;
+	return text == end;
 }
 
-static bool emit_field(struct emitter *emitter, const char *text)
+static bool emit_field(struct emitter *emitter, const char *text, size_t size)
 {
-	if (is_plain(text)) {
-		emit_text(emitter, text);
+	if (is_plain(text, size)) {
+		emit(emitter, text, size);
 		return true;
 	}
-	char *safe AUTO_FREE = text_safe(text);
+	char *safe AUTO_FREE = text_safe_sized(text, size);
 	if (!safe)
 		return false;
 	if (!strpbrk(safe, ",\"")) {
@@ -55,7 +56,10 @@ static bool emit_cell(struct emitter *emitter, enum column_kind kind, const stru
 	switch (kind) {
 	case COLUMN_TEXT:
 	case COLUMN_ANY:
-		return emit_field(emitter, cell->text);
+		return emit_field(emitter, cell->text, cell_text_size(cell));
+	case COLUMN_REAL:
+		emit_real(emitter, cell->real);
+		return true;
 	case COLUMN_ADDRESS:
 		emit_address(emitter, cell->address);
 		return true;

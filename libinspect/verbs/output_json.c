@@ -24,14 +24,15 @@ static size_t count_plain(const char *text)
 	return count;
 }
 
-static void emit_string(struct emitter *emitter, const char *text)
+static void emit_string_sized(struct emitter *emitter, const char *text, size_t size)
 {
+	const char *end = text + size;
 	emit(emitter, "\"", 1);
-	while (*text) {
+	while (text < end) {
 		size_t plain = count_plain(text);
 		emit(emitter, text, plain);
 		text += plain;
-		if (!*text)
+		if (text == end)
 			break;
 		uint32_t code;
 		size_t length = utf8_decode(text, &code);
@@ -48,6 +49,11 @@ static void emit_string(struct emitter *emitter, const char *text)
 		text += length;
 	}
 	emit(emitter, "\"", 1);
+}
+
+static void emit_string(struct emitter *emitter, const char *text)
+{
+	emit_string_sized(emitter, text, strlen(text));
 }
 
 static void emit_key(struct emitter *emitter, const char *name, bool first)
@@ -67,7 +73,10 @@ static void emit_cell(struct emitter *emitter, enum column_kind kind, const stru
 	switch (kind) {
 	case COLUMN_TEXT:
 	case COLUMN_ANY:
-		emit_string(emitter, cell->text);
+		emit_string_sized(emitter, cell->text, cell_text_size(cell));
+		return;
+	case COLUMN_REAL:
+		emit_real(emitter, cell->real);
 		return;
 	case COLUMN_ADDRESS:
 		emit(emitter, "\"", 1);

@@ -28,7 +28,7 @@ static const char HEADER_COLOUR[] = "\033[1m", REST_COLOUR[] = "\033[2m", TOTAL_
 struct text_data {
 	struct libscols_table *scols;
 	/* Where each column's cells go; a column of bytes has a second one for the amount with a unit. */
-	uint8_t place[TABLE_COLUMNS_MAX], human_place[TABLE_COLUMNS_MAX];
+	uint16_t place[TABLE_COLUMNS_MAX], human_place[TABLE_COLUMNS_MAX];
 	bool human[TABLE_COLUMNS_MAX]; /* the second one is worth showing */
 	bool printed;                  /* a batch, and so the header */
 	FILE *below;                   /* writes what stands below the table; NULL: nothing yet */
@@ -56,10 +56,11 @@ static bool has_unit(const struct verb_column *column)
 	return column->kind == COLUMN_BYTES && !column->no_unit;
 }
 
-static bool is_right_aligned(enum column_kind kind)
+static bool is_right_aligned(const struct verb_column *column)
 {
-	return kind == COLUMN_COUNT || kind == COLUMN_BYTES || kind == COLUMN_NUMBER ||
-	       kind == COLUMN_GENERATION;
+	enum column_kind kind = column->kind;
+	return kind == COLUMN_COUNT || kind == COLUMN_BYTES || kind == COLUMN_NUMBER || kind == COLUMN_GENERATION ||
+	       kind == COLUMN_REAL || (kind == COLUMN_ANY && column->numeric);
 }
 
 /* ---- the columns ---------------------------------------------------------------------------------- */
@@ -81,7 +82,7 @@ static bool add_table_columns(struct table *table, struct text_data *text)
 		if (column->below)
 			continue;
 		text->place[i] = place++;
-		if (!add_column(text, column->name, is_right_aligned(column->kind) ? SCOLS_FL_RIGHT : 0))
+		if (!add_column(text, column->name, is_right_aligned(column) ? SCOLS_FL_RIGHT : 0))
 			return false;
 		if (!has_unit(column))
 			continue;
@@ -257,13 +258,16 @@ static char *cell_spell(enum column_kind kind, const struct cell *cell)
 	switch (kind) {
 	case COLUMN_TEXT:
 	case COLUMN_ANY:
-		return *cell->text ? text_safe(cell->text) : strdup("-");
+		return *cell->text || cell->text_size ? text_safe_sized(cell->text, cell_text_size(cell)) : strdup("-");
 	case COLUMN_COUNT:
 	case COLUMN_BYTES:
 		number_grouped(cell->number, number);
 		return strdup(number);
 	case COLUMN_BOOLEAN:
 		return strdup(cell->number ? "yes" : "no");
+	case COLUMN_REAL:
+		real_text(cell->real, number);
+		return strdup(number);
 	case COLUMN_ADDRESS:
 		return asprintf(&spelt, "0x%lx", cell->address) < 0 ? NULL : spelt;
 	case COLUMN_GENERATION:
@@ -473,7 +477,7 @@ static bool text_end(struct table *table, const struct table_end *end)
 		return true;
 	if (summed && table->rest.rows && !add_rest(table))
 		return false;
-	if (summed && !end->error && (table->total.rows != 1 || has_sums(table)) && !add_total(table))
+	if (summed && !table->verb->no_total && !end->error && (table->total.rows != 1 || has_sums(table)) && !add_total(table))
 		return false;
 	return print_batch(table) && print_below(table);
 }

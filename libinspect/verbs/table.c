@@ -58,8 +58,8 @@ static uint64_t default_limit(const struct verb *verb, enum table_format format,
 static void choose_columns(struct table *table, const struct options *options, enum table_format format)
 {
 	bool brief = format == FORMAT_TEXT && table->verb->shape == VERB_TABLE;
-	for (size_t i = 0; i < table->verb->column_count; i++) {
-		const struct verb_column *column = &table->verb->columns[i];
+	for (size_t i = 0; i < table->all_count; i++) {
+		const struct verb_column *column = &table->all[i];
 		if (column->option && !option_flag(options, column->option))
 			continue;
 		if (column->without && option_flag(options, column->without))
@@ -84,6 +84,8 @@ struct inspect_error *table_create(const struct verb *verb, const struct options
 	if (!table)
 		return &inspect_error_no_memory;
 	table->verb = verb;
+	table->all = verb->columns;
+	table->all_count = verb->column_count;
 	table->rows = verb->rows;
 	table->target = target;
 	table->renderer = formats[format].renderer;
@@ -94,12 +96,21 @@ struct inspect_error *table_create(const struct verb *verb, const struct options
 	return NULL;
 }
 
+static void free_own_columns(struct table *table)
+{
+	for (size_t i = 0; table->own && i < table->all_count; i++)
+		free((char *)table->own[i].name);
+	free(table->own);
+	table->own = NULL;
+}
+
 void table_destroy(struct table *table)
 {
 	if (!table)
 		return;
 	if (table->begun)
 		table->renderer->deinit(table);
+	free_own_columns(table);
 	free(table);
 }
 
@@ -111,15 +122,31 @@ static bool begin_once(struct table *table)
 	return table->renderer->begin(table);
 }
 
-static void add_to_sums(const struct verb *verb, struct table_sums *sums, const struct cell *cells)
+static void add_to_sums(const struct table *table, struct table_sums *sums, const struct cell *cells)
 {
 	sums->rows++;
-	for (size_t i = 0; i < verb->column_count; i++) {
-		if (!verb->columns[i].summed || cells[i].absent)
+	for (size_t i = 0; i < table->all_count; i++) {
+		if (!table->all[i].summed || cells[i].absent)
 			continue;
 		if (__builtin_add_overflow(sums->columns[i], cells[i].number, &sums->columns[i]))
 			sums->columns[i] = INT64_MAX;
 	}
+}
+
+struct inspect_error *table_set_columns(struct table *table, const struct verb_column *columns, size_t count)
+{
+	free_own_columns(table);
+	table->all = table->own = calloc(count + 1, sizeof(*table->own));
+	table->all_count = table->column_count = 0;
+	for (size_t i = 0; table->own && i < count && i < TABLE_COLUMNS_MAX; i++) {
+		table->own[i] = columns[i];
+		table->own[i].name = strdup(columns[i].name);
+		if (!table->own[i].name)
+			return &inspect_error_no_memory;
+		table->all_count++;
+		table->columns[table->column_count++] = (uint8_t)i;
+	}
+	return table->own ? NULL : &inspect_error_no_memory;
 }
 
 void table_call_rows(struct table *table, const char *rows)
@@ -140,9 +167,9 @@ static struct inspect_error *closed(void)
 
 struct inspect_error *table_row(struct table *table, const struct cell *cells)
 {
-	add_to_sums(table->verb, &table->total, cells);
+	add_to_sums(table, &table->total, cells);
 	if (table->total.rows > table->limit) {
-		add_to_sums(table->verb, &table->rest, cells);
+		add_to_sums(table, &table->rest, cells);
 		return NULL;
 	}
 	if (!begin_once(table) || !table->renderer->row(table, cells))

@@ -11,12 +11,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "inspect.h"
 #include "verbs/emit.h"
 #include "verbs/verb.h"
-
-enum { TABLE_COLUMNS_MAX = 32 };
 
 enum table_format {
 	FORMAT_TEXT,
@@ -28,7 +27,7 @@ enum table_format {
 /* Sums over rows; a sum that became too large stays at INT64_MAX. */
 struct table_sums {
 	uint64_t rows;
-	int64_t columns[TABLE_COLUMNS_MAX]; /* by index into the verb's columns; of summed ones */
+	int64_t columns[TABLE_COLUMNS_MAX]; /* by index into the table's columns; of summed ones */
 };
 
 /* How it ended, for renderers that say so. */
@@ -52,11 +51,14 @@ extern const struct renderer renderer_text, renderer_json, renderer_jsonl, rende
 
 struct table {
 	const struct verb *verb;
+	const struct verb_column *all; /* the verb's columns, or those that table_set_columns() gave */
+	size_t all_count;
+	struct verb_column *own; /* these, or NULL: all are the verb's */
 	const char *rows; /* what they are called */
 	const struct inspect_target *target;
 	const struct renderer *renderer;
 	struct emitter emitter;
-	uint8_t columns[TABLE_COLUMNS_MAX]; /* those to write: indices into the verb's columns */
+	uint8_t columns[TABLE_COLUMNS_MAX]; /* those to write: indices into all */
 	size_t column_count;
 	uint64_t limit; /* rows */
 	bool begun;
@@ -77,7 +79,13 @@ void table_destroy(struct table *table);
 /* Column number @index of those to write. */
 static inline const struct verb_column *table_column(const struct table *table, size_t index)
 {
-	return &table->verb->columns[table->columns[index]];
+	return &table->all[table->columns[index]];
+}
+
+/* How many bytes the text of @cell has. */
+static inline size_t cell_text_size(const struct cell *cell)
+{
+	return cell->text_size ? cell->text_size : strlen(cell->text);
 }
 
 /* The kind of @cell in @column. */
