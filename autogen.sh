@@ -10,7 +10,7 @@ set -eu
 
 # What a build needs, and what the tests and the demo need: packages of Debian and Ubuntu.
 build_packages="autoconf automake libtool pkg-config gcc libc6-dev make libelf-dev libdw-dev libsmartcols-dev
-	libcapstone-dev"
+	libcapstone-dev libsqlite3-dev"
 check_packages="libcmocka-dev gdb gdbserver python3 binutils man-db procps xz-utils ca-certificates gpgv
 	debian-archive-keyring g++ strace dwz valgrind libpython3-dev cython3 pybind11-dev python3-lxml"
 
@@ -48,7 +48,7 @@ missing_tools() {
 	for command in autoreconf automake libtoolize pkg-config gcc make python3 gdb xz; do
 		command -v $command >/dev/null 2>&1 || printf ' %s' $command
 	done
-	for library in libelf libdw smartcols cmocka; do
+	for library in libelf libdw smartcols sqlite3 cmocka; do
 		pkg-config --exists $library 2>/dev/null || printf ' %s.pc' $library
 	done
 }

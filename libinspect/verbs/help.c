@@ -35,7 +35,7 @@ static void emit_options(struct emitter *emitter, const struct inspect_verb_opti
 
 static void emit_columns(struct emitter *emitter, const struct verb *verb)
 {
-	emit_text(emitter, "\nColumns:\n");
+	emit_text(emitter, verb->column_count ? "\nColumns:\n" : "\nColumns:\nThose of the query.\n");
 	for (size_t i = 0; i < verb->column_count; i++) {
 		const struct verb_column *column = &verb->columns[i];
 		emit_entry(emitter, column->name, column->help);

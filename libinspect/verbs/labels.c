@@ -163,7 +163,7 @@ static struct inspect_error *append(void *context, uint32_t id __attribute__((un
 	struct label_list *list = context;
 	if (!array_reserve(list->items, list->count, list->capacity))
 		return &inspect_error_no_memory;
-	list->items[list->count++] = label ? *label : (struct runtime_label){ 0 };
+	list->items[list->count++] = label ? *label : (struct runtime_label){ .value = LABEL_LOST };
 	return NULL;
 }
 
@@ -174,8 +174,8 @@ struct inspect_error *labels_of_object(struct labels *labels, const struct graph
 	*list_ret = list;
 	if (list->count && list->id == id)
 		return NULL;
-	free(list->items);
-	*list = (struct label_list){ .id = id };
+	list->id = id;
+	list->count = 0;
 	struct inspect_error *error = labels_of_range(labels, graph, id, id + 1, append, list);
 	if (error)
 		list->count = 0;

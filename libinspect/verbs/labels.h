@@ -21,9 +21,16 @@ struct labels {
 /* The labels of all of an object's references. */
 struct label_list {
 	uint32_t id;
-	struct runtime_label *items; /* one an edge; RUNTIME_LABEL_NONE where the target did not show it again */
+	struct runtime_label *items; /* one an edge; label_is_lost() where the target did not show it again */
 	size_t count, capacity;
 };
+
+static const uint64_t LABEL_LOST = UINT64_MAX; /* value of a label without a kind */
+
+static inline bool label_is_lost(const struct runtime_label *label)
+{
+	return label->kind == RUNTIME_LABEL_NONE && label->value == LABEL_LOST;
+}
 
 struct inspect_error *labels_init(struct labels *labels, struct runtime *runtime) __attribute__((warn_unused_result));
 void labels_deinit(struct labels *labels);

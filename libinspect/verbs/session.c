@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "runtime/runtime.h"
+#include "sql/sql.h"
 #include "target/target.h"
 #include "verbs/emit.h"
 #include "verbs/options.h"
@@ -38,8 +39,10 @@ static void found_deinit(struct found *found)
 /* Forgets the runtime and all that was found out about it. */
 static void forget(struct inspect_session *session)
 {
+	sql_database_close(session->database);
 	found_deinit(&session->tracked_found);
 	found_deinit(&session->heap_found);
+	found_deinit(&session->columns_found);
 	found_deinit(&session->sizes_found);
 	found_deinit(&session->graph_found);
 	graph_deinit(&session->graph);
@@ -148,6 +151,12 @@ static struct inspect_error *make_heap(struct inspect_session *session, struct n
 }
 
 /* And the columns that come with the references, if those are not there. */
+static struct inspect_error *make_columns(struct inspect_session *session, struct notes *notes)
+{
+	struct inspect_error *error = heap_fill(&session->heap);
+	return error ? error : heap_note_damage(&session->heap, notes);
+}
+
 static struct inspect_error *make_sizes(struct inspect_session *session, struct notes *notes)
 {
 	struct inspect_error *error = heap_fill(&session->heap);
@@ -189,6 +198,13 @@ struct inspect_error *verb_tracked_of(struct verb_context *context, struct heap 
 		return verb_heap_of(context, heap_ret);
 	*heap_ret = &context->session->tracked;
 	return find_once(context, &context->session->tracked_found, make_tracked);
+}
+
+struct inspect_error *verb_objects_of(struct verb_context *context, struct heap **heap_ret)
+{
+	*heap_ret = &context->session->heap;
+	struct inspect_error *error = find_once(context, &context->session->heap_found, make_heap);
+	return error ? error : find_once(context, &context->session->columns_found, make_columns);
 }
 
 struct inspect_error *verb_heap_of(struct verb_context *context, struct heap **heap_ret)

@@ -21,10 +21,11 @@ struct inspect_session {
 	char *wanted_runtime;          /* the name of its adapter, or NULL: the one that is tried first */
 	struct runtime *runtime;       /* NULL: not looked for yet, or not there */
 	struct inspect_error *no_runtime; /* why it is not there */
-	struct found tracked_found, heap_found, sizes_found, graph_found;
+	struct found tracked_found, heap_found, columns_found, sizes_found, graph_found;
 	struct heap tracked; /* the tracked objects, with sizes */
 	struct heap heap;    /* all objects */
 	struct graph graph;  /* the same with their references */
+	struct sql_database *database; /* all of that as tables, or NULL: nobody has asked for it yet */
 };
 
 #endif

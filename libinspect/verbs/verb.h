@@ -21,6 +21,8 @@ struct options;
 struct runtime;
 struct table;
 
+enum { TABLE_COLUMNS_MAX = 255 };
+
 enum column_kind {
 	COLUMN_TEXT,
 	COLUMN_COUNT,      /* an integer that says how many */
@@ -29,6 +31,7 @@ enum column_kind {
 	COLUMN_ADDRESS,    /* JSON: a string "0x…" */
 	COLUMN_BOOLEAN,
 	COLUMN_GENERATION, /* 0, 1, 2 or "permanent" */
+	COLUMN_REAL,       /* a floating-point number */
 	COLUMN_ANY,        /* each cell says its own kind */
 };
 
@@ -43,6 +46,7 @@ struct verb_column {
 	const char *without; /* the column is not there with this option */
 	bool whole;         /* in the last column: is not cut to the width of the screen */
 	bool several;       /* tables for people do without it unless there are several operands */
+	bool numeric;       /* ANY: tables for people align it as numbers */
 	bool below;         /* TEXT: tables for people have it below, on a line of its own behind the row's address */
 };
 
@@ -53,7 +57,9 @@ struct cell {
 	enum column_kind kind; /* in columns of the kind COLUMN_ANY */
 	int64_t number;        /* COUNT, BYTES, NUMBER, BOOLEAN, GENERATION */
 	uint64_t address;
+	double real;           /* REAL */
 	const char *text;      /* valid during the call only */
+	size_t text_size;      /* bytes of text that may have NULs in it; 0: it ends at the first one */
 };
 
 /* How a verb's rows look as text. */
@@ -77,6 +83,7 @@ struct verb {
 	const struct verb_column *columns;
 	size_t column_count;
 	const char *rows; /* what its rows are, in the plural: "types"; NULL: nothing is summed up */
+	bool no_total;    /* tables for people do without the last line */
 	/* What the tables do not say about a call: an error of the kind INSPECT_ERROR_USAGE for a wrong one. May be
 	 * NULL. */
 	struct inspect_error *(*check)(const struct options *options);
@@ -84,7 +91,7 @@ struct verb {
 	struct inspect_error *(*run)(struct verb_context *context);
 };
 
-extern const struct verb verb_status, verb_heap, verb_gc, verb_generations, verb_objects, verb_object,
+extern const struct verb verb_sql, verb_status, verb_heap, verb_gc, verb_generations, verb_objects, verb_object,
 	verb_referents, verb_referrers, verb_roots,
 	verb_path, verb_cycles, verb_garbage,
 	verb_finalizers, verb_weakrefs, verb_verify;
@@ -102,6 +109,9 @@ struct inspect_error *verb_runtime(struct verb_context *context, struct runtime 
 /* The objects that the collectors track, with sizes; others may be among them. Costs a fraction of the next two. */
 struct inspect_error *verb_tracked_of(struct verb_context *context, struct heap **heap_ret)
 	__attribute__((warn_unused_result));
+/* All objects, tracked or not; sizes may not be there. */
+struct inspect_error *verb_objects_of(struct verb_context *context, struct heap **heap_ret)
+	__attribute__((warn_unused_result));
 /* All objects, tracked or not, with sizes. */
 struct inspect_error *verb_heap_of(struct verb_context *context, struct heap **heap_ret)
 	__attribute__((warn_unused_result));
@@ -115,6 +125,11 @@ struct inspect_error *verb_counted_graph_of(struct verb_context *context, struct
 /* Sends one row; @cells as many as the verb has columns, those of options not given too. Rows beyond
  * --limit are counted and summed up. */
 struct inspect_error *table_row(struct table *table, const struct cell *cells)
+	__attribute__((warn_unused_result));
+
+/* Gives the table copies of @columns in place of the verb's columns, for verbs that know theirs only when they run; before
+ * the first row. At most TABLE_COLUMNS_MAX. */
+struct inspect_error *table_set_columns(struct table *table, const struct verb_column *columns, size_t count)
 	__attribute__((warn_unused_result));
 
 /* Calls the rows @rows in place of what the verb calls them; a constant, before the first row. */

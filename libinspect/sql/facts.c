@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * facts.c - what tables are made of, found out when the first query asks for it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/error.h"
+#include "sql/database.h"
+#include "verbs/session.h"
+#include "verbs/verdicts.h"
+
+struct inspect_error *sql_find_names(struct sql_database *database, const struct runtime *runtime)
+{
+	if (database->names && database->name_count == runtime->type_count)
+		return NULL;
+	struct sql_name *names = reallocarray(database->names, runtime->type_count + 1, sizeof(*names));
+	if (!names)
+		return &inspect_error_no_memory;
+	for (size_t i = 0; i < runtime->type_count; i++)
+		names[i] = (struct sql_name){ runtime->types[i].name, (int)strlen(runtime->types[i].name) };
+	database->names = names;
+	database->name_count = runtime->type_count;
+	return NULL;
+}
+
+struct inspect_error *sql_heap_of(struct sql_database *database, bool tracked, bool sizes, struct sql_heap **heap_ret)
+{
+	struct heap *heap;
+	struct verb_context *context = database->context;
+	struct inspect_error *error = tracked ? verb_tracked_of(context, &heap) :
+				      sizes   ? verb_heap_of(context, &heap) :
+						verb_objects_of(context, &heap);
+	if (!error)
+		error = sql_find_names(database, heap->runtime);
+	*heap_ret = heap == &database->session->tracked ? &database->tracked : &database->all;
+	(*heap_ret)->heap = heap;
+	return error;
+}
+
+struct inspect_error *sql_type_order(struct sql_heap *heap)
+{
+	return heap->order.ids ? NULL : type_order_find(heap->heap, &heap->order);
+}
+
+struct inspect_error *sql_graph_of(struct sql_database *database, bool reverse, struct graph **graph_ret)
+{
+	struct inspect_error *error = verb_graph_of(database->context, graph_ret);
+	if (!error && reverse)
+		error = graph_reverse(*graph_ret);
+	return error ? error : sql_find_names(database, (*graph_ret)->heap->runtime);
+}
+
+struct inspect_error *sql_find_verdicts(struct sql_database *database)
+{
+	if (database->unreachable.verdict)
+		return NULL;
+	struct graph *graph;
+	struct inspect_error *error = verb_counted_graph_of(database->context, &graph);
+	return error ? error : verdicts_find(database->context, graph, graph->heap, &database->unreachable);
+}
+
+struct inspect_error *sql_find_components(struct sql_database *database)
+{
+	if (database->components.component)
+		return NULL;
+	struct graph *graph;
+	struct inspect_error *error = verb_graph_of(database->context, &graph);
+	return error ? error : components_find(graph, NULL, &database->components);
+}
+
+/* For each reverse edge, which edge it is: both orders are those of the objects that refer. */
+static struct inspect_error *number_reverse_edges(struct sql_database *database, const struct graph *graph)
+{
+	uint32_t *numbers = array_create_large(graph->edge_count, sizeof(*numbers));
+	uint32_t *next AUTO_FREE = reallocarray(NULL, graph->heap->count + 1, sizeof(*next));
+	if (!numbers || !next) {
+		free(numbers);
+		return &inspect_error_no_memory;
+	}
+	memcpy(next, graph->reverse_first, graph->heap->count * sizeof(*next));
+	for (size_t edge = 0; edge < graph->edge_count; edge++)
+		numbers[next[edge_target(graph->edges[edge])]++] = (uint32_t)edge;
+	database->reverse_edges = numbers;
+	return NULL;
+}
+
+struct inspect_error *sql_find_labels(struct sql_database *database, bool reverse)
+{
+	struct graph *graph;
+	struct inspect_error *error = sql_graph_of(database, reverse, &graph);
+	if (!error && !database->labels.runtime)
+		error = labels_init(&database->labels, graph->heap->runtime);
+	return error || !reverse || database->reverse_edges ? error : number_reverse_edges(database, graph);
+}
+
+void sql_forget(struct sql_database *database)
+{
+	free(database->names);
+	free(database->type_sums.items);
+	type_order_deinit(&database->tracked.order);
+	type_order_deinit(&database->all.order);
+	unreachable_deinit(&database->unreachable);
+	components_deinit(&database->components);
+	labels_deinit(&database->labels);
+	free(database->reverse_edges);
+	free(database->roots_of);
+}
