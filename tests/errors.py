@@ -553,29 +553,46 @@ def break_list(context, interpreter, name, damage_link):
     check(document["complete"] is False and document["notes"], "%s: generations says that it is complete", name)
 
 
+def references_by_object(core, status):
+    """What each object refers to, but for guesses: counts of addresses by the object's address, as text."""
+    rows = inspect("referents", core, "--all", "--no-labels", "--format", "csv", timeout=120).expect(status).output.splitlines()
+    from_, to, guessed = map(rows[0].split(",").index, ("from", "to", "guessed"))
+    references = collections.defaultdict(collections.Counter)
+    for row in rows[1:]:
+        fields = row.split(",")
+        if fields[guessed] == "false":
+            references[fields[from_]][fields[to]] += 1
+    return references
+
+
 @test
 def arrays_that_overlap(context):
     """Every list claims a whole segment of memory as its items: told, in bounded time, and other objects have theirs."""
     source = context.core()
     parsed = elf.Elf(source)
-    lists = [int(row["address"], 16) for row in inspect("objects", source, "--type", "list", "--format", "jsonl").lines()]
+    lists = {row["address"] for row in inspect("objects", source, "--type", "list", "--format", "jsonl").lines()}
     address, _offset, size = max(parsed.segments(writable=True), key=lambda segment: segment[2])[:3]
     copy = context.copy(source)
     with open(copy, "r+b") as file:
         for each in lists:
-            file.seek(parsed.offset(each) + 16)
+            file.seek(parsed.offset(int(each, 16)) + 16)
             file.write(struct.pack("<QQQ", size // 8, address, size // 8))  # ob_size, ob_item, allocated
     check(len(lists) * size // 8 > 10 * len(parsed.data) // 8, "the lists are too few")
     answer = inspect("roots", copy, "--limit", "1", timeout=120).expect(4)
     check("more references than the target has memory for" in answer.messages, "%s", answer)
     left_out = int(re.search(r"left out: (\d+), the first at 0x", answer.messages).group(1))
-    # the largest of the other objects cannot be told from these
-    listed = set(lists)
-    degrees = collections.Counter(line.split(",", 1)[0] for line in inspect(
-        "referents", source, "--all", "--no-labels", "--format", "csv").output.splitlines()[1:])
-    large = [each for each, degree in degrees.items() if degree > 200 and int(each, 16) not in listed]
-    check(len(lists) // 2 < left_out <= len(lists) + len(large), "%d lists and %d large objects, but %d are left out",
-          len(lists), len(large), left_out)
+    check(left_out > len(lists) // 2, "%d lists, but %d objects are left out", len(lists), left_out)
+    # The largest of the other objects cannot be told from these; all others keep theirs, and are lost only with what held them.
+    before, after = references_by_object(source, 0), references_by_object(copy, 4)
+    large = lists.union(each for each, targets in before.items() if sum(targets.values()) > 200)
+    small = before.keys() - large
+    check(len(small) > len(before) // 2, "only %d of %d objects are compared", len(small), len(before))
+    wrong = [each for each in small & after.keys() if after[each] != before[each]]
+    check(not wrong, "%d of %d objects have other references than before, as %s", len(wrong), len(small), wrong[:1])
+    lost = small - after.keys()
+    kept = [each for holder, targets in before.items() if holder not in lost | large for each in targets if each in lost]
+    check(not kept, "%d objects are lost, though others hold them, as %s", len(kept), kept[:1])
+    check(len(lost) < len(small) // 10, "%d of %d objects are lost", len(lost), len(small))
     inspect("heap", copy, timeout=120).expect(4)
 
 

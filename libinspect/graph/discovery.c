@@ -34,6 +34,7 @@ enum {
 	BATCH = 1024,    /* objects that are looked at together */
 	BUFFER = 8192,   /* references that are looked at together */
 	FIRST_ALLOWANCE = 64, ALLOWANCE_FACTOR = 16, /* references of an object when there are too many in all */
+	REVISIT_COUNT = 4, LAST_COUNT = 8, /* see has_counted() */
 	PREFETCHED = 32, /* of these, whose bits are fetched together */
 };
 
@@ -66,6 +67,7 @@ struct discovery {
 	uint64_t references_limit;
 	bool careful; /* one object at a time, by one worker, with an eye on the number of references: */
 	uint64_t allowance; /* what an object may have */
+	uint64_t settled;   /* the largest allowance with which all that was cut has had another chance */
 	bool guesses; /* there are some that have not been looked at */
 	bool doubt;   /* all that is certain has been found */
 
@@ -94,6 +96,7 @@ struct searcher {
 	struct runtime_references references;
 	size_t new_objects;
 	bool cut;      /* careful: the object has too many references */
+	uint64_t allowance; /* careful: what the present object may have */
 	bool first;    /* is this the calling thread? */
 	uint64_t addresses[BATCH];
 	uint32_t types[BATCH];
@@ -421,6 +424,16 @@ static void too_many(struct discovery *discovery)
 	stop(discovery);
 }
 
+/* How many references are kept back from an object that has @own ones, for those that have fewer: an array that is
+ * damaged is nearly always a long one, and is not to use up what the others need. */
+static uint64_t reserve(const struct discovery *discovery, uint64_t own)
+{
+	unsigned int eighths = 0;
+	for (uint64_t few = FIRST_ALLOWANCE; own > few && eighths < 4; few *= ALLOWANCE_FACTOR)
+		eighths++;
+	return discovery->references_limit / 8 * eighths;
+}
+
 /* The list is full. */
 static bool drain(struct runtime_references *references)
 {
@@ -430,7 +443,8 @@ static bool drain(struct runtime_references *references)
 	size_t count = references->count;
 	uint64_t total = __atomic_add_fetch(&discovery->references, count, __ATOMIC_RELAXED);
 	uint64_t own = references->drained + count;
-	if (discovery->careful && (own > discovery->allowance || is_too_many(discovery, discovery->kept + own))) {
+	if (discovery->careful && (own > searcher->allowance ||
+				   is_too_many(discovery, discovery->kept + own + reserve(discovery, own)))) {
 		searcher->cut = true;
 		return false;
 	}
@@ -449,7 +463,7 @@ static void follow(struct searcher *searcher, const uint64_t *addresses, const u
 	struct inspect_error *error = runtime->operations->references(runtime, addresses, types, count,
 								      &searcher->references, NULL, &damaged);
 	struct runtime_references *references = &searcher->references;
-	if (error && references->look_limit && references->looked > references->look_limit) {
+	if (error && references->overlooked) {
 		searcher->cut = true;
 		if (!discovery->careful)
 			too_many(discovery);
@@ -467,23 +481,29 @@ static void follow(struct searcher *searcher, const uint64_t *addresses, const u
 		__atomic_fetch_add(&searcher->region->references, total, __ATOMIC_RELAXED);
 }
 
+/* Has so much been counted, again and again, that it is a multiple of all that there can be? */
+static bool has_counted(const struct discovery *discovery, unsigned int times)
+{
+	return discovery->references + discovery->looked >= times * discovery->references_limit;
+}
+
 /* Follows them one object after the other; those with too many are cut. */
 static void follow_carefully(struct searcher *searcher, size_t count)
 {
 	struct discovery *discovery = searcher->discovery;
 	struct index_region *region = searcher->region;
-	searcher->references.capacity = discovery->allowance < BUFFER ? discovery->allowance : BUFFER;
+	searcher->allowance = has_counted(discovery, LAST_COUNT) ? FIRST_ALLOWANCE : discovery->allowance;
+	searcher->references.capacity = searcher->allowance < BUFFER ? searcher->allowance : BUFFER;
 	for (size_t i = 0; i < count && !is_stopped(discovery); i++) {
 		enum { SPARSE = 16 }; /* tables have so many words for each reference, at most */
 		uint64_t before = region->references;
 		searcher->cut = false;
 		searcher->references.looked = 0;
-		searcher->references.look_limit = discovery->allowance * SPARSE;
+		searcher->references.overlooked = false;
+		searcher->references.look_limit = searcher->allowance * SPARSE;
 		follow(searcher, &searcher->addresses[i], &searcher->types[i], 1);
 		discovery->kept += region->references - before;
-		discovery->looked += searcher->references.looked < searcher->references.look_limit ?
-					     searcher->references.looked :
-					     searcher->references.look_limit;
+		discovery->looked += searcher->references.looked;
 		if (searcher->cut)
 			set_extra_bit(discovery, &region->cut, searcher->addresses[i]);
 	}
@@ -647,7 +667,7 @@ static uint64_t granule_address(const struct index_region *region, size_t word, 
 /* Are there references left to be counted? Counting those of objects that are cut again must come to an end. */
 static bool may_count(const struct discovery *discovery)
 {
-	return discovery->references + discovery->looked < 4 * discovery->references_limit && !is_stopped(discovery);
+	return !has_counted(discovery, REVISIT_COUNT) && !is_stopped(discovery);
 }
 
 /* Follows the references of those objects of @region that were cut, with the present allowance. */
@@ -684,6 +704,8 @@ static bool revisit_cut(struct discovery *discovery)
 			revisit_region(searcher, region);
 	}
 	searcher_destroy(searcher);
+	if (may_count(discovery))
+		discovery->settled = discovery->allowance;
 	return any && discovery->allowance < discovery->references_limit && !is_stopped(discovery);
 }
 
@@ -775,7 +797,7 @@ static void free_searches(struct address_index *index)
 static void find_closure(struct discovery *discovery, unsigned int workers)
 {
 	bool again;
-	discovery->allowance = FIRST_ALLOWANCE;
+	discovery->allowance = discovery->settled;
 	do {
 		threads_run(workers, search, discovery);
 		again = discovery->careful && !is_stopped(discovery) && revisit_cut(discovery);
@@ -864,6 +886,7 @@ struct inspect_error *discover(struct runtime *runtime, struct address_index *in
 		.sink.add = note_listed,
 		.root_sink.add = note_root,
 		.references_limit = references_limit(runtime->target),
+		.settled = FIRST_ALLOWANCE,
 	};
 	struct discovery discovery = beginning;
 	bool again = false;

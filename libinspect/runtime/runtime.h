@@ -90,9 +90,10 @@ struct runtime_references {
 	 * and returns true to go on with an empty list, or false to make the adapter stop. */
 	bool (*drain)(struct runtime_references *references);
 	size_t drained; /* how many it has taken */
-	/* Words of arrays that have been looked at, whether they refer to something or not. Once there are more than
-	 * look_limit (0: no limit) the adapter stops, as if there were no room. */
+	/* Words of arrays that have been looked at, whether they refer to something or not. Before they are more than
+	 * look_limit (0: no limit) the adapter stops, as if there were no room, and the array is overlooked. */
 	uint64_t looked, look_limit;
+	bool overlooked;
 };
 
 /* Where references begin. Roots of a lower kind explain an object better than those of a higher one. */
@@ -351,8 +352,13 @@ static inline bool runtime_reference_add(struct runtime_references *references, 
 /* @words more of an array are going to be looked at. False: no more are wanted. */
 static inline bool runtime_references_look(struct runtime_references *references, uint64_t words)
 {
+	uint64_t left = references->look_limit ? references->look_limit - references->looked : UINT64_MAX;
+	if (words > left) {
+		references->overlooked = true;
+		return false;
+	}
 	references->looked += words;
-	return !references->look_limit || references->looked <= references->look_limit;
+	return true;
 }
 
 void runtime_references_deinit(struct runtime_references *references);
