@@ -236,6 +236,12 @@ static inline bool runtime_wants_check(const struct runtime_verifier *verifier, 
 void runtime_found(struct runtime_verifier *verifier, struct runtime_finding finding, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* What a runtime knows of a reference count that seems to be wrong. */
+struct runtime_allowance {
+	int64_t more;  /* so many references it may have whose holders nothing shows */
+	int64_t fewer; /* so many of those that seem to be held may not be counted */
+};
+
 struct runtime;
 struct runtime_verification; /* what an adapter remembers in the course of it */
 
@@ -308,6 +314,11 @@ struct runtime_operations {
 
 	/* How the heap's integrity is checked. May be NULL. */
 	const struct runtime_verify_operations *verify;
+
+	/* The object at @address of the type with index @type has @excess references more than are held, or, if negative, fewer:
+	 * which difference is the runtime's own fault? May be NULL: none is. */
+	void (*allowance)(struct runtime *runtime, uint64_t address, uint32_t type, int64_t excess,
+			  struct runtime_allowance *allowance_ret);
 };
 
 /* What every adapter's structure begins with. */

@@ -94,7 +94,7 @@ struct verb {
 extern const struct verb verb_sql, verb_status, verb_heap, verb_gc, verb_generations, verb_objects, verb_object,
 	verb_referents, verb_referrers, verb_roots,
 	verb_path, verb_cycles, verb_garbage,
-	verb_finalizers, verb_weakrefs, verb_verify;
+	verb_finalizers, verb_weakrefs, verb_refcounts, verb_verify;
 
 /* The verb called @name, or NULL; and the one whose name is most like it. */
 const struct verb *verb_find(const char *name);

@@ -28,7 +28,7 @@ from session import GDB, GDBSERVER, LIBRARY, LOADER, PY_INSPECT, Batch, Mi, Serv
 import support  # noqa: E402
 
 VERBS = ("status", "heap", "gc", "generations", "objects", "object", "referents", "referrers",
-         "roots", "path", "cycles", "garbage", "finalizers", "weakrefs", "verify", "sql")
+         "roots", "path", "cycles", "garbage", "finalizers", "weakrefs", "refcounts", "verify", "sql")
 OBJECTS = "py-inspect objects --tracked --format=jsonl"
 # Counts in gdb how often a target was opened.
 COUNT_OPENED = [
@@ -241,7 +241,7 @@ class Targets(Case):
     def test_same_rows_as_the_shell(self):
         program = self.heap()
         verbs = ("heap", "gc", "generations", "objects", "roots", "cycles", "garbage", "finalizers", "weakrefs",
-                 "verify")
+                 "refcounts", "verify")
         result = self.batch(["py-inspect %s --format=csv" % verb for verb in verbs], "-p", str(program.pid))
         for verb, answer in zip(verbs, result.answers):
             self.assertEqual(answer, shell(verb, str(program.pid), "--format=csv"), verb)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "runtime/cpython/allowance.h"
 #include "runtime/cpython/bind.h"
 #include "runtime/cpython/collector.h"
 #include "runtime/cpython/find.h"
@@ -190,7 +191,7 @@ static void interpret_refcount(const struct cpython *cpython, uint64_t word, str
 {
 	bool counts_32_bits = cpython_at_least(cpython, 3, 14);
 	header->refcount = counts_32_bits ? (int64_t)(uint32_t)word : (int64_t)word;
-	header->immortal = cpython_at_least(cpython, 3, 12) && (int32_t)word < 0;
+	header->immortal = cpython_at_least(cpython, 3, 12) ? (int32_t)word < 0 : cpython_is_frozen_count(cpython, word);
 }
 
 static bool read_header(struct cpython *cpython, uint64_t address, struct object_header *header)
@@ -380,4 +381,5 @@ const struct runtime_operations cpython_operations = {
 	.label = cpython_label,
 	.object = cpython_object,
 	.verify = &cpython_verify_operations,
+	.allowance = cpython_allowance,
 };

@@ -227,6 +227,13 @@ uint64_t cpython_dict_get(struct cpython *cpython, uint64_t dict, const char *na
 
 /* ---- objects (cpython.c) ---- */
 
+/* Is @refcount that of an object that was compiled into 3.11? These begin at 999999999, _PyObject_IMMORTAL_REFCNT of
+ * internal/pycore_object.h. */
+static inline bool cpython_is_frozen_count(const struct cpython *cpython, uint64_t refcount)
+{
+	return cpython_at_least(cpython, 3, 11) && !cpython_at_least(cpython, 3, 12) && refcount >> 29 == 1;
+}
+
 /* Is an object at @address that says of itself that it is on one of the collector's lists? @dying: its reference count may
  * be 0. Of any address; several threads may ask at once. */
 bool cpython_is_tracked(struct cpython *cpython, uint64_t address, bool dying);

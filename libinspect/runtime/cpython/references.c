@@ -553,12 +553,21 @@ static void fetch_ahead(struct cpython *cpython, const uint64_t *addresses, cons
 		read_ahead(cpython, pointer);
 }
 
+/* Tools/scripts/deepfreeze.py of 3.11 makes objects without counting what they refer to. */
+static bool is_frozen(struct visit *visit)
+{
+	uint64_t refcount;
+	return read_own(visit, visit->layout->object_refcnt, &refcount) &&
+	       cpython_is_frozen_count(visit->cpython, refcount);
+}
+
 struct inspect_error *cpython_references(struct runtime *runtime, const uint64_t *addresses, const uint32_t *types,
 					 size_t count, struct runtime_references *references, size_t *ends,
 					 size_t *damaged_ret)
 {
 	struct cpython *cpython = (struct cpython *)runtime;
 	struct visit visit = { .cpython = cpython, .layout = &cpython->layout, .references = references };
+	bool may_be_frozen = cpython_at_least(cpython, 3, 11) && !cpython_at_least(cpython, 3, 12);
 	for (size_t i = 0; i < count; i++) {
 		fetch_ahead(cpython, addresses + i, types + i, count - i);
 		visit.address = addresses[i];
@@ -566,6 +575,7 @@ struct inspect_error *cpython_references(struct runtime *runtime, const uint64_t
 		visit.size = (size_t)visit.type->basicsize;
 		visit.bytes = target_map(cpython->target, visit.address, visit.size);
 		visit.damaged = false;
+		visit.frozen = may_be_frozen && is_frozen(&visit);
 		for (size_t j = 0; j < visit.type->step_count; j++)
 			take_step(&visit, &visit.type->steps[j]);
 		if (visit.no_memory)

@@ -52,6 +52,7 @@ struct visit {
 	const struct cpython_type *type;       /* its type */
 	bool damaged;   /* something of this object could not be read or makes no sense */
 	bool no_memory;
+	bool frozen;    /* it was compiled into 3.11: what it has of other objects in the program was never counted */
 };
 
 /* ---- for functions: references.c ---- */
@@ -66,6 +67,8 @@ static inline void visit_emit(struct visit *visit, uint64_t target, unsigned int
 		visit->damaged = true;
 		return;
 	}
+	if (__builtin_expect(visit->frozen, 0) && target_image_at(visit->cpython->target, target))
+		flags |= RUNTIME_UNCOUNTED;
 	if (!runtime_reference_add(visit->references, target | flags, kind, value, text))
 		visit->no_memory = true;
 }

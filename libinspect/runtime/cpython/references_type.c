@@ -15,7 +15,6 @@ static void visit_common(struct visit *visit, unsigned int flags)
 	visit_member(visit, type, layout->type_cache, flags, "cache");
 	visit_member(visit, type, layout->type_mro, flags, ".__mro__");
 	visit_member(visit, type, layout->type_bases, flags, ".__bases__");
-	visit_member(visit, type, layout->type_base, flags, ".__base__");
 }
 
 static void visit_heap_type(struct visit *visit)
@@ -24,6 +23,7 @@ static void visit_heap_type(struct visit *visit)
 	uint64_t keys, type = visit->address;
 	visit_member(visit, type, layout->type_dict, 0, ".__dict__");
 	visit_common(visit, 0);
+	visit_member(visit, type, layout->type_base, 0, ".__base__");
 	visit_member(visit, type, layout->heaptype_module, 0, "module");
 	visit_member(visit, type, layout->type_subclasses, RUNTIME_UNVISITED, "subclasses");
 	visit_member(visit, type, layout->heaptype_name, RUNTIME_UNVISITED, ".__name__");
@@ -33,12 +33,24 @@ static void visit_heap_type(struct visit *visit)
 		visit_shared_keys(visit, keys, "name of attribute");
 }
 
+/* Is the base of the static type at @type held? Only where PyType_Ready() found none and took object, up to 3.9:
+ * Objects/typeobject.c. C code that names a base does not hold it; only bytes and str name object. */
+static bool holds_base(struct visit *visit, uint64_t type, uint64_t flags)
+{
+	uint64_t base, next;
+	return !cpython_at_least(visit->cpython, 3, 10) && !(flags & (TPFLAGS_BYTES_SUBCLASS | TPFLAGS_UNICODE_SUBCLASS)) &&
+	       read_pointer(visit->cpython, type, visit->layout->type_base, &base) &&
+	       read_pointer(visit->cpython, base, visit->layout->type_base, &next) && !next;
+}
+
 static void visit_static_type(struct visit *visit, uint64_t type_flags)
 {
 	const struct layout *layout = visit->layout;
 	struct cpython *cpython = visit->cpython;
 	uint64_t type = visit->address;
 	visit_common(visit, RUNTIME_UNVISITED);
+	visit_member(visit, type, layout->type_base, RUNTIME_UNVISITED | (holds_base(visit, type, type_flags) ? 0 : RUNTIME_UNCOUNTED),
+		     ".__base__");
 	if (!cpython_at_least(cpython, 3, 12) || !(type_flags & TPFLAGS_STATIC_BUILTIN)) {
 		visit_member(visit, type, layout->type_dict, RUNTIME_UNVISITED, ".__dict__");
 		visit_member(visit, type, layout->type_subclasses, RUNTIME_UNVISITED, "subclasses");

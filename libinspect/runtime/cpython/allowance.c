@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * allowance.c - reference counts that do not close in a healthy CPython, and by how much. Found by tests/refcounts.py.
+ */
+#include "runtime/cpython/allowance.h"
+
+#include <string.h>
+
+#include "base/array.h"
+
+#define V(major, minor) ((uint32_t)(major) << 24 | (minor) << 16)
+
+/* ---- references that CPython never releases ---------------------------------------------------------- */
+
+static bool is_module(struct cpython *cpython, uint64_t address, const char *text)
+{
+	uint64_t name;
+	return read_pointer(cpython, address, cpython->layout.module_name, &name) && cpython_str_equals(cpython, name, text);
+}
+
+static bool is_str(struct cpython *cpython, uint64_t address, const char *text)
+{
+	return cpython_str_equals(cpython, address, text);
+}
+
+static bool is_type(struct cpython *cpython, uint64_t address, const char *text)
+{
+	char *name AUTO_FREE = cpython_type_name(cpython, address);
+	return name && strcmp(name, text) == 0;
+}
+
+/* Two digits of 30 bits: up to 3.11 the number of digits is the object's size. */
+static bool is_largest_int(struct cpython *cpython, uint64_t address, const char *text __attribute__((unused)))
+{
+	int64_t size;
+	int32_t low, high;
+	return read_ssize(cpython, address, cpython->layout.var_size, &size) && size == 2 &&
+	       read_int32(cpython, address, cpython->layout.int_digits, &low) && low == (1 << 30) - 1 &&
+	       read_int32(cpython, address + sizeof(low), cpython->layout.int_digits, &high) && high == 1;
+}
+
+static bool is_any(struct cpython *cpython __attribute__((unused)), uint64_t address __attribute__((unused)),
+		   const char *text __attribute__((unused)))
+{
+	return true;
+}
+
+/* Objects to which CPython forgets one reference. */
+static const struct forgotten {
+	uint32_t first, end; /* versions: from this one on, and before that one */
+	const char *type;
+	bool (*is_it)(struct cpython *cpython, uint64_t address, const char *text);
+	const char *text;
+} forgotten[] = {
+	{ V(3, 6), V(3, 9), "module", is_module, "_warnings" },  /* Python/pylifecycle.c: the result of _PyWarnings_Init() */
+	{ V(3, 6), V(3, 9), "module", is_module, "sys" },        /* Python/pylifecycle.c: sysmod */
+	{ V(3, 6), V(3, 8), "module", is_module, "builtins" },   /* Python/pylifecycle.c: bimod */
+	{ V(3, 7), V(3, 9), "str", is_str, "__main__" },         /* Python/_warnings.c: create_filter(), modname_obj */
+	{ V(3, 6), V(3, 7), "str", is_str, "__init__" },         /* not found where; no word in the whole memory is left over */
+	{ V(3, 9), V(3, 10), "type", is_type, "select.poll" },   /* Modules/selectmodule.c: PyInit_select() */
+	{ V(3, 6), V(3, 10), "int", is_largest_int, "" },        /* Modules/_multiprocessing/multiprocessing.c: py_sem_value_max */
+	{ V(3, 11), V(3, 12), "decimal.Context", is_any, "" },   /* PyInit__decimal(): extended_context_template */
+};
+
+/* Is the object at @address of @type one of those? */
+static bool is_forgotten(struct cpython *cpython, uint64_t address, const struct cpython_type *type)
+{
+	const char *name = cpython->runtime.types[type->index].name;
+	for (size_t i = 0; i < sizeof(forgotten) / sizeof(*forgotten); i++) {
+		const struct forgotten *each = &forgotten[i];
+		if (cpython->version >= each->first && cpython->version < each->end && strcmp(name, each->type) == 0 &&
+		    each->is_it(cpython, address, each->text))
+			return true;
+	}
+	return false;
+}
+
+/* ---- references that count for nobody, or for C code --------------------------------------------------- */
+
+/* Up to 3.7 property objects of C keep a tuple for arguments, with the last one in it, which is borrowed: cached_args in
+ * property_descr_get(), Objects/descrobject.c. Is the object at @address that one? */
+static bool is_cached_argument(struct cpython *cpython, uint64_t address)
+{
+	const struct layout *layout = &cpython->layout;
+	uint64_t start, end, tuple, item;
+	int64_t length;
+	for (size_t i = 0; cpython->image && image_data(cpython->image, i, &start, &end); i++)
+		for (uint64_t word = start; word < end; word += sizeof(word))
+			if (read_pointer(cpython, word, 0, &tuple) && target_map(cpython->target, tuple, sizeof(tuple)) &&
+			    read_ssize(cpython, tuple, layout->var_size, &length) && length == 1 &&
+			    read_pointer(cpython, tuple, layout->tuple_items, &item) && item == address &&
+			    !cpython_is_tracked(cpython, tuple, false))
+				return true;
+	return false;
+}
+
+/* The list of the objects that the running script's syntax tree has, which only the C function that runs the script holds:
+ * Python/pyarena.c. They are constants and names. */
+static bool is_arena(struct cpython *cpython, uint64_t address, const struct cpython_type *type)
+{
+	const struct layout *layout = &cpython->layout;
+	int64_t count, refcount;
+	uint64_t items, item, item_type;
+	if (!(type->flags & TPFLAGS_LIST_SUBCLASS) || !read_ssize(cpython, address, layout->object_refcnt, &refcount) ||
+	    refcount != 1 || !read_ssize(cpython, address, layout->var_size, &count) ||
+	    !read_pointer(cpython, address, layout->list_items, &items))
+		return false;
+	for (int64_t i = 0; i < count; i++) {
+		if (!read_pointer(cpython, items + (uint64_t)i * sizeof(item), 0, &item) ||
+		    !read_pointer(cpython, item, layout->object_type, &item_type))
+			return false;
+		const struct cpython_type *kind = cpython_known_type(cpython, item_type);
+		if (!kind || kind->flags & (TPFLAGS_HAVE_GC | TPFLAGS_HEAPTYPE))
+			return false;
+	}
+	return count > 0;
+}
+
+/* ---- all of them ------------------------------------------------------------------------------------ */
+
+void cpython_allowance(struct runtime *runtime, uint64_t address, uint32_t type_index, int64_t excess,
+		       struct runtime_allowance *allowance)
+{
+	enum { ANY = 1 << 30 };
+	struct cpython *cpython = (struct cpython *)runtime;
+	const struct cpython_type *type = cpython_type_at(cpython, type_index);
+	*allowance = (struct runtime_allowance){ 0 };
+	/* variables of C code lead to static objects, and nothing tells which of them count */
+	if (excess > 0 && target_image_at(cpython->target, address))
+		allowance->more = ANY;
+	else if (excess > 0 && is_forgotten(cpython, address, type))
+		allowance->more = 1;
+	else if (excess == 1 && is_arena(cpython, address, type))
+		allowance->more = 1;
+	else if (excess == -1 && !cpython_at_least(cpython, 3, 8) && is_cached_argument(cpython, address))
+		allowance->fewer = 1;
+}
