@@ -137,6 +137,7 @@ static const char *find_check_name(const struct message_names *names, const char
 	} known[] = {
 		{ "count", true },
 		{ "bytes", check_has_bytes(check) },
+		{ "size", check_has_bytes(check) },
 		{ "limit", check_has_limit(check) },
 		{ "type", check->type != NULL },
 	};
@@ -164,8 +165,8 @@ static struct inspect_error *check_message(const struct reader *reader, const st
 	const char *more = rule->query ? "the columns of the query" : "what the check is about";
 	struct inspect_error *told = wrong(reader, rule->message_line, "%s; there is {count}, and %s%s", inspect_error_message(error),
 					   more, rule->query			 ? "" :
-					   check_has_bytes(&rule->check) && rule->check.type ? ": {bytes}, {limit}, {type}" :
-					   check_has_bytes(&rule->check) ? ": {bytes}, {limit}" :
+					   check_has_bytes(&rule->check) && rule->check.type ? ": {bytes}, {size}, {limit}, {type}" :
+					   check_has_bytes(&rule->check) ? ": {bytes}, {size}, {limit}" :
 					   check_has_limit(&rule->check) ? ": {limit}" :
 									   " has no more to name");
 	inspect_error_destroy(error);

@@ -36,6 +36,14 @@ struct inspect_error *notes_add(struct notes *notes, bool incomplete, const char
 	return NULL;
 }
 
+struct inspect_error *notes_add_all(struct notes *notes, const struct notes *from)
+{
+	struct inspect_error *error = NULL;
+	for (size_t i = 0; i < from->count && !error; i++)
+		error = notes_add(notes, from->items[i].incomplete, "%s", from->items[i].text);
+	return error;
+}
+
 bool notes_incomplete(const struct notes *notes)
 {
 	for (size_t i = 0; i < notes->count; i++)

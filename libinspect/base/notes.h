@@ -25,6 +25,8 @@ struct notes {
  * (exit status 4). */
 struct inspect_error *notes_add(struct notes *notes, bool incomplete, const char *format, ...)
 	__attribute__((format(printf, 3, 4), warn_unused_result));
+/* Adds all notes of @from. */
+struct inspect_error *notes_add_all(struct notes *notes, const struct notes *from) __attribute__((warn_unused_result));
 /* Is any note of the list one of an incomplete answer? */
 bool notes_incomplete(const struct notes *notes);
 void notes_deinit(struct notes *notes);

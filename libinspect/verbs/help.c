@@ -49,6 +49,15 @@ static void emit_columns(struct emitter *emitter, const struct verb *verb)
 	}
 }
 
+/* Has the verb an option of its own with this name, in place of the common one? */
+static bool has_option(const struct inspect_verb_info *verb, const char *name)
+{
+	for (size_t i = 0; i < verb->option_count; i++)
+		if (strcmp(verb->options[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 bool inspect_verb_help(const char *name, const struct inspect_output *output)
 {
 	const struct verb *verb = verb_find(name);
@@ -65,7 +74,9 @@ bool inspect_verb_help(const char *name, const struct inspect_output *output)
 	emit_options(emitter, verb->info.options, verb->info.option_count);
 	size_t common_count;
 	const struct inspect_verb_option *common = inspect_common_options(&common_count);
-	emit_options(emitter, common, common_count);
+	for (size_t i = 0; i < common_count; i++)
+		if (!has_option(&verb->info, common[i].name))
+			emit_options(emitter, &common[i], 1);
 	emit_columns(emitter, verb);
 	emit_flush(emitter);
 	free(emitter);

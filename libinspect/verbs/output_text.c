@@ -34,6 +34,7 @@ struct text_data {
 	FILE *below;                   /* writes what stands below the table; NULL: nothing yet */
 	char *below_text;
 	size_t below_size;
+	char *group; /* what the grouped column had in the last row; NULL: nothing yet */
 	locale_t locale, old_locale;
 };
 
@@ -63,6 +64,12 @@ static bool is_right_aligned(const struct verb_column *column)
 	       kind == COLUMN_REAL || (kind == COLUMN_ANY && column->numeric);
 }
 
+/* Is it on a line of its own? */
+static bool is_apart(const struct verb_column *column)
+{
+	return column->below || column->under;
+}
+
 /* ---- the columns ---------------------------------------------------------------------------------- */
 
 static struct libscols_column *add_column(struct text_data *text, const char *name, int flags)
@@ -79,7 +86,7 @@ static bool add_table_columns(struct table *table, struct text_data *text)
 	size_t place = 0;
 	for (size_t i = 0; i < table->column_count; i++) {
 		const struct verb_column *column = table_column(table, i);
-		if (column->below)
+		if (is_apart(column))
 			continue;
 		text->place[i] = place++;
 		if (!add_column(text, column->name, is_right_aligned(column) ? SCOLS_FL_RIGHT : 0))
@@ -123,6 +130,7 @@ static void text_deinit(struct table *table)
 	if (text->below)
 		fclose(text->below);
 	free(text->below_text);
+	free(text->group);
 	if (text->locale)
 		freelocale(text->locale);
 	free(text);
@@ -188,7 +196,7 @@ static bool fit_to_screen(struct table *table)
 	struct text_data *text = table->renderer_data;
 	size_t screen = table->emitter.output->width;
 	size_t last_column = table->column_count - 1;
-	while (last_column && table_column(table, last_column)->below)
+	while (last_column && is_apart(table_column(table, last_column)))
 		last_column--;
 	const struct verb_column *column = table_column(table, last_column);
 	if (!screen || table->verb->shape != VERB_TABLE || column->kind != COLUMN_TEXT || column->whole)
@@ -362,13 +370,82 @@ static bool set_table_cell(struct table *table, struct libscols_line *line, size
 	return set_cell(line, text->human_place[index], strdup(human));
 }
 
-static bool add_table_row(struct table *table, const struct cell *cells)
+/* Does the grouped column say what it said in the row before? */
+static bool is_repeated(const struct table *table, const struct verb_column *column, const struct cell *cell)
+{
+	const struct text_data *text = table->renderer_data;
+	return column->grouped && !cell->absent && text->group && strcmp(text->group, cell->text) == 0;
+}
+
+static bool keep_group(struct table *table, const struct cell *cells)
+{
+	struct text_data *text = table->renderer_data;
+	for (size_t i = 0; i < table->column_count; i++) {
+		const struct cell *cell = &cells[table->columns[i]];
+		if (!table_column(table, i)->grouped || cell->absent || is_repeated(table, table_column(table, i), cell))
+			continue;
+		free(text->group);
+		text->group = strdup(cell->text);
+		if (!text->group)
+			return false;
+	}
+	return true;
+}
+
+/* Is there nothing to see in the row but what is under the last column? */
+static bool is_empty(const struct table *table, const struct cell *cells)
+{
+	for (size_t i = 0; i < table->column_count; i++) {
+		const struct verb_column *column = table_column(table, i);
+		const struct cell *cell = &cells[table->columns[i]];
+		bool shows_nothing = cell->absent && cell->text && !*cell->text;
+		if (!is_apart(column) && !shows_nothing && !is_repeated(table, column, cell))
+			return false;
+	}
+	return true;
+}
+
+static bool add_main_line(struct table *table, const struct cell *cells)
 {
 	struct libscols_line *line = add_line(table);
-	for (size_t i = 0; line && i < table->column_count; i++)
-		if (!table_column(table, i)->below && !set_table_cell(table, line, i, &cells[table->columns[i]]))
+	for (size_t i = 0; line && i < table->column_count; i++) {
+		const struct verb_column *column = table_column(table, i);
+		const struct cell *cell = &cells[table->columns[i]];
+		if (!is_apart(column) && !is_repeated(table, column, cell) && !set_table_cell(table, line, i, cell))
 			return false;
-	return line && write_below(table, cells);
+	}
+	return line;
+}
+
+/* A line with what @cell says under the last column, and what that is if it is no text. */
+static bool add_line_under(struct table *table, const struct verb_column *column, const struct cell *cell)
+{
+	struct text_data *text = table->renderer_data;
+	enum column_kind kind = cell_kind(column, cell);
+	char *spelt AUTO_FREE = cell_spell(kind, cell), *indented;
+	struct libscols_line *line = spelt ? add_line(table) : NULL;
+	int length = line ? asprintf(&indented, "  %s%s%s", kind == COLUMN_TEXT ? "" : column->name,
+				     kind == COLUMN_TEXT ? "" : ": ", spelt) :
+			    -1;
+	return length >= 0 && set_cell(line, scols_table_get_ncols(text->scols) - 1, indented);
+}
+
+static bool add_lines_under(struct table *table, const struct cell *cells)
+{
+	for (size_t i = 0; i < table->column_count; i++) {
+		const struct verb_column *column = table_column(table, i);
+		const struct cell *cell = &cells[table->columns[i]];
+		if (column->under && !cell->absent && !add_line_under(table, column, cell))
+			return false;
+	}
+	return true;
+}
+
+static bool add_table_row(struct table *table, const struct cell *cells)
+{
+	if (!is_empty(table, cells) && !add_main_line(table, cells))
+		return false;
+	return keep_group(table, cells) && add_lines_under(table, cells) && write_below(table, cells);
 }
 
 /* ---- records and items ---------------------------------------------------------------------------- */
@@ -472,14 +549,20 @@ static bool has_sums(const struct table *table)
 
 static bool text_end(struct table *table, const struct table_end *end)
 {
-	bool summed = table->rows && table->verb->shape == VERB_TABLE;
+	bool summed = table->rows && !table->summary && table->verb->shape == VERB_TABLE;
 	if (end->error && !table->total.rows)
 		return true;
 	if (summed && table->rest.rows && !add_rest(table))
 		return false;
 	if (summed && !table->verb->no_total && !end->error && (table->total.rows != 1 || has_sums(table)) && !add_total(table))
 		return false;
-	return print_batch(table) && print_below(table);
+	if (!print_batch(table) || !print_below(table))
+		return false;
+	if (table->summary) {
+		emit_text(&table->emitter, table->summary);
+		emit_text(&table->emitter, "\n");
+	}
+	return true;
 }
 
 const struct renderer renderer_text = {

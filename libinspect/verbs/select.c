@@ -23,7 +23,7 @@ static bool only_tracked(const struct options *given)
 
 /* ---- --type ---------------------------------------------------------------------------------------- */
 
-static bool type_matches(const char *pattern, const char *name)
+bool type_name_matches(const char *pattern, const char *name)
 {
 	return strcmp(pattern, name) == 0 || (strpbrk(pattern, "*?[") && fnmatch(pattern, name, 0) == 0);
 }
@@ -69,7 +69,7 @@ static struct inspect_error *select_types(struct selection *selection, struct ve
 	for (size_t position = 0; (pattern = option_next(context->options, "type", &position));) {
 		bool found = false;
 		for (size_t i = 0; i < heap->runtime->type_count; i++) {
-			if (!type_matches(pattern, heap->runtime->types[i].name))
+			if (!type_name_matches(pattern, heap->runtime->types[i].name))
 				continue;
 			selection->types[i] = true;
 			found |= used[i];

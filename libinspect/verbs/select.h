@@ -29,6 +29,9 @@ struct inspect_error *selection_init_interpreters(struct selection *selection, s
 						  const struct heap *heap) __attribute__((warn_unused_result));
 void selection_deinit(struct selection *selection);
 
+/* Is @name what @pattern says, in which * ? [...] match parts of names? */
+bool type_name_matches(const char *pattern, const char *name);
+
 /* Notes that sizes among the objects of @histogram are basic size and items only, and whose. */
 struct inspect_error *note_basic_sizes(struct verb_context *context, const struct histogram *histogram)
 	__attribute__((warn_unused_result));

@@ -103,17 +103,6 @@ static struct inspect_error *repeat_error(const struct inspect_error *kept)
 	return inspect_error_create(inspect_error_kind(kept), "%s", inspect_error_message(kept));
 }
 
-static struct inspect_error *add_notes(struct notes *to, const struct notes *from)
-{
-	for (size_t i = 0; i < from->count; i++) {
-		struct inspect_error *error =
-			notes_add(to, from->items[i].incomplete, "%s", from->items[i].text);
-		if (error)
-			return error;
-	}
-	return NULL;
-}
-
 struct inspect_target *verb_target(const struct verb_context *context)
 {
 	return context->session->target;
@@ -130,7 +119,7 @@ struct inspect_error *verb_runtime(struct verb_context *context, struct runtime 
 			return keep_error(error, &session->no_runtime);
 	}
 	*runtime_ret = session->runtime;
-	return add_notes(&context->notes, &session->runtime->notes);
+	return notes_add_all(&context->notes, &session->runtime->notes);
 }
 
 static struct inspect_error *make_tracked(struct inspect_session *session, struct notes *notes)
@@ -189,7 +178,7 @@ static struct inspect_error *find_once(struct verb_context *context, struct foun
 			return keep_error(error, &found->error);
 		found->made = true;
 	}
-	return add_notes(&context->notes, &found->notes);
+	return notes_add_all(&context->notes, &found->notes);
 }
 
 struct inspect_error *verb_tracked_of(struct verb_context *context, struct heap **heap_ret)
@@ -276,7 +265,7 @@ static enum inspect_exit fail(const struct inspect_output *output, struct inspec
 /* Runs the verb and writes all of its answer. A verb that was called wrongly writes nothing. */
 static struct inspect_error *answer(struct verb_context *context)
 {
-	struct inspect_error *error = add_notes(&context->notes, &verb_target(context)->notes);
+	struct inspect_error *error = notes_add_all(&context->notes, &verb_target(context)->notes);
 	if (!error)
 		error = context->table->verb->run(context);
 	if (error && inspect_error_kind(error) == INSPECT_ERROR_USAGE)

@@ -24,6 +24,7 @@ static const struct {
 	[FORMAT_JSON] = { "json", &renderer_json },
 	[FORMAT_JSONL] = { "jsonl", &renderer_jsonl },
 	[FORMAT_CSV] = { "csv", &renderer_csv },
+	[FORMAT_JUNIT] = { "junit", &renderer_junit },
 };
 
 static enum table_format format_of(const struct options *options)
@@ -111,6 +112,7 @@ void table_destroy(struct table *table)
 	if (table->begun)
 		table->renderer->deinit(table);
 	free_own_columns(table);
+	free(table->summary);
 	free(table);
 }
 
@@ -152,6 +154,13 @@ struct inspect_error *table_set_columns(struct table *table, const struct verb_c
 void table_call_rows(struct table *table, const char *rows)
 {
 	table->rows = rows;
+}
+
+struct inspect_error *table_summarise(struct table *table, const char *text)
+{
+	free(table->summary);
+	table->summary = strdup(text);
+	return table->summary ? NULL : &inspect_error_no_memory;
 }
 
 bool table_shows_next(const struct table *table)

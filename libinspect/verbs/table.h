@@ -22,6 +22,7 @@ enum table_format {
 	FORMAT_JSON,
 	FORMAT_JSONL,
 	FORMAT_CSV,
+	FORMAT_JUNIT,
 };
 
 /* Sums over rows; a sum that became too large stays at INT64_MAX. */
@@ -47,7 +48,7 @@ struct renderer {
 	void (*deinit)(struct table *table);
 };
 
-extern const struct renderer renderer_text, renderer_json, renderer_jsonl, renderer_csv;
+extern const struct renderer renderer_text, renderer_json, renderer_jsonl, renderer_csv, renderer_junit;
 
 struct table {
 	const struct verb *verb;
@@ -64,6 +65,7 @@ struct table {
 	bool begun;
 	struct table_sums total; /* of all rows */
 	struct table_sums rest;  /* of those beyond the limit */
+	char *summary; /* in place of the total in tables for people; or NULL */
 	void *renderer_data;
 };
 

@@ -48,6 +48,8 @@ struct verb_column {
 	bool several;       /* tables for people do without it unless there are several operands */
 	bool numeric;       /* ANY: tables for people align it as numbers */
 	bool below;         /* TEXT: tables for people have it below, on a line of its own behind the row's address */
+	bool under;         /* tables for people have it under the last column, on a line of its own */
+	bool grouped;       /* TEXT: tables for people leave it out where it is that of the row before; one column at most */
 };
 
 /* One value of a row. Absent values print as null in JSON, as nothing in CSV, and in text as their text or
@@ -94,7 +96,7 @@ struct verb {
 extern const struct verb verb_sql, verb_status, verb_heap, verb_gc, verb_generations, verb_objects, verb_object,
 	verb_referents, verb_referrers, verb_roots,
 	verb_path, verb_cycles, verb_garbage,
-	verb_finalizers, verb_weakrefs, verb_refcounts, verb_verify;
+	verb_finalizers, verb_weakrefs, verb_refcounts, verb_verify, verb_audit;
 
 /* The verb called @name, or NULL; and the one whose name is most like it. */
 const struct verb *verb_find(const char *name);
@@ -134,6 +136,9 @@ struct inspect_error *table_set_columns(struct table *table, const struct verb_c
 
 /* Calls the rows @rows in place of what the verb calls them; a constant, before the first row. */
 void table_call_rows(struct table *table, const char *rows);
+
+/* Says in one line what came of it all, below the rows of tables for people and in place of their total. */
+struct inspect_error *table_summarise(struct table *table, const char *text) __attribute__((warn_unused_result));
 
 /* Will the next row be seen, or only be summed up? Cells that are costly to make may be absent then. */
 bool table_shows_next(const struct table *table);

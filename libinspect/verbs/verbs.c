@@ -11,7 +11,7 @@ static const struct verb *const verbs[] = {
 	&verb_status, &verb_heap, &verb_gc, &verb_generations, &verb_objects, &verb_object,
 	&verb_referents, &verb_referrers, &verb_roots, &verb_path,
 	&verb_cycles, &verb_garbage, &verb_finalizers, &verb_weakrefs,
-	&verb_refcounts, &verb_verify, &verb_sql,
+	&verb_refcounts, &verb_verify, &verb_sql, &verb_audit,
 };
 
 enum { VERB_COUNT = sizeof(verbs) / sizeof(*verbs) };

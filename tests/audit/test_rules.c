@@ -264,9 +264,9 @@ static void a_wrong_file_says_what_to_do(void **state __attribute__((unused)))
 		  "f:3: the message has a '}' without '{'; a brace itself is written '}}'; there is {count}, and what the check is about: "
 		  "{limit}" },
 		{ "[a]\nseverity = error\nmessage = {type}\ncheck = bytes at most 3",
-		  "f:3: the message has no '{type}' to name; there is {count}, and what the check is about: {bytes}, {limit}" },
+		  "f:3: the message has no '{type}' to name; there is {count}, and what the check is about: {bytes}, {size}, {limit}" },
 		{ "[a]\nseverity = error\nmessage = {sum}\ncheck = count of int at most 3",
-		  "f:3: the message has no '{sum}' to name; there is {count}, and what the check is about: {bytes}, {limit}, {type}" },
+		  "f:3: the message has no '{sum}' to name; there is {count}, and what the check is about: {bytes}, {size}, {limit}, {type}" },
 		{ "[a]\nseverity = error\nmessage = {}\nquery = SELECT 1",
 		  "f:3: the message has no '{}' to name; there is {count}, and the columns of the query" },
 		{ "[a]\nseverity = error\nmessage = \xff\n", "f:3: byte 11 is not UTF-8 (0xff)" },
