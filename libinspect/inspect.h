@@ -47,6 +47,7 @@ enum inspect_error_kind {
 	INSPECT_ERROR_LAYOUT,        /* the runtime is there, but no layout that we have fits it */
 	INSPECT_ERROR_CORRUPT,       /* the runtime's own structures contradict themselves */
 	INSPECT_ERROR_CANCELLED,     /* the progress callback asked to stop */
+	INSPECT_ERROR_LIMIT,         /* it would take more time or memory than the caller allows */
 };
 
 /* The kind of @error. */
@@ -75,6 +76,20 @@ struct inspect_thread {
 	size_t registers_size; /* bytes */
 };
 
+/* What the library may use for a target. All zero: whatever it takes. */
+struct inspect_limits {
+	/* Bytes that may be held at a time: the copy of a live process and all that is found out about a target, but not the
+	 * pages of files (of a core, too), which the kernel can drop, nor what libelf, libdw and libsmartcols need for
+	 * themselves: some MiB. 0: no limit. */
+	uint64_t max_memory;
+	/* When opening and verbs are to end, by CLOCK_MONOTONIC in nanoseconds: inspect_deadline(). They do so within a
+	 * second, but for time that the callbacks take. 0: never. */
+	uint64_t deadline;
+};
+
+/* @seconds from now, for struct inspect_limits. */
+INSPECT_PUBLIC uint64_t inspect_deadline(double seconds);
+
 /* How to open a target. All zero is the default. */
 struct inspect_target_options {
 	/* Folder that holds the target machine's files (its /usr, /lib, ...), or NULL. */
@@ -90,6 +105,9 @@ struct inspect_target_options {
 	 * and registers are not searched. */
 	const struct inspect_thread *threads;
 	size_t thread_count;
+	/* For opening and for all that is done with the target then, until inspect_session_set_limits(). What is over a limit
+	 * is an error of the kind INSPECT_ERROR_LIMIT that says how far it came. */
+	struct inspect_limits limits;
 };
 
 /* Opens what @specification names: a process if it is a decimal number, otherwise a core file.
@@ -141,7 +159,7 @@ enum inspect_exit {
 	INSPECT_EXIT_OK = 0,         /* all is said, and all of it is exact */
 	INSPECT_EXIT_FINDING = 1,    /* an audit or a check found something */
 	INSPECT_EXIT_USAGE = 2,      /* the call was wrong */
-	INSPECT_EXIT_UNUSABLE = 3,   /* the target cannot be used */
+	INSPECT_EXIT_UNUSABLE = 3,   /* the target cannot be used, or not within the limits */
 	INSPECT_EXIT_INCOMPLETE = 4, /* there is an answer, but something is missing from it; notes say what */
 };
 
@@ -163,6 +181,10 @@ INSPECT_PUBLIC struct inspect_session *inspect_session_create(struct inspect_tar
 /* Frees @session and closes its target; NULL is fine. */
 INSPECT_PUBLIC void inspect_session_destroy(struct inspect_session *session);
 
+/* Limits for the runs to come, in place of those that the target was opened with. What has been found out about the target
+ * counts; it is forgotten when that is too much at the beginning of a run. */
+INSPECT_PUBLIC void inspect_session_set_limits(struct inspect_session *session, const struct inspect_limits *limits);
+
 /* Runs the verb @arguments[0] with the options and operands that follow. Messages go to
  * @output->write_message; the return value says how it ended. */
 INSPECT_PUBLIC enum inspect_exit inspect_session_run(struct inspect_session *session, int count,
@@ -173,6 +195,11 @@ INSPECT_PUBLIC enum inspect_exit inspect_session_run(struct inspect_session *ses
  * for finding out before a target is opened. */
 INSPECT_PUBLIC enum inspect_exit inspect_check_call(int count, const char *const *arguments,
 						    const struct inspect_output *output);
+
+/* The limits that --max-memory and --timeout among @arguments ask for, from now on: for opening a target for that call. None
+ * for a call that inspect_check_call() does not understand. inspect_session_run() holds the tighter of these and the
+ * session's. */
+INSPECT_PUBLIC struct inspect_limits inspect_call_limits(int count, const char *const *arguments);
 
 /* ---- what verbs there are ------------------------------------------------------------------------ */
 

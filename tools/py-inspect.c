@@ -348,6 +348,7 @@ static int run(struct command_line *line)
 		return wrong_call("%s needs a target: the id of a process, or a core file", verb);
 	if (inspect_check_call(line->word_count, line->words, &output) != INSPECT_EXIT_OK)
 		return INSPECT_EXIT_USAGE;
+	line->options.limits = inspect_call_limits(line->word_count, line->words);
 	line->options.progress = progress_report;
 	line->options.progress_context = &screen.progress;
 	progress_start(&screen.progress);

@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, List
 
 import gdb
 
-from . import library
+from . import library, parameters
 from .sessions import Sessions
 
 
@@ -29,11 +29,13 @@ def query(sessions: Sessions, arguments: List[str]) -> Dict[str, Any]:
 def _run(
     sessions: Sessions, arguments: List[str], write: Callable[[bytes], None], screen: library.Screen
 ) -> None:
+    arguments = parameters.with_limits(arguments)
     wrong = sessions.library.wrong_call(arguments)
     if wrong:
         raise gdb.GdbError(_printable(wrong))
     messages: List[bytes] = []
-    status = sessions.selected().run(arguments, write, messages.append, screen)
+    limits = sessions.library.call_limits(arguments)
+    status = sessions.selected(limits).run(arguments, write, messages.append, screen)
     message = b"".join(messages)
     if status in (library.EXIT_USAGE, library.EXIT_UNUSABLE):
         raise gdb.GdbError(_printable(message.decode("utf-8", "replace").strip()))

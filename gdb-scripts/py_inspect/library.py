@@ -27,6 +27,13 @@ class _Thread(ctypes.Structure):
     ]
 
 
+class _Limits(ctypes.Structure):
+    _fields_ = [
+        ("max_memory", ctypes.c_uint64),
+        ("deadline", ctypes.c_uint64),
+    ]
+
+
 class _TargetOptions(ctypes.Structure):
     _fields_ = [
         ("sysroot", ctypes.c_char_p),
@@ -36,6 +43,7 @@ class _TargetOptions(ctypes.Structure):
         ("progress_context", ctypes.c_void_p),
         ("threads", ctypes.POINTER(_Thread)),
         ("thread_count", ctypes.c_size_t),
+        ("limits", _Limits),
     ]
 
 
@@ -126,6 +134,13 @@ class Thread(NamedTuple):
     registers: Optional[bytes]  # as in elf_gregset_t, or None: they cannot be had
 
 
+class Limits(NamedTuple):
+    """A struct inspect_limits."""
+
+    max_memory: int = 0  # bytes
+    deadline: int = 0  # CLOCK_MONOTONIC, ns
+
+
 class Library:
     """The functions of libinspect.so. Pointers to its structs are plain integers here."""
 
@@ -157,6 +172,8 @@ class Library:
         )
         declare("inspect_session_create", pointer, pointer)
         declare("inspect_session_destroy", None, pointer)
+        declare("inspect_session_set_limits", None, pointer, ctypes.POINTER(_Limits))
+        declare("inspect_call_limits", _Limits, ctypes.c_int, ctypes.POINTER(ctypes.c_char_p))
         declare(
             "inspect_check_call",
             ctypes.c_int,
@@ -201,6 +218,11 @@ class Library:
         self._functions.inspect_verb_help(name, ctypes.byref(output))
         return _text(b"".join(pieces))
 
+    def call_limits(self, arguments: Sequence[str]) -> Limits:
+        """What --max-memory and --timeout among a verb's arguments allow, from now on."""
+        limits = self._functions.inspect_call_limits(len(arguments), _vector(arguments))
+        return Limits(limits.max_memory, limits.deadline)
+
     def _opened(self, error: Optional[int], target: ctypes.c_void_p) -> int:
         if error:
             kind = self._functions.inspect_error_kind(error)
@@ -210,23 +232,36 @@ class Library:
         session: int = self._functions.inspect_session_create(target)
         if not session:
             raise MemoryError
+        # The limits were those of opening; each run brings its own.
+        self._functions.inspect_session_set_limits(session, ctypes.byref(_Limits()))
         return session
 
     def open_core(
-        self, path: str, sysroot: Optional[str], executable: Optional[str], progress: Callable[..., bool]
+        self,
+        path: str,
+        sysroot: Optional[str],
+        executable: Optional[str],
+        progress: Callable[..., bool],
+        limits: Limits,
     ) -> int:
         """A session on the core at @path. @progress is a PROGRESS callback that outlives the session."""
         target = ctypes.c_void_p()
-        options = _TargetOptions(_path(sysroot), _path(executable), False, progress, None)
+        options = _TargetOptions(
+            _path(sysroot), _path(executable), False, progress, None, None, 0, _Limits(*limits)
+        )
         error = self._functions.inspect_target_open_core(
             os.fsencode(path), ctypes.byref(options), ctypes.byref(target)
         )
         return self._opened(error, target)
 
-    def open_process(self, pid: int, threads: Sequence[Thread], progress: Callable[..., bool]) -> int:
+    def open_process(
+        self, pid: int, threads: Sequence[Thread], progress: Callable[..., bool], limits: Limits
+    ) -> int:
         """A session on the process @pid, which is read as it is: stopping it is gdb's business."""
         target = ctypes.c_void_p()
-        options = _TargetOptions(None, None, True, progress, None, _threads(threads), len(threads))
+        options = _TargetOptions(
+            None, None, True, progress, None, _threads(threads), len(threads), _Limits(*limits)
+        )
         error = self._functions.inspect_target_open_process(pid, ctypes.byref(options), ctypes.byref(target))
         return self._opened(error, target)
 
@@ -239,11 +274,19 @@ class Library:
         sysroot: Optional[str],
         executable: Optional[str],
         progress: Callable[..., bool],
+        limits: Limits,
     ) -> int:
         """A session on whatever @read reads, a READ callback. It and @progress outlive the session."""
         target = ctypes.c_void_p()
         options = _TargetOptions(
-            _path(sysroot), _path(executable), False, progress, None, _threads(threads), len(threads)
+            _path(sysroot),
+            _path(executable),
+            False,
+            progress,
+            None,
+            _threads(threads),
+            len(threads),
+            _Limits(*limits),
         )
         debugger = _Debugger(read, None, auxv, len(auxv), pid)
         error = self._functions.inspect_target_open_debugger(

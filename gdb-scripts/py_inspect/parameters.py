@@ -2,6 +2,9 @@
 """set/show py-inspect ..."""
 from __future__ import annotations
 
+import itertools
+from typing import List, Optional
+
 import gdb
 
 
@@ -41,7 +44,29 @@ class NoStop(gdb.Parameter):
         return f"py-inspect reads a native process that is running: {value}."
 
 
+class Limit(gdb.Parameter):
+    """What a py-inspect command may take; its option of the same name says it for one command.
+
+    Nothing, or 0, is no limit (the default)."""
+
+    value: Optional[str]
+
+    def __init__(self, option: str, what: str) -> None:
+        self.option = option
+        self._what = what
+        self.set_doc = f"Set {what}."
+        self.show_doc = f"Show {what}."
+        super().__init__(f"py-inspect {option}", gdb.COMMAND_DATA, gdb.PARAM_STRING)
+
+    def get_set_string(self) -> str:
+        return ""
+
+    def get_show_string(self, value: str) -> str:
+        return f"{self._what[:1].upper()}{self._what[1:]} is {value or 'not limited'}."
+
+
 no_stop: NoStop
+limits: List[Limit] = []
 
 
 def register() -> None:
@@ -50,3 +75,15 @@ def register() -> None:
     SetPrefix()
     ShowPrefix()
     no_stop = NoStop()
+    limits.append(Limit("max-memory", "the most memory of a py-inspect command, such as 512M or 2G"))
+    limits.append(Limit("timeout", "the longest time of a py-inspect command, in seconds"))
+
+
+def with_limits(arguments: List[str]) -> List[str]:
+    """A verb's @arguments, with the parameters' limits where they name none."""
+    options = {word.split("=", 1)[0] for word in itertools.takewhile(lambda word: word != "--", arguments)}
+    return [
+        arguments[0],
+        *(f"--{limit.option}={limit.value}" for limit in limits if limit.value and f"--{limit.option}" not in options),
+        *arguments[1:],
+    ]

@@ -18,7 +18,9 @@ Write = Callable[[bytes], None]
 class Session:
     """An open target and what the library has found out about it."""
 
-    def __init__(self, inspect: library.Library, chosen: selection.Selection) -> None:
+    def __init__(
+        self, inspect: library.Library, chosen: selection.Selection, limits: library.Limits
+    ) -> None:
         self.selection = chosen
         self._library = inspect
         self._busy = False
@@ -35,22 +37,31 @@ class Session:
         self._handle = 0
         try:
             with self._working():
-                self._handle = self._open()
+                self._handle = self._open(limits)
         except library.Error as error:
             if error.kind == library.ERROR_CANCELLED:
                 raise KeyboardInterrupt from None
             raise gdb.GdbError(str(error)) from None
 
-    def _open(self) -> int:
+    def _open(self, limits: library.Limits) -> int:
         chosen = self.selection
         progress, read = self._callbacks
         if chosen.kind == "core":
-            return self._library.open_core(chosen.core, chosen.sysroot, chosen.executable, progress)
+            return self._library.open_core(
+                chosen.core, chosen.sysroot, chosen.executable, progress, limits
+            )
         if chosen.kind == "process":
-            return self._library.open_process(chosen.pid, threads.of_selected(), progress)
+            return self._library.open_process(chosen.pid, threads.of_selected(), progress, limits)
         auxv = selection.auxiliary_vector()
         return self._library.open_debugger(
-            read, auxv, chosen.pid, threads.of_selected(), chosen.sysroot, chosen.executable, progress
+            read,
+            auxv,
+            chosen.pid,
+            threads.of_selected(),
+            chosen.sysroot,
+            chosen.executable,
+            progress,
+            limits,
         )
 
     def _read(self, address: int, buffer: int, size: int) -> bool:
@@ -126,13 +137,16 @@ class Sessions:
         gdb.events.inferior_deleted.connect(lambda event: self._close(event.inferior.num))
         gdb.events.gdb_exiting.connect(lambda _event: self._close_all())
 
-    def selected(self) -> Session:
-        """The session of the selected inferior. Raises gdb.GdbError if it has nothing to inspect."""
+    def selected(self, limits: library.Limits = library.Limits()) -> Session:
+        """The session of the selected inferior, opened within @limits if it is not open. Raises gdb.GdbError if there is
+        nothing to inspect."""
         chosen = selection.selected()
         session = self._open.get(chosen.inferior)
         if session is None or session.closed or session.selection != chosen or chosen.running:
             self._close(chosen.inferior)
-            session = self._open[chosen.inferior] = Session(self.library, chosen)
+            session = self._open[chosen.inferior] = Session(
+                self.library, chosen, limits
+            )
         return session
 
     def _close(self, inferior: int) -> None:

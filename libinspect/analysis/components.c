@@ -12,6 +12,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 
 /* Objects go by their places among those that are looked at. */
 struct search {
@@ -24,6 +25,7 @@ struct search {
 	uint32_t *path;      /* a stack of objects on the way to the one being looked at */
 	size_t waiting_count, path_count;
 	uint32_t last_number;
+	uint64_t turns;
 	struct components *components;
 };
 
@@ -112,7 +114,7 @@ static bool follow(struct search *search, uint32_t place)
 static void search_from(struct search *search, uint32_t place)
 {
 	enter(search, place);
-	while (search->path_count) {
+	while (search->path_count && !progress_ends("looking for cycles", search->turns++, 0)) {
 		uint32_t current = search->path[search->path_count - 1];
 		if (!follow(search, current))
 			leave(search, current);
@@ -163,9 +165,12 @@ struct inspect_error *components_find(const struct graph *graph, const struct id
 		.graph = graph, .among = among, .number = number, .low = low, .next = next, .waiting = waiting,
 		.path = path, .components = components,
 	};
-	for (uint32_t place = 0; place < count; place++)
+	for (uint32_t place = 0; place < count && !progress_was_stopped(); place++)
 		if (!number[place])
 			search_from(&search, place);
+	struct inspect_error *error = progress_report("looking for cycles", count, count);
+	if (error)
+		return error;
 	components->component = low;
 	low = NULL;
 	if (list_objects(&search, count))

@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 
 enum {
 	STARTS_MAX = 64,        /* objects of a component from which cycles are looked for */
@@ -134,6 +135,11 @@ struct inspect_error *cycle_find(const struct graph *graph, const struct compone
 	size_t limit = SIZE_MAX;
 	for (uint32_t start = 0; start < size && start < STARTS_MAX && limit > 1; start++) {
 		uint32_t last;
+		struct inspect_error *error = progress_report("looking for a shortest cycle", start, STARTS_MAX);
+		if (error) {
+			cycle_deinit(cycle);
+			return error;
+		}
 		size_t length = close_cycle(&search, start, limit, &last);
 		if (length && !keep(&search, start, last, length, cycle)) {
 			cycle_deinit(cycle);
@@ -231,10 +237,10 @@ struct inspect_error *cycle_is_cut(const struct graph *graph, const struct compo
 	for (uint32_t place = 0; place < size; place++)
 		if (!referrers[place])
 			bare[peeling.bare_count++] = place;
-	while (peeling.bare_count) {
+	while (peeling.bare_count && !progress_ends("cutting a cycle", peeling.taken, size)) {
 		peeling.taken++;
 		each_reference(&peeling, bare[--peeling.bare_count], drop_referrer);
 	}
 	*is_cut_ret = peeling.taken == size;
-	return NULL;
+	return progress_report("cutting a cycle", peeling.taken, size);
 }

@@ -13,6 +13,7 @@
 #include "analysis/histogram.h"
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 
 static const uint32_t NO_OWNER = UINT32_MAX, SEVERAL_OWNERS = UINT32_MAX - 1;
 
@@ -23,6 +24,7 @@ struct spreading {
 	uint32_t *owner;   /* of each object that would be freed, by its place among them */
 	uint32_t *pending; /* places; each may be there once for each time it changes hands */
 	size_t pending_count;
+	uint64_t turns;
 };
 
 /* Is the object with @id garbage in no cycle? *@place_ret is where its owner stands. */
@@ -46,26 +48,30 @@ static void spread_from(struct spreading *spreading, uint32_t place)
 	}
 }
 
-static void spread(struct spreading *spreading, const struct shapes *shapes)
+static struct inspect_error *spread(struct spreading *spreading, const struct shapes *shapes)
 {
 	const struct components *components = spreading->components;
-	for (uint32_t i = 0; i < components->object_count; i++) {
+	for (uint32_t i = 0; i < components->object_count && !progress_was_stopped(); i++) {
 		uint32_t id = components->objects[i], place;
 		if (!id_set_has(&spreading->unreachable->garbage, id) ||
 		    !id_set_find(&spreading->unreachable->freed, id, &place))
 			continue;
 		spreading->owner[place] = shapes->shape_of[component_of(components, id)];
 		spread_from(spreading, place);
-		while (spreading->pending_count)
+		while (spreading->pending_count && !progress_ends("looking at garbage", spreading->turns++, 0))
 			spread_from(spreading, spreading->pending[--spreading->pending_count]);
 	}
+	return progress_report("looking at garbage", spreading->turns, 0);
 }
 
-static void sum_up(const struct spreading *spreading, struct hanging *hanging)
+static struct inspect_error *sum_up(const struct spreading *spreading, struct hanging *hanging)
 {
 	const struct id_set *freed = &spreading->unreachable->freed;
 	for (uint32_t place = 0; place < freed->count; place++) {
 		uint32_t id = freed->ids[place], owner = spreading->owner[place];
+		struct inspect_error *error = progress_each("measuring garbage", place, freed->count);
+		if (error)
+			return error;
 		if (component_of(spreading->components, id) != NO_COMPONENT)
 			continue;
 		struct hanging_sum *sum = owner < SEVERAL_OWNERS ? &hanging->of_shape[owner] : &hanging->shared;
@@ -74,6 +80,7 @@ static void sum_up(const struct spreading *spreading, struct hanging *hanging)
 		sum->objects++;
 		sum->bytes = add_saturating(sum->bytes, size);
 	}
+	return NULL;
 }
 
 struct inspect_error *hanging_find(const struct graph *graph, const struct unreachable *unreachable,
@@ -89,10 +96,13 @@ struct inspect_error *hanging_find(const struct graph *graph, const struct unrea
 		return &inspect_error_no_memory;
 	}
 	memset(owner, 0xff, (count + 1) * sizeof(*owner));
-	struct spreading spreading = { graph, unreachable, components, owner, pending, 0 };
-	spread(&spreading, shapes);
-	sum_up(&spreading, hanging);
-	return NULL;
+	struct spreading spreading = { graph, unreachable, components, owner, pending, 0, 0 };
+	struct inspect_error *error = spread(&spreading, shapes);
+	if (!error)
+		error = sum_up(&spreading, hanging);
+	if (error)
+		hanging_deinit(hanging);
+	return error;
 }
 
 void hanging_deinit(struct hanging *hanging)

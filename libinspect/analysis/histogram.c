@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 
 static int compare_names(const void *a, const void *b, void *types)
 {
@@ -63,7 +64,7 @@ struct inspect_error *histogram_build(const struct heap *heap, const struct heap
 	struct histogram_row *rows = calloc(row_count + 1, sizeof(*rows));
 	if (!rows)
 		return &inspect_error_no_memory;
-	for (size_t id = 0; id < heap->count; id++) {
+	for (size_t id = 0; id < heap->count && !progress_ends("counting objects", id, heap->count); id++) {
 		if (!heap_filter_passes(filter, heap, id))
 			continue;
 		uint8_t generation = by_generation ? heap->generation[id] : 0;
@@ -77,7 +78,10 @@ struct inspect_error *histogram_build(const struct heap *heap, const struct heap
 	}
 	histogram->rows = rows;
 	histogram->count = drop_empty(rows, row_count);
-	return NULL;
+	error = progress_report("counting objects", heap->count, heap->count);
+	if (error)
+		histogram_deinit(histogram);
+	return error;
 }
 
 void histogram_deinit(struct histogram *histogram)

@@ -8,6 +8,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 
 /* A breadth-first search. */
 struct search {
@@ -48,10 +49,13 @@ static int64_t count_roots(const struct graph_roots *roots, uint32_t id)
 	return count;
 }
 
-static void search_all(struct search *search, const struct heap *heap, struct holders *holders)
+static struct inspect_error *search_all(struct search *search, const struct heap *heap, struct holders *holders)
 {
 	for (size_t i = 0; i < search->count; i++) {
 		uint32_t id = search->order[i];
+		struct inspect_error *error = progress_each("looking for holders", i, heap->count);
+		if (error)
+			return error;
 		int64_t held = reach_holders(search, id);
 		if (holders->outside || heap->flags[id] & RUNTIME_IMMORTAL || heap->refcount[id] <= held)
 			continue;
@@ -61,6 +65,7 @@ static void search_all(struct search *search, const struct heap *heap, struct ho
 		holders->unknown = heap->refcount[id] - held;
 	}
 	holders->count = search->count;
+	return NULL;
 }
 
 struct inspect_error *holders_find(struct graph *graph, struct heap *heap, uint32_t id, struct holders *holders)
@@ -77,6 +82,5 @@ struct inspect_error *holders_find(struct graph *graph, struct heap *heap, uint3
 		return &inspect_error_no_memory;
 	struct search search = { .graph = graph, .seen = seen, .order = order };
 	reach(&search, id);
-	search_all(&search, heap, holders);
-	return NULL;
+	return search_all(&search, heap, holders);
 }

@@ -13,6 +13,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 
 /* In paths->from, of objects that have no path. */
 static const uint32_t UNREACHED = UINT32_MAX, BARRED = UINT32_MAX - 1;
@@ -125,7 +126,8 @@ struct stretch {
 static void expand_level(struct paths *paths, struct stretch *stretch, uint32_t level, enum path_certainty best,
 			 enum path_certainty worst)
 {
-	while (stretch->next < stretch->end && paths->wanted_left) {
+	while (stretch->next < stretch->end && paths->wanted_left &&
+	       !progress_ends("looking for paths", stretch->next, paths->graph->heap->count)) {
 		uint32_t id = paths->order[stretch->next];
 		if (paths->level[id] != level)
 			return;
@@ -145,7 +147,7 @@ static void search(struct paths *paths, enum path_certainty certainty, const str
 	struct stretch before[PATH_CERTAINTIES], found = { .next = paths->reached };
 	memcpy(before, earlier, count * sizeof(*earlier));
 	bool more = true;
-	for (uint32_t level = 0; more && paths->wanted_left; level++) {
+	for (uint32_t level = 0; more && paths->wanted_left && !progress_is_over(); level++) {
 		more = level < LAST_DELAY;
 		for (size_t i = 0; i < count; i++) {
 			expand_level(paths, &before[i], level, certainty, certainty);
@@ -197,7 +199,10 @@ struct inspect_error *paths_find(const struct graph *graph, const uint32_t *ids,
 		paths->wanted[ids[i] / 8] |= 1u << ids[i] % 8;
 	}
 	search_all(paths);
-	return NULL;
+	struct inspect_error *error = progress_report("looking for paths", paths->reached, graph->heap->count);
+	if (error)
+		paths_deinit(paths);
+	return error;
 }
 
 void paths_deinit(struct paths *paths)

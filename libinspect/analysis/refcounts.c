@@ -11,6 +11,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "graph/workers.h"
 #include "target/target.h"
 
@@ -48,14 +49,14 @@ static struct inspect_error *find_certain(const struct graph *graph, uint64_t *c
 		if (!(root->flags & RUNTIME_GUESSED) || root->kind == RUNTIME_ROOT_GLOBAL)
 			reach(&search, root->object);
 	}
-	while (search.count) {
+	for (uint64_t turns = 0; search.count && !progress_ends("following references", turns, heap->count); turns++) {
 		size_t count;
 		const uint32_t *edges = graph_edges(graph, search.waiting[--search.count], &count);
 		for (size_t i = 0; i < count; i++)
 			if (!(edge_flags(edges[i]) & RUNTIME_GUESSED))
 				reach(&search, edge_target(edges[i]));
 	}
-	return NULL;
+	return progress_report("following references", heap->count, heap->count);
 }
 
 /* ---- sums ------------------------------------------------------------------------------------------- */

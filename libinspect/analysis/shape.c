@@ -13,6 +13,7 @@
 #include "analysis/histogram.h"
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 
 /* ---- hashing ---------------------------------------------------------------------------------------- */
 
@@ -64,6 +65,7 @@ struct grouping {
 	uint32_t *table;                    /* open addressing: shapes by hash; index + 1 */
 	size_t table_size;
 	struct shapes *shapes;
+	uint64_t turns;
 };
 
 static bool inside(const struct grouping *grouping, uint32_t component, uint32_t edge)
@@ -101,11 +103,14 @@ static struct inspect_error *each_reference(struct grouping *grouping, uint32_t 
 	static const struct runtime_label no_label = { .kind = RUNTIME_LABEL_NONE };
 	size_t count, inner = 0;
 	const uint32_t *edges = graph_edges(grouping->graph, id, &count);
+	struct inspect_error *error = progress_each("comparing cycles", grouping->turns++, 0);
+	if (error)
+		return error;
 	for (size_t i = 0; i < count; i++)
 		inner += inside(grouping, component, edges[i]);
 	if (!inner)
 		return NULL;
-	struct inspect_error *error = graph_labels(grouping->graph, id, &grouping->labelled);
+	error = graph_labels(grouping->graph, id, &grouping->labelled);
 	bool same = !error && grouping->labelled.count == count;
 	for (size_t i = 0; i < count && !error; i++)
 		if (inside(grouping, component, edges[i]))

@@ -15,6 +15,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/threads.h"
 #include "graph/workers.h"
 
@@ -45,6 +46,7 @@ struct collection {
 	uint32_t *held;  /* how many references the objects that are looked at hold to each object; later: those dropped */
 	uint32_t *pending; /* a stack of ids */
 	size_t pending_count, pending_capacity;
+	uint64_t turns;
 
 	struct block *blocks;
 	size_t block_count;
@@ -242,7 +244,8 @@ static void move_unreachable(void *context, unsigned int worker __attribute__((u
 	struct collection *collection = context;
 	uint32_t number = take_block(collection, false);
 	for (; number != NO_BLOCK; number = take_block(collection, true))
-		follow_block(collection, number);
+		if (!progress_must_end("looking for garbage", 0, 0)) /* else the queue has to become empty */
+			follow_block(collection, number);
 }
 
 /* ---- move_legacy_finalizers ------------------------------------------------------------------------- */
@@ -329,11 +332,13 @@ static bool is_settled(const struct collection *collection, uint32_t id)
 	return unreachable->verdict[id] == VERDICT_HANGING || (collection->graph->heap->flags[id] & RUNTIME_IMMORTAL);
 }
 
-/* Drops the references that object @id holds; what nobody else holds goes too. False when out of memory. */
+/* Drops the references that object @id holds; what nobody else holds goes too. False when out of memory or time. */
 static bool drop_references(struct collection *collection, uint32_t id)
 {
 	size_t count;
 	const uint32_t *edges = graph_edges(collection->graph, id, &count);
+	if (progress_ends("looking at garbage", collection->turns++, 0))
+		return false;
 	for (size_t i = 0; i < count; i++) {
 		uint32_t target = edge_target(edges[i]);
 		if ((edge_flags(edges[i]) & RUNTIME_UNCOUNTED) || is_settled(collection, target))
@@ -364,6 +369,9 @@ static struct inspect_error *find_hanging(struct collection *collection)
 		while (collection->pending_count && enough)
 			enough = drop_references(collection, collection->pending[--collection->pending_count]);
 	}
+	struct inspect_error *error = progress_report("looking at garbage", collection->turns, 0);
+	if (error)
+		return error;
 	return enough ? id_set_seal(&unreachable->freed) : &inspect_error_no_memory;
 }
 
@@ -372,7 +380,7 @@ static struct inspect_error *find_hanging(struct collection *collection)
 static struct inspect_error *each_block(struct collection *collection,
 					struct inspect_error *(*work)(void *context, size_t block))
 {
-	return workers_each(NULL, NULL, collection->block_count, work, collection);
+	return workers_each(NULL, "looking for garbage", collection->block_count, work, collection);
 }
 
 static struct inspect_error *find(struct collection *collection)
@@ -386,7 +394,9 @@ static struct inspect_error *find(struct collection *collection)
 	if (error)
 		return error;
 	threads_run(workers_for(NULL), move_unreachable, collection);
-	error = id_set_seal(&unreachable->garbage);
+	error = progress_report("looking for garbage", 0, 0);
+	if (!error)
+		error = id_set_seal(&unreachable->garbage);
 	if (!error)
 		error = find_hanging(collection);
 	unreachable->count = unreachable->garbage.count;

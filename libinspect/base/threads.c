@@ -9,12 +9,15 @@
 #include <signal.h>
 #include <stdbool.h>
 
+#include "base/limits.h"
+
 enum { STACK_SIZE = 1 << 20 };
 
 struct worker {
 	void (*work)(void *context, unsigned int worker);
 	void *context;
 	unsigned int number;
+	struct limits *limits; /* of the call */
 	pthread_t thread;
 	bool started;
 };
@@ -29,6 +32,7 @@ unsigned int threads_core_count(void)
 static void *run(void *argument)
 {
 	struct worker *worker = argument;
+	limits_share(worker->limits);
 	worker->work(worker->context, worker->number);
 	return NULL;
 }
@@ -55,7 +59,7 @@ void threads_run(unsigned int count, void (*work)(void *context, unsigned int wo
 	if (count > THREADS_MAX)
 		count = THREADS_MAX;
 	for (unsigned int i = 0; i < count; i++)
-		workers[i] = (struct worker){ .work = work, .context = context, .number = i };
+		workers[i] = (struct worker){ .work = work, .context = context, .number = i, .limits = limits_current };
 	start(workers, count);
 	work(context, 0);
 	for (unsigned int i = 1; i < count; i++) {

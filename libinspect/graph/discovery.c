@@ -25,6 +25,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/threads.h"
 #include "graph/heap.h"
 #include "graph/workers.h"
@@ -97,7 +98,6 @@ struct searcher {
 	size_t new_objects;
 	bool cut;      /* careful: the object has too many references */
 	uint64_t allowance; /* careful: what the present object may have */
-	bool first;    /* is this the calling thread? */
 	uint64_t addresses[BATCH];
 	uint32_t types[BATCH];
 	uint8_t flags[BATCH];
@@ -127,15 +127,13 @@ static void fail(struct discovery *discovery, struct inspect_error *error)
 	pthread_mutex_unlock(&discovery->lock);
 }
 
-/* Says how far it is, from the calling thread. */
+/* Says how far it is. */
 static void report(struct discovery *discovery)
 {
-	const struct inspect_target *target = discovery->runtime->target;
-	if (!target || !target->options.progress)
-		return;
-	uint64_t done = __atomic_load_n(&discovery->visited, __ATOMIC_RELAXED);
-	if (!target->options.progress(target->options.progress_context, "finding objects", done, 0))
-		fail(discovery, inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled"));
+	struct inspect_error *error =
+		progress_report("finding objects", __atomic_load_n(&discovery->visited, __ATOMIC_RELAXED), 0);
+	if (error)
+		fail(discovery, error);
 }
 
 /* How many references there can be: each takes a word of the target's memory. */
@@ -441,6 +439,7 @@ static bool drain(struct runtime_references *references)
 	struct discovery *discovery = searcher->discovery;
 	take_references(searcher);
 	size_t count = references->count;
+	report(discovery);
 	uint64_t total = __atomic_add_fetch(&discovery->references, count, __ATOMIC_RELAXED);
 	uint64_t own = references->drained + count;
 	if (discovery->careful && (own > searcher->allowance ||
@@ -538,8 +537,7 @@ static void visit_batch(struct searcher *searcher, size_t count)
 	searcher->new_objects = 0;
 	if (objects > graph_limits.objects)
 		fail(discovery, too_many_objects());
-	if (searcher->first)
-		report(discovery);
+	report(discovery);
 }
 
 /* The bits of a word that nobody has visited yet: now we have. */
@@ -649,7 +647,6 @@ static void search(void *context, unsigned int worker)
 			fail(discovery, &inspect_error_no_memory);
 		return;
 	}
-	searcher->first = worker == 0;
 	struct index_region *region;
 	while ((region = take_region(searcher)))
 		visit_region(searcher, region);
@@ -745,6 +742,7 @@ static void accept_guesses(struct discovery *discovery)
 	for (size_t i = 0; i < discovery->index->count && !is_stopped(discovery); i++) {
 		struct index_region *region = discovery->index->regions[i];
 		uint64_t *guessed = region->search->guessed;
+		report(discovery);
 		for (size_t word = 0; guessed && word < REGION_WORDS; word++) {
 			uint64_t addresses[64];
 			size_t count = 0;

@@ -13,6 +13,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "graph/workers.h"
 #include "target/target.h"
 
@@ -308,25 +309,29 @@ struct inspect_error *graph_reverse(struct graph *graph)
 	size_t count = graph->heap->count;
 	if (graph->reverse)
 		return NULL;
-	uint32_t *first = calloc(count + 2, sizeof(*first));
-	uint32_t *reverse = array_create_large(graph->edge_count + 1, sizeof(*reverse));
-	if (!first || !reverse) {
-		free(first);
-		free(reverse);
+	uint32_t *first AUTO_FREE = calloc(count + 2, sizeof(*first));
+	uint32_t *reverse AUTO_FREE = array_create_large(graph->edge_count + 1, sizeof(*reverse));
+	if (!first || !reverse)
 		return &inspect_error_no_memory;
-	}
-	for (size_t i = 0; i < graph->edge_count; i++)
+	struct inspect_error *error = NULL;
+	for (size_t i = 0; i < graph->edge_count && !error; i++) {
+		error = progress_each("turning references round", i, graph->edge_count);
 		first[edge_target(graph->edges[i]) + 2]++;
+	}
 	for (size_t id = 0; id <= count; id++)
 		first[id + 1] += first[id];
-	for (uint32_t id = 0; id < count; id++) {
+	for (uint32_t id = 0; id < count && !error; id++) {
+		error = progress_each("turning references round", id, count);
 		for (uint32_t i = graph->first[id]; i < graph->first[id + 1]; i++) {
 			uint32_t edge = graph->edges[i];
 			reverse[first[edge_target(edge) + 1]++] = id << EDGE_FLAG_BITS | edge_flags(edge);
 		}
 	}
+	if (error)
+		return error;
 	graph->reverse_first = first;
 	graph->reverse = reverse;
+	first = reverse = NULL;
 	return NULL;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "graph/discovery.h"
 #include "graph/workers.h"
 
@@ -106,6 +107,9 @@ static struct inspect_error *fill_twice_listed(struct heap *heap, const struct l
 	uint64_t first = 0;
 	memset(heap->generation, HEAP_UNTRACKED, heap->count);
 	for (size_t i = 0; i < listed->count; i++) {
+		struct inspect_error *error = progress_each("sorting objects", i, listed->count);
+		if (error)
+			return error;
 		uint64_t address = listed_address(listed->words[i]);
 		unsigned int generation = listed_generation(listed->words[i]);
 		uint32_t id;
@@ -131,7 +135,7 @@ static struct inspect_error *fill_generations(struct heap *heap, const struct li
 	memset(heap->generation, HEAP_UNTRACKED, heap->count);
 	memset(heap->collector, 0, heap->count);
 	struct inspect_error *error =
-		workers_each(NULL, NULL, (listed->count + BATCH - 1) / BATCH, fill_listed, &listing);
+		workers_each(NULL, "sorting objects", (listed->count + BATCH - 1) / BATCH, fill_listed, &listing);
 	for (size_t id = 0; id < heap->count; id++)
 		heap->tracked += heap_is_tracked(heap, (uint32_t)id);
 	if (!error && heap->tracked < listed->count)
@@ -234,7 +238,7 @@ struct inspect_error *heap_note_damage(const struct heap *heap, struct notes *no
 	struct damage damage = { .heap = heap, .seen = seen, .first = UINT32_MAX };
 	if (!seen)
 		return &inspect_error_no_memory;
-	struct inspect_error *error = workers_each(NULL, NULL, (heap->count + BATCH - 1) / BATCH, find_damage, &damage);
+	struct inspect_error *error = workers_each(NULL, "looking for damage", (heap->count + BATCH - 1) / BATCH, find_damage, &damage);
 	size_t damaged = damage.count, unnamed = 0;
 	uint64_t first = damaged ? heap->address[damage.first] : 0;
 	for (size_t type = 0; type < heap->runtime->type_count; type++)

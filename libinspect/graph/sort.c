@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "base/limits.h"
+
 enum { DIGIT_VALUES = 256 };
 
 /* Turns counts per digit into the index at which each digit's run starts. */
@@ -27,7 +29,7 @@ uint64_t *sort_low56(uint64_t *values, uint64_t *scratch, size_t count)
 	for (size_t i = 0; i < count; i++)
 		for (unsigned int digit = 0; digit < DIGITS; digit++)
 			counts[digit][values[i] >> 8 * digit & 0xff]++;
-	for (unsigned int digit = 0; digit < DIGITS && count; digit++) {
+	for (unsigned int digit = 0; digit < DIGITS && count && !progress_is_over(); digit++) {
 		if (counts[digit][values[0] >> 8 * digit & 0xff] == count)
 			continue;
 		counts_to_starts(counts[digit]);
@@ -49,7 +51,7 @@ uint32_t *sort_ids(uint32_t *ids, uint32_t *scratch, size_t count, const uint64_
 	for (size_t i = 0; i < count; i++)
 		for (unsigned int digit = 0; digit < DIGITS; digit++)
 			counts[digit][(keys[ids[i]] ^ flip) >> 8 * digit & 0xff]++;
-	for (unsigned int digit = 0; digit < DIGITS && count; digit++) {
+	for (unsigned int digit = 0; digit < DIGITS && count && !progress_is_over(); digit++) {
 		if (counts[digit][(keys[ids[0]] ^ flip) >> 8 * digit & 0xff] == count)
 			continue;
 		counts_to_starts(counts[digit]);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/threads.h"
 #include "target/target.h"
 
@@ -23,7 +24,6 @@ unsigned int workers_for(const struct inspect_target *target)
 /* ---- one item after the other ----------------------------------------------------------------------- */
 
 struct items {
-	struct inspect_target *target;
 	const char *what;
 	struct inspect_error *(*work)(void *context, size_t item);
 	void *context;
@@ -42,11 +42,7 @@ static void keep_error(struct items *items, struct inspect_error *error)
 
 static struct inspect_error *report(const struct items *items, size_t done)
 {
-	const struct inspect_target *target = items->target;
-	if (!target || !items->what || !target->options.progress ||
-	    target->options.progress(target->options.progress_context, items->what, done, items->count))
-		return NULL;
-	return inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled");
+	return items->what ? progress_report(items->what, done, items->count) : NULL;
 }
 
 static void work_on_items(void *context, unsigned int worker)
@@ -67,7 +63,7 @@ static void work_on_items(void *context, unsigned int worker)
 struct inspect_error *workers_each(struct inspect_target *target, const char *what, size_t count,
 				   struct inspect_error *(*work)(void *context, size_t item), void *context)
 {
-	struct items items = { .target = target, .what = what, .work = work, .context = context, .count = count };
+	struct items items = { .what = what, .work = work, .context = context, .count = count };
 	unsigned int workers = workers_for(target);
 	threads_run(count < workers ? (unsigned int)count : workers, work_on_items, &items);
 	return items.error;

@@ -244,7 +244,7 @@ static struct inspect_error *take(struct caught *caught, struct chain *chain)
 	if (taken)
 		error = caught->sink->add(caught->sink, node + heap->links.head_size, chain->list.generation,
 					  chain->owner->collector);
-	return error ? error : gc_list_progress(heap, caught->seen.count);
+	return error ? error : gc_list_progress(caught->seen.count);
 }
 
 static struct inspect_error *chain_follow(struct caught *caught, struct chain *chain)

@@ -11,9 +11,9 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "target/target.h"
 
-enum { PROGRESS_STEP = 1 << 18 /* objects between two reports */ };
 
 /* A walk along one list that no collection has its hands on. */
 struct list_walk {
@@ -99,13 +99,9 @@ static bool walk_next(struct list_walk *walk)
 	return true;
 }
 
-struct inspect_error *gc_list_progress(const struct gc_heap *heap, uint64_t count)
+struct inspect_error *gc_list_progress(uint64_t count)
 {
-	const struct inspect_target_options *options = &heap->target->options;
-	if (count % PROGRESS_STEP || !options->progress ||
-	    options->progress(options->progress_context, "reading the collector's lists", count, 0))
-		return NULL;
-	return inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled");
+	return progress_each("reading the collector's lists", count, 0);
 }
 
 void gc_list_name(const struct gc_list *list, char name[32])
@@ -151,7 +147,7 @@ struct inspect_error *gc_list_walk(const struct gc_heap *heap, const struct gc_l
 		while (!error && walk_next(&walk)) {
 			error = sink->add(sink, walk.current + heap->links.head_size, list->generation, lists->collector);
 			if (!error)
-				error = gc_list_progress(heap, walk.count);
+				error = gc_list_progress(walk.count);
 		}
 	}
 	char *problem AUTO_FREE = walk.problem;

@@ -72,7 +72,7 @@ struct inspect_error *gc_list_walk(const struct gc_heap *heap, const struct gc_l
 				   struct runtime_sink *sink, struct notes *notes)
 	__attribute__((warn_unused_result));
 /* Every now and then: reports that @count objects have been read. An error if that is to be the end. */
-struct inspect_error *gc_list_progress(const struct gc_heap *heap, uint64_t count)
+struct inspect_error *gc_list_progress(uint64_t count)
 	__attribute__((warn_unused_result));
 /* "generation 2", "the permanent generation" */
 void gc_list_name(const struct gc_list *list, char name[32]);

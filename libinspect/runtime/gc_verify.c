@@ -63,7 +63,7 @@ static struct inspect_error *walk_forward(const struct list_check *check, struct
 		side->last = side->link;
 		side->link = side->next;
 		side->objects++;
-		struct inspect_error *error = gc_list_progress(heap, side->objects);
+		struct inspect_error *error = gc_list_progress(side->objects);
 		if (error)
 			return error;
 	}
@@ -82,7 +82,7 @@ static struct inspect_error *walk_backward(const struct list_check *check, struc
 		side->last = side->link;
 		side->link = side->previous;
 		side->objects++;
-		struct inspect_error *error = gc_list_progress(heap, side->objects);
+		struct inspect_error *error = gc_list_progress(side->objects);
 		if (error)
 			return error;
 	}

@@ -10,6 +10,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "sql/vtab.h"
 #include "target/target.h"
 #include "verbs/session.h"
@@ -91,12 +92,27 @@ static void set_limits(sqlite3 *handle)
 
 /* ---- opening ---------------------------------------------------------------------------------------- */
 
+/* Counts what SQLite has allocated since the last time: sorted rows and groups may be as many as objects. False if that is
+ * too much. */
+static bool count_memory(struct sql_database *database)
+{
+	uint64_t used = (uint64_t)sqlite3_memory_used();
+	if (used > database->counted && !memory_reserve(used - database->counted))
+		return false;
+	if (used < database->counted)
+		memory_release(database->counted - used);
+	database->counted = used;
+	return true;
+}
+
 static int say_progress(void *context)
 {
-	const struct sql_database *database = context;
-	const struct inspect_target *target = database->session->target;
-	return target->options.progress &&
-	       !target->options.progress(target->options.progress_context, "running the query", 0, 0);
+	return !count_memory(context) || progress_must_end("running the query", 0, 0);
+}
+
+static void free_memory(void *pointer)
+{
+	free(pointer);
 }
 
 static int add_table(struct sql_database *database, const struct sql_table *table)
@@ -105,7 +121,7 @@ static int add_table(struct sql_database *database, const struct sql_table *tabl
 	if (!like)
 		return SQLITE_NOMEM;
 	*like = (struct sql_vtab){ .database = database, .table = table };
-	return sqlite3_create_module_v2(database->handle, table->name, table->module, like, free);
+	return sqlite3_create_module_v2(database->handle, table->name, table->module, like, free_memory);
 }
 
 static int open(struct sql_database *database)
@@ -130,6 +146,7 @@ struct inspect_error *sql_database_open(struct inspect_session *session, struct 
 	if (!database)
 		return &inspect_error_no_memory;
 	database->session = session;
+	database->others = database->counted = (uint64_t)sqlite3_memory_used();
 	int status = open(database);
 	if (status == SQLITE_OK) {
 		*database_ret = database;
@@ -147,6 +164,7 @@ void sql_database_close(struct sql_database *database)
 	if (!database)
 		return;
 	sqlite3_close(database->handle);
+	memory_release(database->counted - database->others);
 	sql_forget(database);
 	inspect_error_destroy(database->error);
 	free(database);

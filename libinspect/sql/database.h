@@ -53,6 +53,7 @@ struct sql_database {
 	uint32_t *roots_of;             /* the numbers of roots, sorted by their objects; NULL until asked for */
 	size_t unreadable;              /* objects whose values were asked for and cannot be read */
 	size_t too_long;                /* texts that SQLite does not take */
+	uint64_t others, counted;       /* bytes that SQLite had before, and has now as far as the limit of memory knows */
 };
 
 /* ---- what tables are made of, found out once ---- */

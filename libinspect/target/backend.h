@@ -25,6 +25,14 @@ struct inspect_error *target_create(enum target_kind kind, const char *name,
 				    const struct inspect_target_options *options,
 				    struct inspect_target **target_ret) __attribute__((warn_unused_result));
 
+/* What opens one kind of target: @what it names is the kind's own. It may leave *@target_ret as it is on an error. */
+typedef struct inspect_error *(*target_open_fn)(const void *what, const struct inspect_target_options *options,
+						struct inspect_target **target_ret);
+
+/* Calls @open within the limits of @options (may be NULL), which are the target's from then on. */
+struct inspect_error *target_open_within(const struct inspect_target_options *options, target_open_fn open, const void *what,
+					 struct inspect_target **target_ret) __attribute__((warn_unused_result));
+
 /* Hands the sorted @segments over to the target, in place of those that it has. */
 void target_set_segments(struct inspect_target *target, struct segments *segments);
 

@@ -542,13 +542,12 @@ static struct inspect_error *fill(struct inspect_target *target, struct mappings
 
 /* ---- opening ------------------------------------------------------------------------------------- */
 
-struct inspect_error *inspect_target_open_core(const char *path, const struct inspect_target_options *options,
-					       struct inspect_target **target_ret)
+static struct inspect_error *open_core(const void *path, const struct inspect_target_options *options,
+				       struct inspect_target **target_ret)
 {
 	struct inspect_target *target TARGET_AUTO = NULL;
 	struct mappings mappings MAPPINGS_AUTO = { 0 };
 	struct core_memory memory __attribute__((cleanup(core_memory_deinit))) = { .cut = 0 };
-	*target_ret = NULL;
 	struct inspect_error *error = target_create(TARGET_CORE, path, options, &target);
 	if (!error)
 		error = map_core(target);
@@ -584,4 +583,10 @@ struct inspect_error *inspect_target_open_core(const char *path, const struct in
 	*target_ret = target;
 	target = NULL;
 	return NULL;
+}
+
+struct inspect_error *inspect_target_open_core(const char *path, const struct inspect_target_options *options,
+					       struct inspect_target **target_ret)
+{
+	return target_open_within(options, open_core, path, target_ret);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "target/backend.h"
 #include "target/files.h"
 #include "target/image.h"
@@ -79,6 +80,8 @@ static struct block *get_block(struct debugger *debugger, uint64_t number)
 	struct block *block = find_place(debugger->blocks, debugger->size, number);
 	if (block->bytes)
 		return block;
+	if (progress_is_over()) /* such reads may take long */
+		return NULL;
 	uint8_t *bytes = malloc(BLOCK);
 	if (!bytes)
 		return NULL;
@@ -181,13 +184,12 @@ static struct inspect_error *find_files(struct inspect_target *target)
 	return error;
 }
 
-struct inspect_error *inspect_target_open_debugger(const struct inspect_debugger *debugger,
-						   const struct inspect_target_options *options,
-						   struct inspect_target **target_ret)
+static struct inspect_error *open_debugger(const void *what, const struct inspect_target_options *options,
+					   struct inspect_target **target_ret)
 {
+	const struct inspect_debugger *debugger = what;
 	struct inspect_target *target TARGET_AUTO = NULL;
 	char name[64];
-	*target_ret = NULL;
 	if (debugger->pid)
 		snprintf(name, sizeof(name), "process %d in the debugger", (int)debugger->pid);
 	else
@@ -214,4 +216,11 @@ struct inspect_error *inspect_target_open_debugger(const struct inspect_debugger
 	*target_ret = target;
 	target = NULL;
 	return NULL;
+}
+
+struct inspect_error *inspect_target_open_debugger(const struct inspect_debugger *debugger,
+						   const struct inspect_target_options *options,
+						   struct inspect_target **target_ret)
+{
+	return target_open_within(options, open_debugger, debugger, target_ret);
 }

@@ -23,6 +23,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "target/backend.h"
 #include "target/files.h"
 #include "target/image.h"
@@ -79,6 +80,8 @@ struct process {
 
 	struct stopped stopped;
 	bool held; /* no_stop: someone else holds all threads */
+	uint64_t counted; /* bytes of the copy that count as memory */
+	struct limits *limits; /* of the call, for the burst */
 
 	/* Between the burst and the thread that waits for it. */
 	pthread_mutex_t lock;
@@ -513,12 +516,32 @@ static struct inspect_error *make_plan(struct process *process, struct plan *pla
 	return error ? error : list_runs(process, plan);
 }
 
+/* Counts what the copy will take; the second plan's takes the place of the first one's. */
+static struct inspect_error *count_copy(struct process *process, const struct plan *plan)
+{
+	uint64_t size = plan->runs.total;
+	for (size_t i = 0; i < plan->mappings.count; i++) /* fill_from_files() */
+		if (plan->regions[i].source == SOURCE_COPY && plan->regions[i].file)
+			size += plan->mappings.items[i].end - plan->mappings.items[i].start;
+	if (size <= process->counted)
+		return NULL;
+	if (!memory_reserve(size - process->counted))
+		return inspect_error_create(INSPECT_ERROR_NO_MEMORY,
+					    "the copy of process %d has %.1f MiB; take a core with gcore, which is read where "
+					    "it lies",
+					    (int)process->pid, (double)size / (1 << 20));
+	process->counted = size;
+	return NULL;
+}
+
 /* Plans the copy while the process still runs, and has the memory for it ready: what takes the kernel longest
  * is to find and clear that. */
 static struct inspect_error *rehearse(struct process *process)
 {
 	struct plan *plan = &process->rehearsal;
 	struct inspect_error *error = make_plan(process, plan);
+	if (!error)
+		error = count_copy(process, plan);
 	if (error)
 		return error;
 	uint64_t available = available_memory();
@@ -556,6 +579,8 @@ static void close_memory(struct process *process)
 static struct inspect_error *copy_memory(struct process *process)
 {
 	struct inspect_error *error = make_plan(process, &process->plan);
+	if (!error)
+		error = count_copy(process, &process->plan);
 	return error ? error : process_copy(&process->reader, &process->plan.runs, &process->failed);
 }
 
@@ -599,6 +624,7 @@ static struct inspect_error *stop_and_copy(struct process *process)
 static void *burst(void *context)
 {
 	struct process *process = context;
+	limits_share(process->limits);
 	process->error = stop_and_copy(process);
 	pthread_mutex_lock(&process->lock);
 	process->is_finished = true;
@@ -610,7 +636,6 @@ static void *burst(void *context)
 /* Waits for the burst, and tells how far it is. */
 static void watch(struct process *process)
 {
-	const struct inspect_target_options *options = &process->target->options;
 	char what[64];
 	snprintf(what, sizeof(what), "copying process %d", (int)process->pid);
 	pthread_mutex_lock(&process->lock);
@@ -619,7 +644,8 @@ static void watch(struct process *process)
 		pthread_mutex_unlock(&process->lock);
 		uint64_t done = __atomic_load_n(&process->reader.done, __ATOMIC_RELAXED);
 		uint64_t total = __atomic_load_n(&process->total, __ATOMIC_RELAXED);
-		if (options->progress && !options->progress(options->progress_context, what, done, total))
+		struct inspect_error *over INSPECT_ERROR_AUTO = progress_report(what, done, total);
+		if (over)
 			__atomic_store_n(&process->reader.cancelled, true, __ATOMIC_RELAXED);
 		pthread_mutex_lock(&process->lock);
 		clock_gettime(CLOCK_MONOTONIC, &until);
@@ -639,6 +665,7 @@ static struct inspect_error *run_burst(struct process *process)
 {
 	pthread_t thread;
 	sigset_t all, before;
+	process->limits = limits_current;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	int number = pthread_create(&thread, NULL, burst, process);
@@ -650,7 +677,7 @@ static struct inspect_error *run_burst(struct process *process)
 	struct inspect_error *error = process->error;
 	process->error = NULL;
 	if (!error && process->reader.cancelled)
-		error = inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled");
+		error = progress_report("copying", 0, 0);
 	return error;
 }
 
@@ -905,12 +932,12 @@ static struct inspect_error *init_process(struct inspect_target *target, pid_t p
 	return NULL;
 }
 
-struct inspect_error *inspect_target_open_process(pid_t pid, const struct inspect_target_options *options,
-						  struct inspect_target **target_ret)
+static struct inspect_error *open_process(const void *what, const struct inspect_target_options *options,
+					  struct inspect_target **target_ret)
 {
+	pid_t pid = *(const pid_t *)what;
 	struct inspect_target *target TARGET_AUTO = NULL;
 	char name[32];
-	*target_ret = NULL;
 	snprintf(name, sizeof(name), "process %d", (int)pid);
 	struct inspect_error *error = target_create(TARGET_PROCESS, name, options, &target);
 	if (!error)
@@ -939,4 +966,10 @@ struct inspect_error *inspect_target_open_process(pid_t pid, const struct inspec
 	*target_ret = target;
 	target = NULL;
 	return NULL;
+}
+
+struct inspect_error *inspect_target_open_process(pid_t pid, const struct inspect_target_options *options,
+						  struct inspect_target **target_ret)
+{
+	return target_open_within(options, open_process, &pid, target_ret);
 }

@@ -48,6 +48,28 @@ struct inspect_error *target_create(enum target_kind kind, const char *name,
 	return NULL;
 }
 
+struct inspect_error *target_open_within(const struct inspect_target_options *options, target_open_fn open, const void *what,
+					 struct inspect_target **target_ret)
+{
+	struct limits limits = { 0 };
+	*target_ret = NULL;
+	if (options)
+		limits = (struct limits){
+			.allowed = options->limits,
+			.progress = options->progress,
+			.progress_context = options->progress_context,
+		};
+	LIMITS_ENTER(&limits);
+	struct inspect_error *error = limits_explain(open(what, options, target_ret));
+	if (!error) {
+		(*target_ret)->limits = limits;
+		return NULL;
+	}
+	inspect_target_close(*target_ret);
+	*target_ret = NULL;
+	return error;
+}
+
 static bool is_decimal(const char *text)
 {
 	if (!*text)

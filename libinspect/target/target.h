@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/limits.h"
 #include "base/notes.h"
 #include "inspect.h"
 
@@ -109,6 +110,7 @@ struct inspect_target {
 	struct notes notes;
 
 	struct inspect_target_options options; /* strings copied */
+	struct limits limits; /* what may be used for it, and how far the call at hand is */
 
 	const struct target_backend *backend; /* what only one kind knows; see backend.h */
 	void *backend_data;

@@ -12,6 +12,7 @@
 #include "analysis/histogram.h"
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "verbs/cycle_text.h"
 #include "verbs/edges.h"
 #include "verbs/labels.h"
@@ -105,10 +106,14 @@ static struct inspect_error *send_objects(struct finding *finding)
 {
 	struct inspect_error *error = NULL;
 	const uint8_t *verdict = finding->unreachable.verdict;
-	for (uint32_t id = 0; id < finding->heap->count && !error; id++)
+	for (uint32_t id = 0; id < finding->heap->count && !error; id++) {
+		error = progress_each("looking at objects", id, finding->heap->count);
+		if (error)
+			break;
 		if (verdict[id] == VERDICT_UNREACHABLE || verdict[id] == VERDICT_HANGING ||
 		    component_of(&finding->components, id) != NO_COMPONENT)
 			error = send_object(finding, id);
+	}
 	return error;
 }
 

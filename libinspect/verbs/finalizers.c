@@ -11,6 +11,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "verbs/edges.h"
 #include "verbs/options.h"
 #include "verbs/select.h"
@@ -184,6 +185,9 @@ static bool add_finalizer(struct listing *listing, uint32_t id)
 static struct inspect_error *find_calls(struct listing *listing)
 {
 	for (uint32_t id = 0; id < listing->heap->count; id++) {
+		struct inspect_error *error = progress_each("looking at objects", id, listing->heap->count);
+		if (error)
+			return error;
 		bool added = traits_of(&listing->traits, id) & RUNTIME_WEAKREF ? add_callback(listing, id) :
 									       add_finalizer(listing, id);
 		if (!added)
@@ -240,6 +244,9 @@ static struct inspect_error *send_others(struct listing *listing)
 	struct inspect_error *error = NULL;
 	for (uint32_t id = 0; id < listing->heap->count && !error; id++) {
 		unsigned int traits = traits_of(&listing->traits, id);
+		error = progress_each("looking at objects", id, listing->heap->count);
+		if (error)
+			break;
 		bool called = is_dying(listing, id) && !(listing->heap->flags[id] & RUNTIME_FINALIZED);
 		if (traits & RUNTIME_LEGACY_FINALIZER)
 			error = send_row(listing, id, id, "legacy", 0);

@@ -7,6 +7,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "verbs/edges.h"
 #include "verbs/options.h"
 #include "verbs/traits.h"
@@ -100,7 +101,8 @@ static struct inspect_error *send_uncollectable(struct listing *listing)
 	const struct heap *heap = listing->heap;
 	struct inspect_error *error = NULL;
 	for (uint32_t id = 0; id < heap->count && !error; id++) {
-		if (unreachable_apart(&listing->unreachable, id) != APART_UNCOLLECTABLE || listing->listed[id])
+		error = progress_each("looking at objects", id, heap->count);
+		if (error || unreachable_apart(&listing->unreachable, id) != APART_UNCOLLECTABLE || listing->listed[id])
 			continue;
 		bool has_del = traits_of(&listing->traits, id) & RUNTIME_LEGACY_FINALIZER;
 		error = send_object(listing, id, &heap->runtime->collectors[heap->collector[id]], false,

@@ -98,12 +98,39 @@ static struct inspect_error *parse_number(const char *name, const char *argument
 	return NULL;
 }
 
-/* An option whose argument is called "N" takes a number. */
+/* Digits with or without a decimal point, whatever the locale is. */
+static struct inspect_error *parse_seconds(const char *name, const char *argument, double *seconds_ret)
+{
+	double seconds = 0, unit = 1;
+	bool has_digit = false, has_point = false;
+	const char *end = argument;
+	for (; *end; end++) {
+		if (*end == '.' && !has_point) {
+			has_point = true;
+			continue;
+		}
+		if (*end < '0' || *end > '9')
+			break;
+		has_digit = true;
+		unit /= has_point ? 10 : 1;
+		seconds = has_point ? seconds + (*end - '0') * unit : 10 * seconds + (*end - '0');
+	}
+	if (*end || !has_digit)
+		return inspect_error_create(INSPECT_ERROR_USAGE, "--%s takes seconds such as 90 or 0.5, not '%s'", name,
+					    argument);
+	*seconds_ret = seconds;
+	return NULL;
+}
+
+/* An option whose argument is called "N" or "SIZE" takes a number. */
 static struct inspect_error *check_argument(const struct inspect_verb_option *option, const char *argument)
 {
 	uint64_t number;
-	if (strcmp(option->argument, "N") == 0)
+	double seconds;
+	if (strcmp(option->argument, "N") == 0 || strcmp(option->argument, "SIZE") == 0)
 		return parse_number(option->name, argument, &number);
+	if (strcmp(option->argument, "SECONDS") == 0)
+		return parse_seconds(option->name, argument, &seconds);
 	if (option->values && !word_among(option->values, argument))
 		return inspect_error_create(INSPECT_ERROR_USAGE, "--%s takes one of %s, not '%s'",
 					    option->name, option->values, argument);
@@ -235,4 +262,10 @@ struct inspect_error *option_number(const struct options *options, const char *n
 	const char *argument = option_argument(options, name);
 	*number_ret = fallback;
 	return argument ? parse_number(name, argument, number_ret) : NULL;
+}
+
+struct inspect_error *option_seconds(const struct options *options, const char *name, double *seconds_ret)
+{
+	const char *argument = option_argument(options, name);
+	return argument ? parse_seconds(name, argument, seconds_ret) : NULL;
 }

@@ -45,4 +45,8 @@ const char *option_next(const struct options *options, const char *name, size_t 
 struct inspect_error *option_number(const struct options *options, const char *name, uint64_t fallback,
 				    uint64_t *number_ret) __attribute__((warn_unused_result));
 
+/* The argument as seconds: "90", "0.5"; unchanged where it was not given. */
+struct inspect_error *option_seconds(const struct options *options, const char *name, double *seconds_ret)
+	__attribute__((warn_unused_result));
+
 #endif

@@ -215,6 +215,7 @@ static bool fit_to_screen(struct table *table)
 			free(shortened);
 			return false;
 		}
+		memory_give(shortened);
 	}
 	return true;
 }
@@ -234,6 +235,7 @@ static bool print_batch(struct table *table)
 	enter_utf8(text);
 	int failed = scols_print_table_to_string(text->scols, &printed);
 	leave_utf8(text);
+	memory_take(printed);
 	if (failed || !printed)
 		return false;
 	emit_text(&table->emitter, printed);
@@ -306,8 +308,10 @@ static char *cell_spell_with_unit(enum column_kind kind, const struct cell *cell
 /* Gives @text, which becomes the line's, to the cell at @place. */
 static bool set_cell(struct libscols_line *line, size_t place, char *text)
 {
-	if (text && scols_line_refer_data(line, place, text) == 0)
+	if (text && scols_line_refer_data(line, place, text) == 0) {
+		memory_give(text);
 		return true;
+	}
 	free(text);
 	return false;
 }

@@ -11,6 +11,7 @@
 #include "analysis/refcounts.h"
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "verbs/edges.h"
 #include "verbs/options.h"
 #include "verbs/select.h"
@@ -117,8 +118,11 @@ static struct inspect_error *judge(struct listing *listing, uint32_t id)
 static struct inspect_error *judge_all(struct listing *listing)
 {
 	struct inspect_error *error = NULL;
-	for (uint32_t id = 0; id < listing->heap->count && !error; id++)
-		error = judge(listing, id);
+	for (uint32_t id = 0; id < listing->heap->count && !error; id++) {
+		error = progress_each("looking at objects", id, listing->heap->count);
+		if (!error)
+			error = judge(listing, id);
+	}
 	return error;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "verbs/edges.h"
 #include "verbs/labels.h"
 #include "verbs/operands.h"
@@ -109,8 +110,11 @@ static struct inspect_error *find(struct listing *listing)
 	for (size_t i = 0; i < listing->id_count; i++)
 		listing->place[listing->ids[i]] = i + 1;
 	struct inspect_error *error = NULL;
-	for (uint32_t id = 0; id < heap_count && !error; id++)
-		error = take_object(listing, id);
+	for (uint32_t id = 0; id < heap_count && !error; id++) {
+		error = progress_each("looking for referrers", id, heap_count);
+		if (!error)
+			error = take_object(listing, id);
+	}
 	return error;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "runtime/runtime.h"
 #include "sql/sql.h"
@@ -21,6 +22,7 @@
 
 struct inspect_session *inspect_session_create(struct inspect_target *target)
 {
+	LIMITS_ENTER(&target->limits);
 	struct inspect_session *session = calloc(1, sizeof(*session));
 	if (!session) {
 		inspect_target_close(target);
@@ -86,7 +88,8 @@ static struct inspect_error *choose_runtime(struct inspect_session *session, con
 static bool is_lasting(const struct inspect_error *error)
 {
 	enum inspect_error_kind kind = inspect_error_kind(error);
-	return kind != INSPECT_ERROR_CANCELLED && kind != INSPECT_ERROR_NO_MEMORY;
+	return kind != INSPECT_ERROR_CANCELLED && kind != INSPECT_ERROR_NO_MEMORY && kind != INSPECT_ERROR_LIMIT &&
+	       !progress_is_over();
 }
 
 /* Keeps a lasting error in *@kept and returns another one like it. */
@@ -241,22 +244,25 @@ static void say_notes(const struct inspect_output *output, const struct notes *n
 		say(output, notes->items[i].incomplete ? "incomplete" : "note", notes->items[i].text);
 }
 
-static enum inspect_exit exit_of(const struct inspect_error *error)
+/* @answered: some of the answer has been given. */
+static enum inspect_exit exit_of(const struct inspect_error *error, bool answered)
 {
 	switch (inspect_error_kind(error)) {
 	case INSPECT_ERROR_USAGE:
 		return INSPECT_EXIT_USAGE;
 	case INSPECT_ERROR_CANCELLED:
 		return INSPECT_EXIT_INCOMPLETE;
+	case INSPECT_ERROR_LIMIT:
+		return answered ? INSPECT_EXIT_INCOMPLETE : INSPECT_EXIT_UNUSABLE;
 	default:
 		return INSPECT_EXIT_UNUSABLE;
 	}
 }
 
 /* Says @error, which it frees. */
-static enum inspect_exit fail(const struct inspect_output *output, struct inspect_error *error)
+static enum inspect_exit fail(const struct inspect_output *output, struct inspect_error *error, bool answered)
 {
-	enum inspect_exit status = exit_of(error);
+	enum inspect_exit status = exit_of(error, answered);
 	say(output, "error", inspect_error_message(error));
 	inspect_error_destroy(error);
 	return status;
@@ -268,10 +274,11 @@ static struct inspect_error *answer(struct verb_context *context)
 	struct inspect_error *error = notes_add_all(&context->notes, &verb_target(context)->notes);
 	if (!error)
 		error = context->table->verb->run(context);
+	error = limits_explain(error);
 	if (error && inspect_error_kind(error) == INSPECT_ERROR_USAGE)
 		return error;
 	const struct table_end end = { .error = error, .notes = &context->notes };
-	struct inspect_error *end_error = table_end(context->table, &end);
+	struct inspect_error *end_error = limits_explain(table_end(context->table, &end));
 	if (!error)
 		return end_error;
 	inspect_error_destroy(end_error);
@@ -286,6 +293,15 @@ static enum inspect_exit exit_of_answer(const struct verb_context *context)
 	return notes_incomplete(&context->notes) ? INSPECT_EXIT_INCOMPLETE : INSPECT_EXIT_OK;
 }
 
+/* Says the @error that an answer ended with, which it frees. */
+static enum inspect_exit fail_answer(const struct verb_context *context, const struct inspect_output *output,
+				     struct inspect_error *error)
+{
+	bool limited = inspect_error_kind(error) == INSPECT_ERROR_LIMIT;
+	enum inspect_exit status = fail(output, error, context->table->total.rows > 0);
+	return limited && context->finding ? INSPECT_EXIT_FINDING : status;
+}
+
 static enum inspect_exit run_verb(struct inspect_session *session, const struct verb *verb,
 				  const struct options *options, const struct inspect_output *output)
 {
@@ -295,7 +311,7 @@ static enum inspect_exit run_verb(struct inspect_session *session, const struct 
 	if (!error)
 		error = table_create(verb, options, session->target, output, &context.table);
 	if (error)
-		return fail(output, error);
+		return fail(output, limits_explain(error), false);
 	error = answer(&context);
 	enum inspect_exit status = exit_of_answer(&context);
 	if (context.table->emitter.closed) {
@@ -305,7 +321,7 @@ static enum inspect_exit run_verb(struct inspect_session *session, const struct 
 	} else {
 		say_notes(output, &context.notes);
 		if (error)
-			status = fail(output, error);
+			status = fail_answer(&context, output, error);
 	}
 	table_destroy(context.table);
 	notes_deinit(&context.notes);
@@ -344,22 +360,78 @@ enum inspect_exit inspect_check_call(int count, const char *const *arguments,
 	struct options options;
 	struct inspect_error *error = parse_call(count, arguments, &verb, &options);
 	options_deinit(&options);
-	return error ? fail(output, error) : INSPECT_EXIT_OK;
+	return error ? fail(output, error, false) : INSPECT_EXIT_OK;
 }
+
+/* ---- limits ---------------------------------------------------------------------------------------- */
+
+/* What the options of a call allow, from now on. They have been checked. */
+static struct inspect_limits limits_asked(const struct options *options)
+{
+	struct inspect_limits limits = { 0 };
+	double seconds = 0;
+	inspect_error_destroy(option_number(options, "max-memory", 0, &limits.max_memory));
+	inspect_error_destroy(option_seconds(options, "timeout", &seconds));
+	if (seconds > 0)
+		limits.deadline = inspect_deadline(seconds);
+	return limits;
+}
+
+/* The smaller of two numbers of which 0 is none. */
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return !a || (b && b < a) ? b : a;
+}
+
+static struct inspect_limits tighter(const struct inspect_limits *a, const struct inspect_limits *b)
+{
+	return (struct inspect_limits){
+		.max_memory = smaller(a->max_memory, b->max_memory),
+		.deadline = smaller(a->deadline, b->deadline),
+	};
+}
+
+struct inspect_limits inspect_call_limits(int count, const char *const *arguments)
+{
+	const struct verb *verb;
+	struct options options;
+	struct inspect_error *error INSPECT_ERROR_AUTO = parse_call(count, arguments, &verb, &options);
+	const struct inspect_limits limits = error ? (struct inspect_limits){ 0 } : limits_asked(&options);
+	options_deinit(&options);
+	return limits;
+}
+
+void inspect_session_set_limits(struct inspect_session *session, const struct inspect_limits *limits)
+{
+	session->target->limits.allowed = *limits;
+}
+
+/* ---- the public functions --------------------------------------------------------------------------- */
 
 enum inspect_exit inspect_session_run(struct inspect_session *session, int count,
 				      const char *const *arguments, const struct inspect_output *output)
 {
 	const struct verb *verb;
 	struct options options;
+	struct limits *limits = &session->target->limits;
+	const struct inspect_limits of_session = limits->allowed;
+	LIMITS_ENTER(limits);
 	struct inspect_error *error = parse_call(count, arguments, &verb, &options);
 	if (error)
-		return fail(output, error);
+		return fail(output, limits_explain(error), false);
 	enum inspect_exit status = INSPECT_EXIT_OK;
-	if (option_flag(&options, "help"))
+	if (option_flag(&options, "help")) {
 		inspect_verb_help(verb->info.name, output);
-	else
+	} else {
+		const struct inspect_limits of_call = limits_asked(&options);
+		limits->allowed = tighter(&of_session, &of_call);
+		if (!memory_has_room())
+			forget(session);
 		status = run_verb(session, verb, &options, output);
+		if (limits_were_reached()) /* so what was found out may be less than there is */
+			forget(session);
+	}
+	limits->allowed = of_session;
 	options_deinit(&options);
 	return status;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "verbs/options.h"
 
 enum {
@@ -176,7 +177,12 @@ static struct inspect_error *closed(void)
 
 struct inspect_error *table_row(struct table *table, const struct cell *cells)
 {
+	enum { ROWS_BETWEEN_REPORTS = 64 };
 	add_to_sums(table, &table->total, cells);
+	bool due = table->total.rows % ROWS_BETWEEN_REPORTS == 0 || progress_was_stopped(); /* what comes now may be wrong */
+	struct inspect_error *error = due ? progress_report("writing the answer", table->total.rows, 0) : NULL;
+	if (error)
+		return error;
 	if (table->total.rows > table->limit) {
 		add_to_sums(table, &table->rest, cells);
 		return NULL;

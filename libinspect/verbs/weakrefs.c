@@ -8,6 +8,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "verbs/edges.h"
 #include "verbs/labels.h"
 #include "verbs/operands.h"
@@ -190,6 +191,9 @@ static struct inspect_error *send_all(struct listing *listing)
 	struct inspect_error *error = NULL;
 	for (uint32_t id = 0; id < listing->heap->count && !error; id++) {
 		unsigned int traits = traits_of(&listing->traits, id);
+		error = progress_each("looking at objects", id, listing->heap->count);
+		if (error)
+			break;
 		if (of_containers && (traits & containers))
 			error = send_container(listing, id);
 		if (!of_containers && (traits & RUNTIME_WEAKREF))

@@ -197,7 +197,7 @@ static void script_init(struct script *script)
 	*script = (struct script){
 		.runtime.operations = &scripted_operations,
 		.segment = { .start = 0, .end = UINT64_C(1) << 56, .data = &byte, .image = -1 },
-		.target = { .kind = TARGET_CORE, .options = { .progress = progress, .progress_context = script } },
+		.target = { .kind = TARGET_CORE, .limits = { .progress = progress, .progress_context = script } },
 		.owner = pthread_self(),
 	};
 	script->target.segments = &script->segment;
@@ -489,6 +489,7 @@ static void random_graphs_are_found_by_any_number_of_workers(void **state __attr
 			struct graph graph;
 			struct notes notes = { 0 };
 			workers_limit = workers[i];
+			LIMITS_ENTER(&script.target.limits);
 			assert_null(graph_build(&script.runtime, &heap, &graph, &notes));
 			check_objects(&truth, &heap);
 			assert_int_equal(graph.dangling, check_references(&truth, &graph));
@@ -749,6 +750,7 @@ static void can_be_cancelled_anywhere(void **state __attribute__((unused)))
 		workers_limit = 1 + at % 2;
 		script.cancel_at = at;
 		script.progress_calls = 0;
+		LIMITS_ENTER(&script.target.limits);
 		struct inspect_error *error = graph_build(&script.runtime, &heap, &graph, &notes);
 		finished = !error;
 		if (error) {

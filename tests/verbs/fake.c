@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "runtime/label.h"
 #include "runtime/runtime.h"
 #include "target/target.h"
@@ -167,30 +168,22 @@ static struct inspect_error *fake_describe(struct runtime *runtime __attribute__
 	return error ? error : runtime_fact_add(facts, "version", "%d.%d.%d", 3, 99, 1);
 }
 
-static struct inspect_error *report(struct runtime *runtime, const char *what, uint64_t done, uint64_t total)
-{
-	const struct inspect_target_options *options = &runtime->target->options;
-	if (!options->progress || options->progress(options->progress_context, what, done, total))
-		return NULL;
-	return inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled");
-}
-
 /* Takes three seconds, and says so on the way. */
-static struct inspect_error *dawdle(struct runtime *runtime)
+static struct inspect_error *dawdle(void)
 {
 	struct inspect_error *error = NULL;
 	for (unsigned int i = 0; i < 100 * wanted.seconds && !error; i++) {
 		usleep(10000);
-		error = report(runtime, "dawdling", i, 100 * wanted.seconds);
+		error = progress_report("dawdling", i, 100 * wanted.seconds);
 	}
 	return error;
 }
 
-static struct inspect_error *fake_walk(struct runtime *runtime, struct runtime_sink *sink,
+static struct inspect_error *fake_walk(struct runtime *runtime __attribute__((unused)), struct runtime_sink *sink,
 				       struct notes *notes)
 {
 	fake_walked++;
-	struct inspect_error *error = wanted.seconds ? dawdle(runtime) : report(runtime, "walking", 0, 0);
+	struct inspect_error *error = wanted.seconds ? dawdle() : progress_report("walking", 0, 0);
 	for (uint64_t i = 0; i < wanted.count && !error; i++) {
 		uint64_t address = address_of(i), number = number_at(address);
 		if (!is_tracked(number))
@@ -533,6 +526,11 @@ struct inspect_error *inspect_target_open(const char *specification,
 	target->images[1].state = wanted.missing ? IMAGE_MISSING : IMAGE_VERIFIED;
 	target->images[1].problem = wanted.missing ? strdup("no such file here") : NULL;
 	target->options = *options;
+	target->limits = (struct limits){
+		.allowed = options->limits,
+		.progress = options->progress,
+		.progress_context = options->progress_context,
+	};
 	*target_ret = target;
 	return NULL;
 }
