@@ -43,7 +43,7 @@ struct connecting {
 /* A region at work. */
 struct region_work {
 	const struct heap *heap;
-	const struct index_region *region;
+	struct index_region *region;
 	struct region_edges *result;
 	struct runtime_references references;
 	uint32_t *edges;  /* the region's place */
@@ -113,26 +113,30 @@ static void close_gaps(struct region_work *work, uint64_t begin, size_t count)
 	work->dropped = false;
 }
 
-static struct inspect_error *connect_batch(struct region_work *work, uint32_t id, size_t count, uint32_t *first)
+/* What has overlapping objects can have more references than when they were counted: what a word of a damaged object
+ * means is guessed by what is known by then. There is room for no more. */
+static struct inspect_error *connect_batch(struct region_work *work, uint32_t id, size_t count, uint32_t *first,
+					   bool *fits_ret)
 {
 	const struct heap *heap = work->heap;
+	const struct region_edges before = *work->result;
 	uint64_t begin = work->written;
 	size_t damaged = 0;
 	work->references.count = work->references.drained = 0;
 	struct inspect_error *error =
 		heap->runtime->operations->references(heap->runtime, heap->address + id, heap->type + id, count,
 						      &work->references, work->ends, &damaged);
-	bool fits = work->references.count <= work->room - work->written;
-	if (!error && fits)
-		drain(&work->references);
-	if (!fits) {
+	*fits_ret = work->references.count <= work->room - work->written;
+	if (!*fits_ret) {
 		inspect_error_destroy(error);
-		return inspect_error_create(INSPECT_ERROR_CORRUPT,
-					    "objects near 0x%" PRIx64 " have other references than a moment ago",
-					    heap->address[id]);
+		*work->result = before;
+		work->written = begin;
+		work->dropped = false;
+		return NULL;
 	}
 	if (error)
 		return error;
+	drain(&work->references);
 	work->result->damaged += work->doubtful ? 0 : damaged;
 	if (work->dropped)
 		close_gaps(work, begin, count);
@@ -141,20 +145,44 @@ static struct inspect_error *connect_batch(struct region_work *work, uint32_t id
 	return NULL;
 }
 
+/* Leaves out the references of object @id, for which there is no room. */
+static struct inspect_error *cut(struct region_work *work, uint32_t id)
+{
+	uint64_t address = work->heap->address[id];
+	if (!work->region->cut)
+		work->region->cut = calloc(REGION_WORDS, sizeof(*work->region->cut));
+	if (!work->region->cut)
+		return &inspect_error_no_memory;
+	work->region->cut[region_word(address)] |= UINT64_C(1) << region_bit(address);
+	work->result->damaged++;
+	return NULL;
+}
+
+static struct inspect_error *connect_one(struct region_work *work, uint32_t id, uint32_t *first)
+{
+	bool fits = false;
+	uint64_t address = work->heap->address[id];
+	struct inspect_error *error = NULL;
+	*first = (uint32_t)(work->result->start + work->written);
+	work->doubtful = region_doubts(work->region, address);
+	if (region_cuts(work->region, address))
+		return NULL;
+	error = connect_batch(work, id, 1, first, &fits);
+	return error || fits ? error : cut(work, id);
+}
+
 static struct inspect_error *connect_objects(struct region_work *work, uint32_t *first)
 {
 	const struct index_region *region = work->region;
-	const uint64_t *address = work->heap->address;
 	struct inspect_error *error = NULL;
 	for (uint32_t done = 0; done < region->count && !error;) {
 		uint32_t id = region->first + done, count = region->count - done < BATCH ? region->count - done : BATCH;
-		if (region->cut || region->doubtful)
-			count = 1;
-		work->doubtful = region_doubts(region, address[id]);
-		if (region_cuts(region, address[id]))
-			first[id] = (uint32_t)(work->result->start + work->written);
-		else
-			error = connect_batch(work, id, count, first + id);
+		bool fits = false;
+		work->doubtful = false;
+		if (!region->cut && !region->doubtful)
+			error = connect_batch(work, id, count, first + id, &fits);
+		for (uint32_t i = 0; i < count && !fits && !error; i++)
+			error = connect_one(work, id + i, first + id + i);
 		done += count;
 	}
 	return error;
@@ -172,7 +200,7 @@ static struct inspect_error *connect_region(void *context, size_t number)
 {
 	const struct connecting *connecting = context;
 	struct graph *graph = connecting->graph;
-	const struct index_region *region = graph->heap->index.regions[number];
+	struct index_region *region = graph->heap->index.regions[number];
 	struct region_work *work AUTO_FREE = calloc(1, sizeof(*work));
 	uint64_t *buffer AUTO_FREE = reallocarray(NULL, BUFFER, sizeof(*buffer));
 	if (!work || !buffer)

@@ -647,6 +647,46 @@ static void huge_degrees(void **state __attribute__((unused)))
 	script_deinit(&script);
 }
 
+/* Objects of a damaged heap that have more references when they become edges than when they were counted: those of as few
+ * objects as there is no room for are left out, which is said, and the others are all there. */
+static void references_that_become_more(void **state __attribute__((unused)))
+{
+	enum { COUNT = 100, GROWING = 40, BEFORE = 3, AFTER = 5 };
+	struct script script;
+	struct heap heap;
+	struct graph graph;
+	struct notes notes = { 0 };
+	script_row(&script, 0x10000000, 64, COUNT);
+	for (size_t i = 0; i < COUNT; i++) {
+		refer(&script, i, script.nodes[(i + 1) % COUNT].address);
+		script.nodes[i].times = BEFORE;
+	}
+	assert_null(graph_find_objects(&script.runtime, &heap, &graph, &notes));
+	script.nodes[GROWING].times = AFTER;
+	assert_null(graph_find_references(&graph, &notes));
+	assert_int_equal(heap.count, COUNT);
+	size_t left_out = 0;
+	for (uint32_t id = 0; id < COUNT; id++) {
+		size_t count;
+		struct runtime_references references = { 0 };
+		const uint32_t *edges = graph_edges(&graph, id, &count);
+		left_out += count == 0;
+		assert_true(count == 0 || count == script.nodes[id].times);
+		for (size_t i = 0; i < count; i++)
+			assert_int_equal(edge_target(edges[i]), (id + 1) % COUNT);
+		assert_null(graph_labels(&graph, id, &references));
+		assert_int_equal(references.count, count);
+		runtime_references_deinit(&references);
+	}
+	assert_int_equal(left_out, 1);
+	assert_int_equal(graph.damaged, 1);
+	assert_true(notes_incomplete(&notes));
+	notes_deinit(&notes);
+	graph_deinit(&graph);
+	heap_deinit(&heap);
+	script_deinit(&script);
+}
+
 /* Arrays that overlap: every tenth of a thousand objects claims a million references, in a target of 10 MiB. Those of the
  * others are all there. */
 static void more_references_than_memory(void **state __attribute__((unused)))
@@ -894,6 +934,7 @@ int main(void)
 		cmocka_unit_test(labels_belong_to_the_edges),
 		cmocka_unit_test(a_chain_through_all_regions),
 		cmocka_unit_test(huge_degrees),
+		cmocka_unit_test(references_that_become_more),
 		cmocka_unit_test(more_references_than_memory),
 		cmocka_unit_test(too_many_objects),
 		cmocka_unit_test(can_be_cancelled_anywhere),
