@@ -11,6 +11,7 @@
 #include "audit/audit.h"
 #include "base/array.h"
 #include "base/error.h"
+#include "base/words.h"
 #include "target/target.h"
 #include "verbs/select.h"
 
@@ -25,6 +26,7 @@ struct scope {
 	const struct unreachable *unreachable; /* NULL: it does not matter whether they are reachable */
 	bool *types;                           /* by index: is it one of the check's types? NULL: all are */
 	size_t type_count;
+	size_t visited;    /* objects of the scope */
 	size_t unmeasured; /* objects counted whose sizes cannot be read */
 	uint64_t basic;    /* and those whose sizes are not all of what their types would say */
 };
@@ -125,6 +127,22 @@ static struct inspect_error *note_sizes(const struct scope *scope, struct decisi
 	return error;
 }
 
+/* A rule about a type that has no objects may have its name wrong. In a short name two wrong letters are another name. */
+static struct inspect_error *note_types(const struct scope *scope, struct decision *decision)
+{
+	const char *type = scope->check->type, *nearest;
+	if (!type)
+		return NULL;
+	struct inspect_error *error = decision_note_hidden(decision, scope->heap->runtime);
+	if (error || scope->visited || strpbrk(type, "*?["))
+		return error;
+	error = type_nearest(scope->heap, type, &nearest);
+	if (error || !nearest || 3 * word_distance(type, nearest) > strlen(type))
+		return error;
+	return notes_add(&decision->context.notes, false, "rule %s: no object is of a type '%s'; there is %s",
+			 decision->rule->name, type, nearest);
+}
+
 /* Calls visit() for each object of the scope. */
 static struct inspect_error *scope_visit(struct scope *scope, struct decision *decision,
 					 struct inspect_error *(*visit)(void *context, uint32_t id, uint64_t size), void *context)
@@ -133,10 +151,14 @@ static struct inspect_error *scope_visit(struct scope *scope, struct decision *d
 	for (uint32_t id = 0; id < scope->heap->count && !error; id++) {
 		if (id % PROGRESS_OBJECTS == 0)
 			error = say_progress(decision, id, scope->heap->count);
-		if (!error && scope_has(scope, id))
-			error = visit(context, id, scope_measure(scope, id));
+		if (error || !scope_has(scope, id))
+			continue;
+		scope->visited++;
+		error = visit(context, id, scope_measure(scope, id));
 	}
-	return error ? error : note_sizes(scope, decision);
+	if (!error)
+		error = note_sizes(scope, decision);
+	return error ? error : note_types(scope, decision);
 }
 
 /* ---- how many ---------------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include "audit/message.h"
 #include "base/array.h"
 #include "base/error.h"
+#include "runtime/runtime.h"
 #include "target/target.h"
 #include "verbs/verdicts.h"
 
@@ -44,6 +45,24 @@ struct inspect_error *decision_unreachable(struct decision *decision, struct unr
 	}
 	*unreachable_ret = &audit->unreachable;
 	return notes_add_all(&decision->context.notes, &audit->unreachable_notes);
+}
+
+/* Has the name, or the module before it, a part that is hidden? doc/secrets.md */
+static bool is_hidden(const char *name)
+{
+	return strstr(name, "<class at ") || strstr(name, "…");
+}
+
+struct inspect_error *decision_note_hidden(struct decision *decision, const struct runtime *runtime)
+{
+	size_t hidden = 0;
+	for (size_t i = 0; runtime->redacted && i < runtime->type_count; i++)
+		hidden += is_hidden(runtime->types[i].name);
+	if (!hidden)
+		return NULL;
+	return notes_add(&decision->context.notes, true,
+			 "rule %s is about types by their names, and those of %zu types are hidden by --redact",
+			 decision->rule->name, hidden);
 }
 
 /* ---- limits ------------------------------------------------------------------------------------------ */

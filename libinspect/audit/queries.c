@@ -17,7 +17,7 @@
 /* What ready-made checks ask. */
 static const char *const ready_made[CHECK_SUBJECTS] = {
 	[CHECK_UNCOLLECTABLE_OBJECTS] = "SELECT address, type, size, why FROM garbage",
-	[CHECK_REFCOUNTS] = "SELECT * FROM refcounts",
+	[CHECK_REFCOUNTS] = "SELECT * FROM refcounts WHERE verdict <> 'held'",
 	[CHECK_INTEGRITY] = "SELECT * FROM verify",
 };
 
@@ -256,6 +256,13 @@ static struct inspect_error *as_failure(struct inspect_error *error)
 	return failure;
 }
 
+static struct inspect_error *note_hidden(struct decision *decision)
+{
+	struct runtime *runtime;
+	struct inspect_error *error = verb_runtime(&decision->context, &runtime);
+	return error ? error : decision_note_hidden(decision, runtime);
+}
+
 struct inspect_error *decide_query(struct decision *decision)
 {
 	struct asking asking = { .decision = decision };
@@ -266,6 +273,8 @@ struct inspect_error *decide_query(struct decision *decision)
 	if (!error)
 		error = ask(&asking, database);
 	sqlite3_finalize(asking.statement);
+	if (!error && decision->rule->query)
+		error = note_hidden(decision);
 	error = as_failure(verb_database_done(&decision->context, error));
 	if (error)
 		return error;

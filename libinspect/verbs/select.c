@@ -56,6 +56,15 @@ static const char *nearest_type(const struct heap *heap, const bool *used, const
 	return nearest;
 }
 
+struct inspect_error *type_nearest(const struct heap *heap, const char *name, const char **nearest_ret)
+{
+	bool *used AUTO_FREE = types_in_use(heap);
+	if (!used)
+		return &inspect_error_no_memory;
+	*nearest_ret = nearest_type(heap, used, name);
+	return NULL;
+}
+
 static struct inspect_error *select_types(struct selection *selection, struct verb_context *context,
 					  const struct heap *heap)
 {

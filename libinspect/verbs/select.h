@@ -31,6 +31,9 @@ void selection_deinit(struct selection *selection);
 
 /* Is @name what @pattern says, in which * ? [...] match parts of names? */
 bool type_name_matches(const char *pattern, const char *name);
+/* The name most like @name among those of types that have objects; NULL if none is like it. */
+struct inspect_error *type_nearest(const struct heap *heap, const char *name, const char **nearest_ret)
+	__attribute__((warn_unused_result));
 
 /* Notes that sizes among the objects of @histogram are basic size and items only, and whose. */
 struct inspect_error *note_basic_sizes(struct verb_context *context, const struct histogram *histogram)
