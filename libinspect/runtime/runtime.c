@@ -134,6 +134,14 @@ void runtime_references_deinit(struct runtime_references *references)
 	*references = (struct runtime_references){ .labelled = references->labelled };
 }
 
+void runtime_threads_deinit(struct runtime_threads *threads)
+{
+	for (size_t i = 0; i < threads->count; i++)
+		free(threads->items[i].call);
+	free(threads->items);
+	*threads = (struct runtime_threads){ 0 };
+}
+
 void runtime_facts_deinit(struct runtime_facts *facts)
 {
 	for (size_t i = 0; i < facts->count; i++) {

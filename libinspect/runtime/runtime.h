@@ -174,6 +174,7 @@ enum runtime_trait {
 	RUNTIME_WEAK_VALUES = 1 << 3,      /* they are mappings of weakly held values, */
 	RUNTIME_WEAK_KEYS = 1 << 4,        /* of weakly held keys, */
 	RUNTIME_WEAK_SET = 1 << 5,         /* or sets of weakly held items */
+	RUNTIME_TEXT = 1 << 6,             /* they are strings of characters or of bytes */
 };
 
 /* A weak reference, looked at. */
@@ -260,6 +261,29 @@ struct runtime_verify_operations {
 	void (*end)(struct runtime_verification *verification);
 };
 
+/* A string, looked at. */
+struct runtime_text {
+	bool is_bytes;   /* of bytes, not of characters */
+	bool too_long;   /* it has more characters or bytes than are wanted: no text */
+	uint64_t length; /* how many it has; UINT64_MAX: not known, for one that is too long */
+	char *bytes;     /* UTF-8, or the bytes, and a NUL behind them; for the caller to free; NULL: redacted, or too long */
+	size_t size;     /* of these, without that NUL */
+};
+
+/* A thread that runs, or may run, the runtime's code. */
+struct runtime_thread {
+	uint64_t id;         /* the kernel's number; 0: not known */
+	uint64_t state;      /* address of what the runtime keeps of it */
+	int64_t interpreter; /* id of the one that it belongs to */
+	char *call;          /* its innermost call, "handler() at app.py:12"; NULL: it is in none */
+};
+
+/* All zero is an empty list. */
+struct runtime_threads {
+	struct runtime_thread *items;
+	size_t count, capacity;
+};
+
 struct runtime_operations {
 	const char *name;
 
@@ -311,6 +335,13 @@ struct runtime_operations {
 	/* Looks at the one object at @address. An error if there is none that makes sense. */
 	struct inspect_error *(*object)(struct runtime *runtime, uint64_t address,
 					struct runtime_object *object_ret);
+
+	/* Looks at the string at @address, an object of @type (index into runtime->types), which has the trait RUNTIME_TEXT. A
+	 * longer one than @limit characters or bytes has no text. False if it cannot be read. May be NULL. */
+	bool (*text)(struct runtime *runtime, uint64_t address, uint32_t type, uint64_t limit, struct runtime_text *text_ret);
+
+	/* Appends the threads that the runtime knows; what could not be seen goes to @notes. May be NULL. */
+	struct inspect_error *(*threads)(struct runtime *runtime, struct runtime_threads *threads, struct notes *notes);
 
 	/* How the heap's integrity is checked. May be NULL. */
 	const struct runtime_verify_operations *verify;
@@ -374,6 +405,7 @@ static inline bool runtime_references_look(struct runtime_references *references
 
 void runtime_references_deinit(struct runtime_references *references);
 
+void runtime_threads_deinit(struct runtime_threads *threads);
 void runtime_facts_deinit(struct runtime_facts *facts);
 void runtime_object_deinit(struct runtime_object *object);
 

@@ -380,6 +380,8 @@ const struct runtime_operations cpython_operations = {
 	.weakref = cpython_weakref,
 	.label = cpython_label,
 	.object = cpython_object,
+	.text = cpython_text,
+	.threads = cpython_threads,
 	.verify = &cpython_verify_operations,
 	.allowance = cpython_allowance,
 };

@@ -180,6 +180,11 @@ struct inspect_error *cpython_unreadable(struct cpython *cpython, uint64_t addre
 
 /* The text of the str object at @address as UTF-8 (surrogates escaped as \udcXX), at most @limit code points,
  * for the caller to free; NULL if it is not a readable str. *@length_ret (may be NULL): its length in code points. */
+/* runtime_operations.text (text.c) and .threads (roots_thread.c) */
+bool cpython_text(struct runtime *runtime, uint64_t address, uint32_t type, uint64_t limit, struct runtime_text *text_ret);
+struct inspect_error *cpython_threads(struct runtime *runtime, struct runtime_threads *threads, struct notes *notes)
+	__attribute__((warn_unused_result));
+
 char *cpython_str_text(struct cpython *cpython, uint64_t address, size_t limit, int64_t *length_ret);
 /* Is the str at @address ASCII and equal to @text? */
 bool cpython_str_equals(struct cpython *cpython, uint64_t address, const char *text);

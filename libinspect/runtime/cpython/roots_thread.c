@@ -46,13 +46,21 @@ static pid_t find_thread(const struct inspect_target *target, uint64_t pthread)
 	return 0;
 }
 
-static void name_thread(struct thread_roots *thread)
+/* The kernel's number of the thread; 0: not known, then *@pthread_ret is what the C library calls it. */
+static uint64_t thread_number(const struct thread_roots *thread, uint64_t *pthread_ret)
 {
 	struct cpython *cpython = thread->roots->cpython;
-	uint64_t native, pthread = 0;
+	uint64_t native;
+	*pthread_ret = 0;
 	if (!read_pointer(cpython, thread->state, cpython->layout.thread_native_id, &native) &&
-	    read_pointer(cpython, thread->state, cpython->layout.thread_id, &pthread))
-		native = (uint64_t)find_thread(cpython->target, pthread);
+	    read_pointer(cpython, thread->state, cpython->layout.thread_id, pthread_ret))
+		native = (uint64_t)find_thread(cpython->target, *pthread_ret);
+	return native;
+}
+
+static void name_thread(struct thread_roots *thread)
+{
+	uint64_t pthread, native = thread_number(thread, &pthread);
 	if (native)
 		snprintf(thread->name, sizeof(thread->name), "thread %" PRIu64, native);
 	else
@@ -61,11 +69,9 @@ static void name_thread(struct thread_roots *thread)
 
 /* ---- its calls ---- */
 
-/* "thread 4711: handler() at app.py:12" of a call in @code, whose instruction is @offset bytes into it; for the caller
- * to free. */
-static char *name_call(struct thread_roots *thread, uint64_t code, int64_t offset)
+/* "handler() at app.py:12" of a call in @code, whose instruction is @offset bytes into it; for the caller to free. */
+static char *call_text(struct cpython *cpython, uint64_t code, int64_t offset)
 {
-	struct cpython *cpython = thread->roots->cpython;
 	const struct layout *layout = &cpython->layout;
 	uint64_t name_object = 0, file_object = 0;
 	char *call;
@@ -79,10 +85,44 @@ static char *name_call(struct thread_roots *thread, uint64_t code, int64_t offse
 	char *safe_name AUTO_FREE = shown_name ? text_safe(shown_name) : NULL;
 	char *safe_file AUTO_FREE = shown_file ? text_safe(shown_file) : NULL;
 	if (!safe_name || !safe_file ||
-	    asprintf(&call, "%s: %s() at %s:%d", thread->name, safe_name, safe_file,
-		     cpython_line(cpython, code, offset)) < 0)
+	    asprintf(&call, "%s() at %s:%d", safe_name, safe_file, cpython_line(cpython, code, offset)) < 0)
 		return NULL;
 	return call;
+}
+
+/* "thread 4711: handler() at app.py:12"; for the caller to free. */
+static char *name_call(struct thread_roots *thread, uint64_t code, int64_t offset)
+{
+	char *call AUTO_FREE = call_text(thread->roots->cpython, code, offset);
+	char *place;
+	return !call || asprintf(&place, "%s: %s", thread->name, call) < 0 ? NULL : place;
+}
+
+/* Where the call of the frame object at @frame is. False if it has no code. */
+static bool frame_object_place(struct cpython *cpython, uint64_t frame, uint64_t *code_ret, int64_t *offset_ret)
+{
+	int32_t last;
+	if (!read_pointer(cpython, frame, cpython->layout.frame_code, code_ret))
+		return false;
+	read_int32(cpython, frame, cpython->layout.frame_lasti, &last);
+	/* f_lasti counts bytes, in 3.10 instructions of two bytes */
+	*offset_ret = cpython_at_least(cpython, 3, 10) ? (int64_t)last * 2 : last;
+	return true;
+}
+
+/* The same of the interpreter frame at @frame, and whose it is. False if it is none of a call of Python code. */
+static bool interpreter_frame_place(struct cpython *cpython, uint64_t frame, uint8_t *owner_ret, uint64_t *code_ret,
+				    int64_t *offset_ret)
+{
+	const struct layout *layout = &cpython->layout;
+	struct visit visit = { .cpython = cpython, .layout = layout };
+	uint64_t instruction;
+	if (!read_uint8(cpython, frame, layout->interpreter_frame_owner, owner_ret) || *owner_ret > FRAME_OWNED_BY_FRAME_OBJECT)
+		return false;
+	*code_ret = interpreter_frame_code(&visit, frame);
+	read_pointer(cpython, frame, layout->interpreter_frame_instruction, &instruction);
+	*offset_ret = (int64_t)(instruction - *code_ret) - (int64_t)layout->code_adaptive;
+	return true;
 }
 
 /* Up to 3.10: frame objects. */
@@ -91,13 +131,11 @@ static struct inspect_error *add_frame_object(struct thread_roots *thread, uint6
 	struct cpython *cpython = thread->roots->cpython;
 	const struct layout *layout = &cpython->layout;
 	uint64_t code, generator;
-	int32_t last;
-	if (!read_pointer(cpython, frame, layout->frame_code, &code))
+	int64_t offset;
+	if (!frame_object_place(cpython, frame, &code, &offset))
 		return NULL;
 	read_pointer(cpython, frame, layout->frame_generator, &generator);
-	read_int32(cpython, frame, layout->frame_lasti, &last);
-	/* f_lasti counts bytes, in 3.10 instructions of two bytes */
-	char *place AUTO_FREE = name_call(thread, code, cpython_at_least(cpython, 3, 10) ? (int64_t)last * 2 : last);
+	char *place AUTO_FREE = name_call(thread, code, offset);
 	if (!place)
 		return &inspect_error_no_memory;
 	/* the C function holds it, but for a generator's, which the generator holds */
@@ -127,15 +165,12 @@ static struct inspect_error *add_interpreter_frame(struct thread_roots *thread, 
 {
 	struct cpython *cpython = thread->roots->cpython;
 	const struct layout *layout = &cpython->layout;
-	struct visit visit = { .cpython = cpython, .layout = layout };
-	uint64_t instruction;
+	uint64_t code;
+	int64_t offset;
 	uint8_t owner;
-	if (!read_uint8(cpython, frame, layout->interpreter_frame_owner, &owner) || owner > FRAME_OWNED_BY_FRAME_OBJECT)
+	if (!interpreter_frame_place(cpython, frame, &owner, &code, &offset))
 		return NULL;
-	uint64_t code = interpreter_frame_code(&visit, frame);
-	read_pointer(cpython, frame, layout->interpreter_frame_instruction, &instruction);
-	char *place AUTO_FREE =
-		name_call(thread, code, (int64_t)(instruction - code) - (int64_t)layout->code_adaptive);
+	char *place AUTO_FREE = name_call(thread, code, offset);
 	if (!place)
 		return &inspect_error_no_memory;
 	if (owner == FRAME_OWNED_BY_GENERATOR)
@@ -284,4 +319,63 @@ void roots_each_code(struct cpython *cpython, void (*each)(void *context, uint64
 			each_code_of_thread(&thread, each, context);
 		}
 	}
+}
+
+/* ---- as a list -------------------------------------------------------------------------------------- */
+
+/* The innermost call of Python code, for the caller to free; NULL: there is none. False when out of memory. */
+static bool innermost_call(struct thread_roots *thread, char **call_ret)
+{
+	struct cpython *cpython = thread->roots->cpython;
+	const struct layout *layout = &cpython->layout;
+	bool objects = layout->thread_frame != LAYOUT_ABSENT;
+	struct chain chain = chain_begin(cpython, current_frame(thread),
+					 objects ? layout->frame_back : layout->interpreter_frame_previous);
+	*call_ret = NULL;
+	for (; chain.item; chain_next(&chain)) {
+		uint64_t code;
+		int64_t offset;
+		uint8_t owner;
+		if (!(objects ? frame_object_place(cpython, chain.item, &code, &offset) :
+				interpreter_frame_place(cpython, chain.item, &owner, &code, &offset)))
+			continue;
+		*call_ret = call_text(cpython, code, offset);
+		return *call_ret;
+	}
+	return true;
+}
+
+static struct inspect_error *list_thread(struct roots *roots, const struct cpython_interpreter *interpreter, uint64_t state,
+					 struct runtime_threads *threads)
+{
+	struct thread_roots thread = { .roots = roots, .state = state };
+	uint64_t pthread;
+	if (!array_reserve(threads->items, threads->count, threads->capacity))
+		return &inspect_error_no_memory;
+	struct runtime_thread *item = &threads->items[threads->count];
+	*item = (struct runtime_thread){
+		.id = thread_number(&thread, &pthread), .state = state, .interpreter = interpreter->id,
+	};
+	if (!innermost_call(&thread, &item->call))
+		return &inspect_error_no_memory;
+	threads->count++;
+	return NULL;
+}
+
+struct inspect_error *cpython_threads(struct runtime *runtime, struct runtime_threads *threads, struct notes *notes)
+{
+	struct cpython *cpython = (struct cpython *)runtime;
+	struct roots roots = { .cpython = cpython, .notes = notes };
+	struct inspect_error *error = NULL;
+	for (size_t i = 0; i < cpython->interpreter_count && !error; i++) {
+		const struct cpython_interpreter *interpreter = &cpython->interpreters[i];
+		uint64_t first;
+		read_pointer(cpython, interpreter->address, cpython->layout.interpreter_threads, &first);
+		struct chain chain = chain_begin(cpython, first, cpython->layout.thread_next);
+		for (; chain.item && !error; chain_next(&chain))
+			error = list_thread(&roots, interpreter, chain.item, threads);
+		if (!error && chain.circular)
+			error = notes_add(notes, true, "the list of threads is damaged: it leads in a circle");
+	}
+	return error;
 }

@@ -127,34 +127,39 @@ static char *append_escaped(char *end, uint32_t character)
 	return utf8_append(end, character);
 }
 
-char *cpython_str_text(struct cpython *cpython, uint64_t address, size_t limit, int64_t *length_ret)
+char *cpython_str_text_sized(struct cpython *cpython, const struct cpython_str *str, size_t count, size_t *size_ret)
 {
-	struct cpython_str str;
-	if (!cpython_str_open(cpython, address, &str))
-		return NULL;
-	if (length_ret)
-		*length_ret = str.length;
-
-	size_t count = (uint64_t)str.length < limit ? (size_t)str.length : limit;
 	void *copy AUTO_FREE = NULL;
 	const uint8_t *bytes = NULL;
 	if (count) {
-		bytes = str_bytes(cpython, &str, 0, count, &copy);
+		bytes = str_bytes(cpython, str, 0, count, &copy);
 		if (!bytes)
 			return NULL;
 	}
 
 	/* the text is there, so its size is no more than the target's */
-	char *text = malloc(count * (str.ascii ? 1 : ESCAPED_MAX) + ESCAPED_MAX);
+	char *text = malloc(count * (str->ascii ? 1 : ESCAPED_MAX) + ESCAPED_MAX);
 	if (!text)
 		return NULL;
 	char *end = text;
 	for (size_t i = 0; i < count; i++) {
-		uint32_t character = character_at(bytes, str.kind, i);
-		end = append_escaped(end, str.ascii ? character & 0x7f : character);
+		uint32_t character = character_at(bytes, str->kind, i);
+		end = append_escaped(end, str->ascii ? character & 0x7f : character);
 	}
 	*end = '\0';
+	*size_ret = (size_t)(end - text);
 	return text;
+}
+
+char *cpython_str_text(struct cpython *cpython, uint64_t address, size_t limit, int64_t *length_ret)
+{
+	struct cpython_str str;
+	size_t size;
+	if (!cpython_str_open(cpython, address, &str))
+		return NULL;
+	if (length_ret)
+		*length_ret = str.length;
+	return cpython_str_text_sized(cpython, &str, (uint64_t)str.length < limit ? (size_t)str.length : limit, &size);
 }
 
 bool cpython_str_equals(struct cpython *cpython, uint64_t address, const char *text)

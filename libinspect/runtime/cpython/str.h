@@ -26,4 +26,8 @@ bool cpython_str_open(struct cpython *cpython, uint64_t address, struct cpython_
 bool cpython_str_copy(struct cpython *cpython, const struct cpython_str *str, int64_t first, size_t count,
 		      uint32_t *text);
 
+/* The first @count code points of @str as UTF-8, *@size_ret bytes and a NUL, for the caller to free; what has no UTF-8 is
+ * escaped, as \udc80. NULL if they cannot be read. */
+char *cpython_str_text_sized(struct cpython *cpython, const struct cpython_str *str, size_t count, size_t *size_ret);
+
 #endif

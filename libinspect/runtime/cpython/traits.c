@@ -18,6 +18,7 @@ static const struct {
 	const char *module; /* of a Python class; NULL: a type of C */
 	unsigned int traits;
 } special_types[] = {
+	{ "bytearray", NULL, RUNTIME_TEXT },
 	{ "weakref", NULL, RUNTIME_WEAKREF }, /* up to 3.8 and further in some builds: Objects/weakrefobject.c */
 	{ "weakref.ReferenceType", NULL, RUNTIME_WEAKREF },
 	{ "weakproxy", NULL, RUNTIME_WEAKREF },
@@ -75,6 +76,8 @@ unsigned int cpython_traits(struct runtime *runtime, uint32_t index)
 	if (type->damaged)
 		return 0;
 	unsigned int traits = finalizer_traits(cpython, type);
+	if (type->flags & (TPFLAGS_UNICODE_SUBCLASS | TPFLAGS_BYTES_SUBCLASS))
+		traits |= RUNTIME_TEXT;
 	uint64_t class = type->address;
 	for (int depth = 0; class && depth < DEPTH_LIMIT; depth++) {
 		traits |= traits_of_class(cpython, class);

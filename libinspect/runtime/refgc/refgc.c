@@ -250,4 +250,5 @@ const struct runtime_operations refgc_operations = {
 	.weakref = refgc_weakref,
 	.label = refgc_label,
 	.object = refgc_object,
+	.text = refgc_text,
 };

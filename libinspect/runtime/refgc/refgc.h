@@ -102,6 +102,10 @@ static inline const char *refgc_type_name(const struct refgc *refgc, const struc
 unsigned int refgc_traits(struct runtime *runtime, uint32_t index);
 bool refgc_weakref(struct runtime *runtime, uint64_t address, struct runtime_weakref *weakref_ret);
 
+/* The item that is a string of characters or of bytes, or NULL. */
+const struct refgc_item *refgc_text_item(const struct refgc_type *type);
+bool refgc_text(struct runtime *runtime, uint64_t address, uint32_t type, uint64_t limit, struct runtime_text *text_ret);
+
 /* ---- objects (object.c) ---- */
 
 /* The entries of @item in the object at @address: @count of them from @start on, *@size_ret bytes in all. False if that

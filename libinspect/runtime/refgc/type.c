@@ -224,11 +224,17 @@ static const struct refgc_item *callback_item(const struct refgc_type *type)
 	return NULL;
 }
 
+const struct refgc_item *refgc_text_item(const struct refgc_type *type)
+{
+	const struct refgc_item *item = item_of(type, ITEM_UTF8);
+	return item ? item : item_of(type, ITEM_BYTES);
+}
+
 unsigned int refgc_traits(struct runtime *runtime, uint32_t index)
 {
 	struct refgc *refgc = (struct refgc *)runtime;
 	const struct refgc_type *type = type_table_at(refgc->types, index);
-	return type->finalizers | (item_of(type, ITEM_WEAK) ? RUNTIME_WEAKREF : 0);
+	return type->finalizers | (item_of(type, ITEM_WEAK) ? RUNTIME_WEAKREF : 0) | (refgc_text_item(type) ? RUNTIME_TEXT : 0);
 }
 
 /* What the first entry of @item (NULL: there is none) refers to; false if it cannot be read. */

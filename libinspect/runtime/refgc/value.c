@@ -191,3 +191,47 @@ char *refgc_value(struct refgc *refgc, const struct refgc_type *type, uint64_t a
 		line_format(&subject.line, "<%s object>", refgc_type_name(refgc, type));
 	return line_finish(&subject.line);
 }
+
+/* ---- whole texts ------------------------------------------------------------------------------------ */
+
+static uint64_t count_characters(const char *bytes, size_t size)
+{
+	uint64_t count = 0;
+	for (size_t i = 0; i < size; i++)
+		count += (bytes[i] & 0xc0) != 0x80;
+	return count;
+}
+
+bool refgc_text(struct runtime *runtime, uint64_t address, uint32_t type, uint64_t limit, struct runtime_text *text_ret)
+{
+	struct refgc *refgc = (struct refgc *)runtime;
+	const struct refgc_item *item = refgc_text_item(type_table_at(refgc->types, type));
+	struct refgc_entries entries;
+	*text_ret = (struct runtime_text){ 0 };
+	if (!item || !refgc_entries(refgc, item, address, &entries))
+		return false;
+	text_ret->is_bytes = item->kind == ITEM_BYTES;
+	text_ret->length = entries.count;
+	text_ret->too_long = entries.count > limit;
+	if (text_ret->too_long) {
+		text_ret->length = text_ret->is_bytes ? entries.count : UINT64_MAX;
+		return true;
+	}
+	char *bytes = malloc((size_t)entries.count + 1);
+	struct inspect_error *error INSPECT_ERROR_AUTO =
+		bytes && entries.count ? target_read(refgc->target, entries.start, bytes, (size_t)entries.count) : NULL;
+	if (!bytes || error) {
+		free(bytes);
+		return false;
+	}
+	bytes[entries.count] = '\0';
+	if (!text_ret->is_bytes)
+		text_ret->length = count_characters(bytes, (size_t)entries.count);
+	if (refgc->runtime.redacted) {
+		free(bytes);
+		return true;
+	}
+	text_ret->bytes = bytes;
+	text_ret->size = (size_t)entries.count;
+	return true;
+}
