@@ -124,15 +124,23 @@ static int add_table(struct sql_database *database, const struct sql_table *tabl
 	return sqlite3_create_module_v2(database->handle, table->name, table->module, like, free_memory);
 }
 
+static int add_tables(struct sql_database *database)
+{
+	const struct sql_table *table;
+	int status = SQLITE_OK;
+	for (size_t i = 0; status == SQLITE_OK && (table = sql_any_table(database, i)); i++)
+		status = add_table(database, table);
+	return status;
+}
+
 static int open(struct sql_database *database)
 {
 	int status = sqlite3_open_v2(":memory:", &database->handle,
 				     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX, NULL);
 	if (status == SQLITE_OK)
 		status = sqlite3_exec(database->handle, "PRAGMA temp_store = memory", NULL, NULL, NULL);
-	const struct sql_table *table;
-	for (size_t i = 0; status == SQLITE_OK && (table = sql_table_at(i)); i++)
-		status = add_table(database, table);
+	if (status == SQLITE_OK)
+		status = add_tables(database);
 	if (status != SQLITE_OK)
 		return status;
 	set_limits(database->handle);
@@ -147,12 +155,17 @@ struct inspect_error *sql_database_open(struct inspect_session *session, struct 
 		return &inspect_error_no_memory;
 	database->session = session;
 	database->others = database->counted = (uint64_t)sqlite3_memory_used();
+	struct inspect_error *error = sql_verb_tables_make(database);
+	if (error) {
+		sql_database_close(database);
+		return error;
+	}
 	int status = open(database);
 	if (status == SQLITE_OK) {
 		*database_ret = database;
 		return NULL;
 	}
-	struct inspect_error *error = inspect_error_create(
+	error = inspect_error_create(
 		status == SQLITE_NOMEM ? INSPECT_ERROR_NO_MEMORY : INSPECT_ERROR_SYSTEM, "SQLite cannot open a database in memory: %s",
 		database->handle ? sqlite3_errmsg(database->handle) : sqlite3_errstr(status));
 	sql_database_close(database);
@@ -166,6 +179,7 @@ void sql_database_close(struct sql_database *database)
 	sqlite3_close(database->handle);
 	memory_release(database->counted - database->others);
 	sql_forget(database);
+	sql_verb_tables_free(database);
 	inspect_error_destroy(database->error);
 	free(database);
 }
@@ -176,6 +190,8 @@ struct inspect_error *verb_database_of(struct verb_context *context, struct sql_
 	struct inspect_error *error = session->database ? NULL : sql_database_open(session, &session->database);
 	if (error)
 		return error;
+	if (session->database->context && session->database->context != context)
+		return inspect_error_create(INSPECT_ERROR_USAGE, "a query cannot ask for what other queries say");
 	session->database->context = context;
 	session->database->unreadable = session->database->too_long = 0;
 	*database_ret = session->database;

@@ -36,6 +36,8 @@ struct sql_type_sums {
 	bool sized;                 /* with bytes */
 };
 
+struct sql_verb_table;
+
 struct sql_database {
 	sqlite3 *handle;
 	struct inspect_session *session;
@@ -51,6 +53,8 @@ struct sql_database {
 	struct labels labels;           /* runtime: NULL until they are asked for */
 	uint32_t *reverse_edges;        /* of each reverse edge of the graph the number of the edge; NULL until asked for */
 	uint32_t *roots_of;             /* the numbers of roots, sorted by their objects; NULL until asked for */
+	struct sql_verb_table **verb_tables;
+	size_t verb_table_count;
 	size_t unreadable;              /* objects whose values were asked for and cannot be read */
 	size_t too_long;                /* texts that SQLite does not take */
 	uint64_t others, counted;       /* bytes that SQLite had before, and has now as far as the limit of memory knows */

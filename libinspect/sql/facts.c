@@ -2,6 +2,7 @@
 /*
  * facts.c - what tables are made of, found out when the first query asks for it.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,17 @@ struct inspect_error *sql_find_names(struct sql_database *database, const struct
 	return NULL;
 }
 
+/* SQL's integers are signed. No program has objects where that matters; a damaged or malicious core may. */
+static struct inspect_error *check_addresses(const struct heap *heap)
+{
+	if (!heap->count || heap->address[heap->count - 1] <= INT64_MAX)
+		return NULL;
+	return inspect_error_create(INSPECT_ERROR_CORRUPT,
+				    "there are objects at addresses that no program has, the last one at 0x%" PRIx64
+				    ": SQL cannot order them; use the other verbs",
+				    heap->address[heap->count - 1]);
+}
+
 struct inspect_error *sql_heap_of(struct sql_database *database, bool tracked, bool sizes, struct sql_heap **heap_ret)
 {
 	struct heap *heap;
@@ -32,6 +44,8 @@ struct inspect_error *sql_heap_of(struct sql_database *database, bool tracked, b
 	struct inspect_error *error = tracked ? verb_tracked_of(context, &heap) :
 				      sizes   ? verb_heap_of(context, &heap) :
 						verb_objects_of(context, &heap);
+	if (!error)
+		error = check_addresses(heap);
 	if (!error)
 		error = sql_find_names(database, heap->runtime);
 	*heap_ret = heap == &database->session->tracked ? &database->tracked : &database->all;
@@ -47,6 +61,8 @@ struct inspect_error *sql_type_order(struct sql_heap *heap)
 struct inspect_error *sql_graph_of(struct sql_database *database, bool reverse, struct graph **graph_ret)
 {
 	struct inspect_error *error = verb_graph_of(database->context, graph_ret);
+	if (!error)
+		error = check_addresses((*graph_ret)->heap);
 	if (!error && reverse)
 		error = graph_reverse(*graph_ret);
 	return error ? error : sql_find_names(database, (*graph_ret)->heap->runtime);
@@ -93,6 +109,31 @@ struct inspect_error *sql_find_labels(struct sql_database *database, bool revers
 	if (!error && !database->labels.runtime)
 		error = labels_init(&database->labels, graph->heap->runtime);
 	return error || !reverse || database->reverse_edges ? error : number_reverse_edges(database, graph);
+}
+
+static int compare_roots(const void *a, const void *b, void *context)
+{
+	const struct graph_root *roots = context;
+	uint32_t one = *(const uint32_t *)a, other = *(const uint32_t *)b;
+	if (roots[one].object != roots[other].object)
+		return roots[one].object < roots[other].object ? -1 : 1;
+	return one < other ? -1 : one > other;
+}
+
+struct inspect_error *sql_find_roots(struct sql_database *database)
+{
+	struct graph *graph;
+	struct inspect_error *error = sql_graph_of(database, false, &graph);
+	if (error || database->roots_of)
+		return error;
+	uint32_t *numbers = reallocarray(NULL, graph->roots.count + 1, sizeof(*numbers));
+	if (!numbers)
+		return &inspect_error_no_memory;
+	for (uint32_t i = 0; i < graph->roots.count; i++)
+		numbers[i] = i;
+	qsort_r(numbers, graph->roots.count, sizeof(*numbers), compare_roots, graph->roots.items);
+	database->roots_of = numbers;
+	return NULL;
 }
 
 void sql_forget(struct sql_database *database)

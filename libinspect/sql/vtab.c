@@ -12,13 +12,15 @@
 
 /* ---- tables and cursors ----------------------------------------------------------------------------- */
 
-/* CREATE TABLE x("address" ADDRESS, …) */
+/* CREATE TABLE x("address" ADDRESS, …). To SQLite, a column that may hold anything is one without a type: of one called ANY it
+ * would take text for numbers where that looks like some. */
 static char *declaration(const struct sql_table *table)
 {
 	sqlite3_str *text = sqlite3_str_new(NULL);
 	for (size_t i = 0; i < table->column_count; i++) {
 		const struct sql_column *column = &table->columns[i];
-		sqlite3_str_appendf(text, "%s\"%w\" %s%s", i ? ", " : "CREATE TABLE x(", column->name, column->type,
+		sqlite3_str_appendf(text, "%s\"%w\" %s%s", i ? ", " : "CREATE TABLE x(", column->name,
+				    strcmp(column->type, "ANY") == 0 ? "" : column->type,
 				    column->hidden ? " HIDDEN" : "");
 	}
 	sqlite3_str_appendall(text, ")");

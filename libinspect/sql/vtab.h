@@ -13,7 +13,7 @@
 
 struct sql_column {
 	const char *name;
-	const char *type; /* "ADDRESS", "TEXT", "INTEGER", "BOOLEAN", "GENERATION", "" (any) */
+	const char *type; /* "ADDRESS", "TEXT", "INTEGER", "REAL", "BOOLEAN", "GENERATION", "ANY" */
 	const char *help;
 	bool hidden;      /* SELECT * leaves it out */
 };
@@ -27,10 +27,17 @@ struct sql_table {
 	const sqlite3_module *module;
 };
 
-extern const struct sql_table sql_objects, sql_types, sql_refs;
+extern const struct sql_table sql_objects, sql_types, sql_refs, sql_roots, sql_components, sql_strings, sql_threads, sql_schema;
 
-/* All tables of our own, in the order of the documentation; NULL past the last. */
+/* The tables of our own, in the order of the documentation; NULL past the last. */
 const struct sql_table *sql_table_at(size_t index);
+/* The same of all tables, those of verbs behind our own. */
+const struct sql_table *sql_any_table(const struct sql_database *database, size_t index);
+
+/* verb_table.c: the tables of verbs, database->verb_tables. */
+struct inspect_error *sql_verb_tables_make(struct sql_database *database) __attribute__((warn_unused_result));
+void sql_verb_tables_free(struct sql_database *database);
+const struct sql_table *sql_verb_table(const struct sql_verb_table *table);
 
 struct sql_vtab {
 	sqlite3_vtab base;

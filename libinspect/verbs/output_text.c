@@ -199,7 +199,8 @@ static bool fit_to_screen(struct table *table)
 	while (last_column && is_apart(table_column(table, last_column)))
 		last_column--;
 	const struct verb_column *column = table_column(table, last_column);
-	if (!screen || table->verb->shape != VERB_TABLE || column->kind != COLUMN_TEXT || column->whole)
+	bool is_text = column->kind == COLUMN_TEXT || (column->kind == COLUMN_ANY && !column->numeric);
+	if (!screen || table->verb->shape != VERB_TABLE || !is_text || column->whole)
 		return true;
 	size_t before = width_before_last(text);
 	size_t room = screen > before + SHORTEST_VALUE ? screen - before : SHORTEST_VALUE;

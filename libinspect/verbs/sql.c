@@ -233,6 +233,7 @@ const struct verb verb_sql = {
 	.columns = NULL,
 	.column_count = 0,
 	.rows = "rows",
+	.no_sql = true,
 	.no_total = true,
 	.run = run,
 };

@@ -72,6 +72,22 @@ static void choose_columns(struct table *table, const struct options *options, e
 	}
 }
 
+/* A table without a renderer. NULL when out of memory. */
+static struct table *create(const struct verb *verb, const struct options *options, const struct inspect_target *target,
+			    enum table_format format)
+{
+	struct table *table = calloc(1, sizeof(*table));
+	if (!table)
+		return NULL;
+	table->verb = verb;
+	table->all = verb->columns;
+	table->all_count = verb->column_count;
+	table->rows = verb->rows;
+	table->target = target;
+	choose_columns(table, options, format);
+	return table;
+}
+
 struct inspect_error *table_create(const struct verb *verb, const struct options *options,
 				   const struct inspect_target *target, const struct inspect_output *output,
 				   struct table **table_ret)
@@ -82,18 +98,30 @@ struct inspect_error *table_create(const struct verb *verb, const struct options
 		option_number(options, "limit", default_limit(verb, format, output), &limit);
 	if (error)
 		return error;
-	struct table *table = calloc(1, sizeof(*table));
+	struct table *table = create(verb, options, target, format);
 	if (!table)
 		return &inspect_error_no_memory;
-	table->verb = verb;
-	table->all = verb->columns;
-	table->all_count = verb->column_count;
-	table->rows = verb->rows;
-	table->target = target;
 	table->renderer = formats[format].renderer;
 	table->emitter.output = output;
 	table->limit = limit ? limit : UINT64_MAX;
-	choose_columns(table, options, format);
+	*table_ret = table;
+	return NULL;
+}
+
+struct inspect_error *table_create_for(const struct verb *verb, const struct options *options,
+				       const struct inspect_target *target, const struct renderer *renderer, void *renderer_data,
+				       struct table **table_ret)
+{
+	uint64_t limit;
+	struct inspect_error *error = option_number(options, "limit", 0, &limit);
+	if (error)
+		return error;
+	struct table *table = create(verb, options, target, FORMAT_JSON);
+	if (!table)
+		return &inspect_error_no_memory;
+	table->renderer = renderer;
+	table->renderer_data = renderer_data;
+	table->limit = limit ? limit : UINT64_MAX;
 	*table_ret = table;
 	return NULL;
 }

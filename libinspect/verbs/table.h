@@ -73,6 +73,11 @@ struct table {
 struct inspect_error *table_create(const struct verb *verb, const struct options *options,
 				   const struct inspect_target *target, const struct inspect_output *output,
 				   struct table **table_ret) __attribute__((warn_unused_result));
+/* The same for rows that are not written but go to @renderer, with all columns that the options choose; --format does not
+ * matter. Its begin() finds @renderer_data in the table. */
+struct inspect_error *table_create_for(const struct verb *verb, const struct options *options,
+				       const struct inspect_target *target, const struct renderer *renderer, void *renderer_data,
+				       struct table **table_ret) __attribute__((warn_unused_result));
 /* Writes what comes behind the last row. */
 struct inspect_error *table_end(struct table *table, const struct table_end *end)
 	__attribute__((warn_unused_result));

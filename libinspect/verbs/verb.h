@@ -85,6 +85,7 @@ struct verb {
 	const struct verb_column *columns;
 	size_t column_count;
 	const char *rows; /* what its rows are, in the plural: "types"; NULL: nothing is summed up */
+	bool no_sql;      /* is no table of the verb `sql`: it asks that itself */
 	bool no_total;    /* tables for people do without the last line */
 	/* What the tables do not say about a call: an error of the kind INSPECT_ERROR_USAGE for a wrong one. May be
 	 * NULL. */
@@ -98,6 +99,8 @@ extern const struct verb verb_sql, verb_status, verb_heap, verb_gc, verb_generat
 	verb_path, verb_cycles, verb_garbage,
 	verb_finalizers, verb_weakrefs, verb_refcounts, verb_verify, verb_audit;
 
+/* The verb number @index, or NULL past the last. */
+const struct verb *verb_at(size_t index);
 /* The verb called @name, or NULL; and the one whose name is most like it. */
 const struct verb *verb_find(const char *name);
 const char *verb_nearest(const char *name);

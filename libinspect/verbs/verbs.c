@@ -29,6 +29,11 @@ static const struct inspect_verb_option common_options[] = {
 	{ "help", NULL, "say all this", NULL },
 };
 
+const struct verb *verb_at(size_t index)
+{
+	return index < VERB_COUNT ? verbs[index] : NULL;
+}
+
 const struct inspect_verb_info *inspect_verb(size_t index)
 {
 	return index < VERB_COUNT ? &verbs[index]->info : NULL;
