@@ -317,6 +317,7 @@ const struct verb verb_audit = {
 	.shape = VERB_TABLE,
 	.columns = columns,
 	.column_count = COLUMN_COUNT_,
+	.no_sql = true,
 	.rows = "rows",
 	.check = check,
 	.run = run,

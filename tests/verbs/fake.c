@@ -19,6 +19,7 @@
 #include "runtime/label.h"
 #include "runtime/runtime.h"
 #include "target/target.h"
+#include "target/threads.h"
 
 static const struct runtime_operations fake_operations;
 
@@ -549,6 +550,12 @@ void inspect_target_close(struct inspect_target *target)
 	free(target->command_line);
 	notes_deinit(&target->notes);
 	free(target);
+}
+
+bool thread_stack(struct inspect_target *target __attribute__((unused)), const struct target_thread *thread __attribute__((unused)),
+		  uint64_t *start_ret __attribute__((unused)), uint64_t *end_ret __attribute__((unused)))
+{
+	return false;
 }
 
 bool target_is_program(struct inspect_target *target __attribute__((unused)),
