@@ -28,7 +28,7 @@ from session import GDB, GDBSERVER, LIBRARY, LOADER, PY_INSPECT, Batch, Mi, Serv
 import support  # noqa: E402
 
 VERBS = ("status", "heap", "gc", "generations", "objects", "object", "referents", "referrers",
-         "roots", "path", "cycles", "garbage", "finalizers", "weakrefs", "refcounts", "verify", "sql")
+         "roots", "path", "cycles", "garbage", "finalizers", "weakrefs", "refcounts", "verify", "sql", "audit")
 OBJECTS = "py-inspect objects --tracked --format=jsonl"
 # Counts in gdb how often a target was opened.
 COUNT_OPENED = [

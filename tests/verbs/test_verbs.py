@@ -559,7 +559,7 @@ def test_help():
     text = Run("--help").expect(0).text
     verbs = re.findall(r"^  ([a-z]+) ", text.split("Verbs:\n")[1].split("\n\n")[0], re.MULTILINE)
     same(verbs, ["status", "heap", "gc", "generations", "objects", "object", "referents", "referrers", "roots", "path",
-                 "cycles", "garbage", "finalizers", "weakrefs", "refcounts", "verify", "sql"], "verbs")
+                 "cycles", "garbage", "finalizers", "weakrefs", "refcounts", "verify", "sql", "audit"], "verbs")
     for word in "TARGET", "--sysroot", "--executable", "--no-stop", "--format", "--version", "Examples", "Exit status":
         check(word in text, "--help does not say %s", word)
     same(Run("-h").expect(0).text, text, "-h")
