@@ -11,11 +11,10 @@
 #include "audit/audit.h"
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/words.h"
 #include "target/target.h"
 #include "verbs/select.h"
-
-enum { PROGRESS_OBJECTS = 1 << 16 };
 
 /* ---- which objects ----------------------------------------------------------------------------------- */
 
@@ -104,14 +103,6 @@ static uint64_t scope_measure(struct scope *scope, uint32_t id)
 	return size;
 }
 
-static struct inspect_error *say_progress(const struct decision *decision, uint32_t done, size_t total)
-{
-	const struct inspect_target_options *options = &verb_target(&decision->context)->options;
-	if (!options->progress || options->progress(options->progress_context, "deciding rules", done, total))
-		return NULL;
-	return inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled");
-}
-
 static struct inspect_error *note_sizes(const struct scope *scope, struct decision *decision)
 {
 	struct notes *notes = &decision->context.notes;
@@ -149,8 +140,7 @@ static struct inspect_error *scope_visit(struct scope *scope, struct decision *d
 {
 	struct inspect_error *error = NULL;
 	for (uint32_t id = 0; id < scope->heap->count && !error; id++) {
-		if (id % PROGRESS_OBJECTS == 0)
-			error = say_progress(decision, id, scope->heap->count);
+		error = progress_each("deciding rules", id, scope->heap->count);
 		if (error || !scope_has(scope, id))
 			continue;
 		scope->visited++;

@@ -174,7 +174,7 @@ static char *row_text(sqlite3_stmt *statement)
 {
 	char *text = NULL;
 	size_t size;
-	bool whole = true;
+	bool whole = true, first = true;
 	FILE *stream = open_memstream(&text, &size);
 	if (!stream)
 		return NULL;
@@ -184,7 +184,8 @@ static char *row_text(sqlite3_stmt *statement)
 		char *spelt AUTO_FREE = cell_spelt(statement, i);
 		const char *name = sqlite3_column_name(statement, i);
 		whole &= spelt && name;
-		fprintf(stream, "%s%s: %s", ftell(stream) > 0 ? ", " : "", name ? name : "", spelt ? spelt : "");
+		fprintf(stream, "%s%s: %s", first ? "" : ", ", name ? name : "", spelt ? spelt : "");
+		first = false;
 	}
 	if (fclose(stream) == 0 && whole)
 		return text;

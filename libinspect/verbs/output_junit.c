@@ -50,20 +50,28 @@ static bool growing_open(struct growing *growing)
 	return growing->stream;
 }
 
-/* What has been written; nothing is left in it. */
-static bool growing_move(struct growing *growing, FILE *to)
+static bool growing_close(struct growing *growing)
 {
-	if (fflush(growing->stream) != 0)
-		return false;
-	fwrite(growing->text, 1, growing->size, to);
-	return fseeko(growing->stream, 0, SEEK_SET) == 0;
+	bool written = growing->stream && fclose(growing->stream) == 0;
+	growing->stream = NULL;
+	return written;
 }
 
-static void growing_close(struct growing *growing)
+static void growing_deinit(struct growing *growing)
 {
-	if (growing->stream)
-		fclose(growing->stream);
+	growing_close(growing);
 	free(growing->text);
+	*growing = (struct growing){ 0 };
+}
+
+/* Writes what is in it to @to; nothing is left in it. */
+static bool growing_move(struct growing *growing, FILE *to)
+{
+	bool written = growing_close(growing);
+	if (written)
+		fwrite(growing->text, 1, growing->size, to);
+	growing_deinit(growing);
+	return growing_open(growing) && written;
 }
 
 /* ---- XML --------------------------------------------------------------------------------------------- */
@@ -286,7 +294,7 @@ static bool junit_end(struct table *table, const struct table_end *end)
 	struct emitter *emitter = &table->emitter;
 	if (end->error && !add_failed_case(junit, table->target, inspect_error_message(end->error)))
 		return false;
-	if (!end_suite(junit, table->target, end->notes) || fflush(junit->suites.stream) != 0)
+	if (!end_suite(junit, table->target, end->notes) || !growing_close(&junit->suites))
 		return false;
 	const struct counts *all = &junit->of_all;
 	emit_text(emitter, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
@@ -303,9 +311,9 @@ static void junit_deinit(struct table *table)
 	struct junit_data *junit = table->renderer_data;
 	if (!junit)
 		return;
-	growing_close(&junit->suites);
-	growing_close(&junit->cases);
-	growing_close(&junit->case_);
+	growing_deinit(&junit->suites);
+	growing_deinit(&junit->cases);
+	growing_deinit(&junit->case_);
 	free(junit->suite);
 	free(junit);
 }
