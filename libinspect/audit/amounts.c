@@ -124,7 +124,10 @@ static struct inspect_error *note_types(const struct scope *scope, struct decisi
 	const char *type = scope->check->type, *nearest;
 	if (!type)
 		return NULL;
-	struct inspect_error *error = decision_note_hidden(decision, scope->heap->runtime);
+	bool *used AUTO_FREE = types_in_use(scope->heap);
+	if (!used)
+		return &inspect_error_no_memory;
+	struct inspect_error *error = decision_note_hidden(decision, scope->heap->runtime, used);
 	if (error || scope->visited || strpbrk(type, "*?["))
 		return error;
 	error = type_nearest(scope->heap, type, &nearest);

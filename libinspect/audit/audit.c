@@ -4,6 +4,7 @@
  */
 #include "audit/audit.h"
 
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,22 +48,52 @@ struct inspect_error *decision_unreachable(struct decision *decision, struct unr
 	return notes_add_all(&decision->context.notes, &audit->unreachable_notes);
 }
 
-/* Has the name, or the module before it, a part that is hidden? doc/secrets.md */
-static bool is_hidden(const char *name)
+/* @name as a pattern: * for each part that is hidden (doc/secrets.md). *@hidden_ret: is any? For the caller to free. */
+static char *pattern_of(const char *name, bool *hidden_ret)
 {
-	return strstr(name, "<class at ") || strstr(name, "…");
+	static const char class[] = "<class at ", ellipsis[] = "…";
+	char *pattern = strdup(name), *to = pattern;
+	*hidden_ret = false;
+	while (pattern && *name) {
+		size_t size = strncmp(name, ellipsis, strlen(ellipsis)) == 0 ? strlen(ellipsis) :
+			      strncmp(name, class, strlen(class)) == 0	      ? strcspn(name, ">") :
+										0;
+		*hidden_ret |= size > 0;
+		*to++ = size ? '*' : *name;
+		name += size ? size + (name[size] == '>') : 1;
+	}
+	if (pattern)
+		*to = '\0';
+	return pattern;
 }
 
-struct inspect_error *decision_note_hidden(struct decision *decision, const struct runtime *runtime)
+/* Is @name hidden, and may it be one that @type (NULL: a query) means? *@hidden_ret says so. */
+static struct inspect_error *may_be_hidden(const char *name, const char *type, bool *hidden_ret)
 {
-	size_t hidden = 0;
-	for (size_t i = 0; runtime->redacted && i < runtime->type_count; i++)
-		hidden += is_hidden(runtime->types[i].name);
-	if (!hidden)
-		return NULL;
+	char *pattern AUTO_FREE = pattern_of(name, hidden_ret);
+	if (!pattern)
+		return &inspect_error_no_memory;
+	if (*hidden_ret && type && !strpbrk(type, "*?["))
+		*hidden_ret = fnmatch(pattern, type, 0) == 0;
+	return NULL;
+}
+
+struct inspect_error *decision_note_hidden(struct decision *decision, const struct runtime *runtime, const bool *used)
+{
+	struct inspect_error *error = NULL;
+	size_t count = 0;
+	for (size_t i = 0; runtime->redacted && i < runtime->type_count && !error; i++) {
+		bool hidden = false;
+		if (used && !used[i])
+			continue;
+		error = may_be_hidden(runtime->types[i].name, decision->rule->check.type, &hidden);
+		count += !error && hidden;
+	}
+	if (error || !count)
+		return error;
 	return notes_add(&decision->context.notes, true,
-			 "rule %s is about types by their names, and those of %zu types are hidden by --redact",
-			 decision->rule->name, hidden);
+			 "rule %s goes by the names of types, and --redact hides those of %zu types that it may be about",
+			 decision->rule->name, count);
 }
 
 /* ---- limits ------------------------------------------------------------------------------------------ */
@@ -163,7 +194,8 @@ static struct inspect_error *(*const checks[CHECK_SUBJECTS])(struct decision *) 
 static bool ends_audit(const struct inspect_error *error)
 {
 	enum inspect_error_kind kind = inspect_error_kind(error);
-	return kind == INSPECT_ERROR_NO_MEMORY || kind == INSPECT_ERROR_CANCELLED || kind == INSPECT_ERROR_USAGE;
+	return kind == INSPECT_ERROR_NO_MEMORY || kind == INSPECT_ERROR_LIMIT || kind == INSPECT_ERROR_CANCELLED ||
+	       kind == INSPECT_ERROR_USAGE;
 }
 
 static struct inspect_error *conclude(struct decision *decision)

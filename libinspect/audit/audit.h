@@ -51,8 +51,9 @@ struct inspect_error *decide_threads(struct decision *decision) __attribute__((w
 /* Asks a query whose rows are violations: the rule's own, or that of a ready-made check. */
 struct inspect_error *decide_query(struct decision *decision) __attribute__((warn_unused_result));
 
-/* Are there types whose names are hidden (--redact), so that nobody can tell whether the rule is about them? Then notes it. */
-struct inspect_error *decision_note_hidden(struct decision *decision, const struct runtime *runtime)
+/* Are there types whose names are hidden (--redact), and may the rule be about them? Then notes it. @used (NULL: all) has the
+ * types that there may be objects of, by index. */
+struct inspect_error *decision_note_hidden(struct decision *decision, const struct runtime *runtime, const bool *used)
 	__attribute__((warn_unused_result));
 /* The measured number is @found. Sets the result by the rule's limit. */
 void decide_by_limit(struct decision *decision, uint64_t found);

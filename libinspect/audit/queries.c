@@ -261,7 +261,7 @@ static struct inspect_error *note_hidden(struct decision *decision)
 {
 	struct runtime *runtime;
 	struct inspect_error *error = verb_runtime(&decision->context, &runtime);
-	return error ? error : decision_note_hidden(decision, runtime);
+	return error ? error : decision_note_hidden(decision, runtime, NULL);
 }
 
 struct inspect_error *decide_query(struct decision *decision)

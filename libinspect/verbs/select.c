@@ -28,8 +28,7 @@ bool type_name_matches(const char *pattern, const char *name)
 	return strcmp(pattern, name) == 0 || (strpbrk(pattern, "*?[") && fnmatch(pattern, name, 0) == 0);
 }
 
-/* Marks the types that have objects. */
-static bool *types_in_use(const struct heap *heap)
+bool *types_in_use(const struct heap *heap)
 {
 	bool *used = calloc(heap->runtime->type_count + 1, sizeof(*used));
 	for (size_t id = 0; used && id < heap->count; id++)

@@ -31,6 +31,8 @@ void selection_deinit(struct selection *selection);
 
 /* Is @name what @pattern says, in which * ? [...] match parts of names? */
 bool type_name_matches(const char *pattern, const char *name);
+/* Marks the types that have objects, by index; for the caller to free. NULL when out of memory. */
+bool *types_in_use(const struct heap *heap);
 /* The name most like @name among those of types that have objects; NULL if none is like it. */
 struct inspect_error *type_nearest(const struct heap *heap, const char *name, const char **nearest_ret)
 	__attribute__((warn_unused_result));
