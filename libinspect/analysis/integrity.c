@@ -42,14 +42,12 @@ struct checking {
 	struct dangling *dangling;
 	size_t dangling_count, dangling_capacity;
 	bool no_memory;
-	/* Those who may be new, ascending, and whether somebody refers to each (atomic). */
-	uint64_t *new_objects;
-	uint8_t *referenced;
-	size_t new_count;
+	uint8_t *vouched; /* of each object: does somebody hold it who is not damaged? NULL: nobody wanted to know */
 	/* Words of arrays that may still be looked at, so that damaged lengths come to an end (atomic), and how many objects
 	 * claimed more. */
 	int64_t words_left;
 	size_t cut;
+	size_t unheld; /* findings about objects that nobody holds but damaged ones */
 	uint64_t *addresses; /* of findings, ascending: filters look here */
 	size_t address_count;
 };
@@ -67,11 +65,19 @@ const char *integrity_check_name(unsigned int check)
 
 /* ---- findings --------------------------------------------------------------------------------------- */
 
+/* What no collector has on a list may have been taken for an object because of a word on a stack. */
+static bool is_doubtful(const struct heap *heap, uint64_t address)
+{
+	uint32_t id;
+	return heap_find(heap, address, &id) && !heap_is_tracked(heap, id);
+}
+
 /* runtime_verifier.found */
 static void keep_finding(struct runtime_verifier *verifier, const struct runtime_finding *finding)
 {
 	struct checking *checking = (struct checking *)verifier;
 	struct integrity *integrity = checking->integrity;
+	bool if_held = finding->if_held || is_doubtful(checking->heap, finding->address);
 	pthread_mutex_lock(&checking->lock);
 	if (!finding->message || (integrity->count < FINDINGS_MAX &&
 				  !array_reserve(integrity->items, integrity->count, integrity->capacity)))
@@ -80,7 +86,7 @@ static void keep_finding(struct runtime_verifier *verifier, const struct runtime
 		integrity->left_out++;
 	if (!checking->no_memory && integrity->count < FINDINGS_MAX)
 		integrity->items[integrity->count++] = (struct integrity_finding){
-			finding->check, finding->address, finding->place, finding->cause, finding->unless_new, finding->message,
+			finding->check, finding->address, finding->place, finding->cause, if_held, finding->message,
 		};
 	else
 		free(finding->message);
@@ -123,14 +129,64 @@ static void filter_findings(struct checking *checking, bool (*keep)(const struct
 	free(kept);
 }
 
+static int compare_addresses(const void *left, const void *right)
+{
+	const uint64_t *a = left, *b = right;
+	return (*a > *b) - (*a < *b);
+}
+
+/* Notes the addresses of all findings, or of those without a cause. */
+static void list_addresses(struct checking *checking, bool without_cause)
+{
+	const struct integrity *integrity = checking->integrity;
+	free(checking->addresses);
+	checking->address_count = 0;
+	checking->addresses = calloc(integrity->count + 1, sizeof(*checking->addresses));
+	checking->no_memory |= !checking->addresses;
+	for (size_t i = 0; checking->addresses && i < integrity->count; i++)
+		if (!without_cause || !integrity->items[i].cause)
+			checking->addresses[checking->address_count++] = integrity->items[i].address;
+	if (checking->address_count)
+		qsort(checking->addresses, checking->address_count, sizeof(*checking->addresses), compare_addresses);
+}
+
+/* How many of the findings that list_addresses() noted are about the object at @address? 2 stands for more. */
+static unsigned int findings_about(const struct checking *checking, uint64_t address)
+{
+	const uint64_t *begin = checking->addresses, *end = begin + checking->address_count;
+	const uint64_t *found = checking->address_count ?
+		bsearch(&address, begin, checking->address_count, sizeof(*begin), compare_addresses) : NULL;
+	if (!found)
+		return 0;
+	return (found > begin && found[-1] == address) || (found + 1 < end && found[1] == address) ? 2 : 1;
+}
+
 /* ---- references ------------------------------------------------------------------------------------- */
+
+/* Finding out what is held by who can be trusted. */
+struct vouching {
+	struct checking *checking;
+	uint32_t *queue; /* objects whose references are to be followed */
+	size_t count;
+};
+
+/* Somebody holds object @id. What is damaged itself vouches for nobody. */
+static void vouch(struct vouching *vouching, uint32_t id)
+{
+	struct checking *checking = vouching->checking;
+	if (checking->vouched[id])
+		return;
+	checking->vouched[id] = 1;
+	if (!findings_about(checking, checking->heap->address[id]) && !(checking->heap->flags[id] & RUNTIME_DAMAGED))
+		vouching->queue[vouching->count++] = id;
+}
 
 /* An object whose references are looked at. */
 struct follower {
 	struct runtime_references references; /* first */
 	struct checking *checking;
 	uint64_t holder;
-	bool marks_new; /* says who is referred to, instead of who is none */
+	struct vouching *vouching; /* says who is referred to, instead of who is none; or NULL */
 	uint64_t buffer[BUFFER];
 };
 
@@ -146,19 +202,6 @@ static void keep_dangling(struct checking *checking, uint64_t target, uint64_t h
 	pthread_mutex_unlock(&checking->lock);
 }
 
-static int compare_addresses(const void *left, const void *right)
-{
-	const uint64_t *a = left, *b = right;
-	return (*a > *b) - (*a < *b);
-}
-
-static void mark_new(struct checking *checking, uint64_t target)
-{
-	const uint64_t *found = bsearch(&target, checking->new_objects, checking->new_count, sizeof(target), compare_addresses);
-	if (found)
-		__atomic_store_n(&checking->referenced[found - checking->new_objects], 1, __ATOMIC_RELAXED);
-}
-
 /* runtime_references.drain: looks at what is in the list, and empties it. */
 static bool look_at_references(struct runtime_references *references)
 {
@@ -168,9 +211,10 @@ static bool look_at_references(struct runtime_references *references)
 		uint32_t id;
 		if (references->items[i] & (RUNTIME_GUESSED | RUNTIME_UNCOUNTED))
 			continue;
-		if (follower->marks_new)
-			mark_new(follower->checking, target);
-		else if (!heap_find(follower->checking->heap, target, &id))
+		bool is_object = heap_find(follower->checking->heap, target, &id);
+		if (follower->vouching && is_object)
+			vouch(follower->vouching, id);
+		else if (!follower->vouching && !is_object)
 			keep_dangling(follower->checking, target, follower->holder);
 	}
 	references->drained += references->count;
@@ -208,16 +252,16 @@ static struct inspect_error *follow(struct follower *follower, uint32_t id)
 									    &heap->type[id], 1, references, NULL, &damaged);
 	look_at_references(references);
 	use_words(follower->checking, references);
-	if (!error && damaged && !follower->marks_new)
+	if (!error && damaged && !follower->vouching)
 		runtime_found(&follower->checking->verifier,
 			      (struct runtime_finding){ .check = RUNTIME_CHECK_REFERENCES, .address = heap->address[id] },
 			      "what it refers to cannot be read to the end");
 	return error;
 }
 
-static struct inspect_error *follow_batch(struct checking *checking, size_t begin, size_t end, bool marks_new)
+static struct inspect_error *follow_batch(struct checking *checking, size_t begin, size_t end)
 {
-	struct follower follower = { .checking = checking, .marks_new = marks_new };
+	struct follower follower = { .checking = checking };
 	struct inspect_error *error = NULL;
 	for (size_t id = begin; id < end && !error; id++)
 		if (!(checking->heap->flags[id] & RUNTIME_DAMAGED))
@@ -243,7 +287,7 @@ static struct inspect_error *check_batch(void *context, size_t number)
 	struct inspect_error *error = heap->runtime->operations->verify->objects(checking->verification, heap->address + begin,
 										 listed, end - begin);
 	if (!error && runtime_wants_check(&checking->verifier, RUNTIME_CHECK_REFERENCES))
-		error = follow_batch(checking, begin, end, false);
+		error = follow_batch(checking, begin, end);
 	return error;
 }
 
@@ -332,37 +376,22 @@ static int compare_causes(const void *left, const void *right)
 	return compare_findings(left, right);
 }
 
-/* Notes the addresses of all findings, or of those without a cause. */
-static void list_addresses(struct checking *checking, bool without_cause)
-{
-	const struct integrity *integrity = checking->integrity;
-	free(checking->addresses);
-	checking->address_count = 0;
-	checking->addresses = calloc(integrity->count + 1, sizeof(*checking->addresses));
-	checking->no_memory |= !checking->addresses;
-	for (size_t i = 0; checking->addresses && i < integrity->count; i++)
-		if (!without_cause || !integrity->items[i].cause)
-			checking->addresses[checking->address_count++] = integrity->items[i].address;
-	if (checking->address_count)
-		qsort(checking->addresses, checking->address_count, sizeof(*checking->addresses), compare_addresses);
-}
-
-/* How many of the findings that list_addresses() noted are about the object at @address? 2 stands for more. */
-static unsigned int findings_about(const struct checking *checking, uint64_t address)
-{
-	const uint64_t *begin = checking->addresses, *end = begin + checking->address_count;
-	const uint64_t *found = checking->address_count ?
-		bsearch(&address, begin, checking->address_count, sizeof(*begin), compare_addresses) : NULL;
-	if (!found)
-		return 0;
-	return (found > begin && found[-1] == address) || (found + 1 < end && found[1] == address) ? 2 : 1;
-}
-
 static void report_cause(struct checking *checking, uint64_t cause, uint64_t first, size_t count)
 {
 	runtime_found(&checking->verifier,
 		      (struct runtime_finding){ .check = RUNTIME_CHECK_TYPES, .address = cause, .place = cause },
 		      "%zu objects, the first at 0x%" PRIx64 ", have it for their type, and it is none", count, first);
+}
+
+/* Is something wrong with the type of the object at @address? Then the object's contents cannot be told. */
+static bool has_damaged_type(const struct checking *checking, uint64_t address)
+{
+	const struct heap *heap = checking->heap;
+	uint32_t id;
+	if (!heap_find(heap, address, &id))
+		return false;
+	uint64_t type = heap->runtime->types[heap->type[id]].address;
+	return type && type != address && findings_about(checking, type);
 }
 
 /* Is it more than what follows from its cause? The caller has told the causes. */
@@ -371,7 +400,7 @@ static bool is_no_consequence(const struct checking *checking, size_t number)
 	const struct integrity *integrity = checking->integrity;
 	const struct integrity_finding *finding = &integrity->items[number];
 	if (!finding->cause)
-		return true;
+		return finding->check != RUNTIME_CHECK_CONTAINERS || !has_damaged_type(checking, finding->address);
 	bool before = number > 0 && integrity->items[number - 1].cause == finding->cause;
 	bool behind = number + 1 < integrity->count && integrity->items[number + 1].cause == finding->cause;
 	return !before && !behind && !findings_about(checking, finding->cause);
@@ -403,47 +432,94 @@ static void settle_causes(struct checking *checking)
 		report_cause(checking, shared[i].cause, shared[i].first, shared[i].count);
 }
 
-/* ---- objects that may be new ------------------------------------------------------------------------ */
+/* ---- objects that may be none ----------------------------------------------------------------------- */
 
-static struct inspect_error *mark_batch(void *context, size_t number)
+static struct inspect_error *vouch_for_listed(struct vouching *vouching)
 {
-	struct checking *checking = context;
-	size_t begin = number * BATCH;
-	return follow_batch(checking, begin, batch_end(checking->heap, begin), true);
+	const struct heap *heap = vouching->checking->heap;
+	for (uint32_t id = 0; id < heap->count; id++)
+		if (heap_is_tracked(heap, id))
+			vouch(vouching, id);
+	return NULL;
 }
 
-static bool is_not_new(const struct checking *checking, size_t number)
+/* Passes on what roots hold. */
+struct root_voucher {
+	struct runtime_root_sink sink;
+	struct vouching *vouching;
+};
+
+static struct inspect_error *vouch_for_root(struct runtime_root_sink *sink, uint64_t reference, enum runtime_root_kind kind,
+					    const char *place, const struct runtime_label *label)
+{
+	struct vouching *vouching = ((struct root_voucher *)sink)->vouching;
+	uint32_t id;
+	(void)kind, (void)place, (void)label;
+	if (!(reference & (RUNTIME_GUESSED | RUNTIME_UNCOUNTED)) &&
+	    heap_find(vouching->checking->heap, reference & ~RUNTIME_REFERENCE_FLAGS, &id))
+		vouch(vouching, id);
+	return NULL;
+}
+
+static struct inspect_error *vouch_for_roots(struct vouching *vouching)
+{
+	struct runtime *runtime = vouching->checking->heap->runtime;
+	struct root_voucher voucher = { .sink.add = vouch_for_root, .vouching = vouching };
+	struct notes notes = { 0 }; /* finding all objects has told them */
+	struct inspect_error *error = runtime->operations->roots(runtime, &voucher.sink, &notes);
+	notes_deinit(&notes);
+	return error;
+}
+
+/* Follows what is trusted until nothing new is met. */
+static struct inspect_error *vouch_for_all(struct vouching *vouching)
+{
+	enum { PROGRESS_STEP = 1 << 16 };
+	struct checking *checking = vouching->checking;
+	const struct inspect_target_options *options = &checking->heap->runtime->target->options;
+	struct follower follower = { .checking = checking, .vouching = vouching };
+	struct inspect_error *error = vouch_for_roots(vouching);
+	if (!error)
+		error = vouch_for_listed(vouching);
+	for (size_t i = 0; vouching->count && !error; i++) {
+		error = follow(&follower, vouching->queue[--vouching->count]);
+		if (!error && i % PROGRESS_STEP == 0 && options->progress &&
+		    !options->progress(options->progress_context, "looking for who holds damaged objects", i, 0))
+			error = inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled");
+	}
+	return error;
+}
+
+static bool is_vouched_for(const struct checking *checking, size_t number)
 {
 	const struct integrity_finding *finding = &checking->integrity->items[number];
-	if (!finding->unless_new)
-		return true;
-	const uint64_t *found = bsearch(&finding->address, checking->new_objects, checking->new_count,
-					sizeof(*found), compare_addresses);
-	return found && checking->referenced[found - checking->new_objects];
+	uint32_t id;
+	return !finding->if_held || !heap_find(checking->heap, finding->address, &id) || checking->vouched[id];
 }
 
-/* Takes back findings about objects that nobody refers to yet. */
-static struct inspect_error *settle_new(struct checking *checking)
+/* Takes back findings about what nobody holds who can be trusted: what is on no collector's list may have been taken for an
+ * object because of a word on a stack, or because a damaged length led to it. */
+static struct inspect_error *settle_doubts(struct checking *checking)
 {
 	struct integrity *integrity = checking->integrity;
-	size_t count = 0;
+	size_t doubts = 0, before = integrity->count;
 	for (size_t i = 0; i < integrity->count; i++)
-		count += integrity->items[i].unless_new;
-	if (!count)
+		doubts += integrity->items[i].if_held;
+	if (!doubts)
 		return NULL;
-	checking->new_objects = calloc(count, sizeof(*checking->new_objects));
-	checking->referenced = calloc(count, sizeof(*checking->referenced));
-	if (!checking->new_objects || !checking->referenced)
-		return &inspect_error_no_memory;
-	for (size_t i = 0; i < integrity->count; i++)
-		if (integrity->items[i].unless_new)
-			checking->new_objects[checking->new_count++] = integrity->items[i].address;
-	qsort(checking->new_objects, count, sizeof(*checking->new_objects), compare_addresses);
-	const struct heap *heap = checking->heap;
-	struct inspect_error *error = workers_each(heap->runtime->target, "looking for who refers to damaged objects",
-						   (heap->count + BATCH - 1) / BATCH, mark_batch, checking);
+	list_addresses(checking, false);
+	checking->vouched = calloc(checking->heap->count + 1, sizeof(*checking->vouched));
+	struct vouching vouching = {
+		.checking = checking,
+		.queue = array_create_large(checking->heap->count, sizeof(*vouching.queue)),
+	};
+	struct inspect_error *error = &inspect_error_no_memory;
+	if (checking->vouched && vouching.queue)
+		error = vouch_for_all(&vouching);
+	free(vouching.queue);
 	if (!error)
-		filter_findings(checking, is_not_new);
+		filter_findings(checking, is_vouched_for);
+	checking->unheld = before - integrity->count;
 	return error;
 }
 
@@ -491,13 +567,17 @@ static struct inspect_error *check_all(struct checking *checking, struct notes *
 	if (!error) {
 		blame_all(checking);
 		settle_causes(checking);
-		error = settle_new(checking);
+		error = settle_doubts(checking);
 	}
 	operations->end(checking->verification);
 	if (!error && checking->cut)
 		error = notes_add(notes, true,
 				  "objects claim to hold more references than the target has memory for; what they refer to was not "
 				  "checked to the end: %zu objects", checking->cut);
+	if (!error && checking->unheld && checking->integrity->count)
+		error = notes_add(notes, false,
+				  "%zu more findings are about what only damaged objects refer to, or nobody: they may be no objects, "
+				  "and are left out", checking->unheld);
 	return error ? error : checking->no_memory ? &inspect_error_no_memory : NULL;
 }
 
@@ -525,8 +605,7 @@ struct inspect_error *integrity_check(const struct heap *heap, unsigned int chec
 	pthread_mutex_destroy(&checking.lock);
 	free(checking.dangling);
 	free(checking.addresses);
-	free(checking.new_objects);
-	free(checking.referenced);
+	free(checking.vouched);
 	if (error)
 		integrity_deinit(integrity);
 	return error;

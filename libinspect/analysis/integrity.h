@@ -13,7 +13,7 @@ struct integrity_finding {
 	uint64_t address; /* of the object, or 0 */
 	uint64_t place;   /* of the word, or 0 */
 	uint64_t cause;
-	bool unless_new;
+	bool if_held;
 	char *message;
 };
 

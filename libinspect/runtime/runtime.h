@@ -206,8 +206,9 @@ struct runtime_finding {
 	uint64_t place;   /* of the word that contradicts others; 0: none alone */
 	/* Where the object is fine if this one is: its type. Several findings of one cause are the cause's. */
 	uint64_t cause;
-	/* It is none if nothing but threads' calls refers to the object: then it may be one that is still being made. */
-	bool unless_new;
+	/* It is none unless somebody holds the object who is not damaged himself: it may be free. So is each one about an
+	 * object that no collector has on a list. */
+	bool if_held;
 	char *message;
 };
 

@@ -129,7 +129,7 @@ static struct inspect_error *send_finding(struct report *report, const struct in
 	if (!is_wanted(report, has_id, id))
 		return NULL;
 	struct cell cells[COLUMN_COUNT_];
-	fill_neighbours(heap, finding->address, cells);
+	fill_neighbours(heap, has_id || !finding->place ? finding->address : finding->place, cells);
 	char *neighbours AUTO_FREE = neighbours_text(cells);
 	if (!neighbours)
 		return &inspect_error_no_memory;

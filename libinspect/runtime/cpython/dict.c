@@ -69,7 +69,7 @@ bool dict_keys_read(struct cpython *cpython, uint64_t address, struct dict_keys 
 	*keys = (struct dict_keys){ .address = address };
 	if (!read_index_size(&head, &index_bytes, &slots) ||
 	    !read_head(&head, layout->dict_keys_nentries, &keys->count, sizeof(keys->count)) || keys->count < 0 ||
-	    (uint64_t)keys->count > slots ||
+	    (uint64_t)keys->count > slots * 2 / 3 || /* USABLE_FRACTION */
 	    !read_head(&head, layout->dict_keys_refcnt, &keys->references, sizeof(keys->references)))
 		return false;
 

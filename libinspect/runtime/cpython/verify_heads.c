@@ -32,7 +32,7 @@ static void check_refcount(struct verification *verification, uint64_t address, 
 	if (word == 0)
 		runtime_found(verification->verifier,
 			      (struct runtime_finding){
-				      .check = RUNTIME_CHECK_HEADS, .address = address, .place = place, .unless_new = !listed,
+				      .check = RUNTIME_CHECK_HEADS, .address = address, .place = place, .if_held = !listed,
 			      },
 			      "its reference count is 0, but it is still in use");
 	else if ((int64_t)word < 0 && !cpython_at_least(cpython, 3, 12))
@@ -115,20 +115,55 @@ const struct cpython_type *check_head(struct verification *verification, uint64_
 
 /* ---- where an object should be ---------------------------------------------------------------------- */
 
+/* Bytes that the debug allocator fills freed memory with: DEADBYTE, 0xdb up to 3.7. */
+static bool is_freed_fill(uint64_t word)
+{
+	return word == UINT64_C(0xdddddddddddddddd) || word == UINT64_C(0xdbdbdbdbdbdbdbdb);
+}
+
+/* May an object begin @offset bytes behind the beginning of a block? Behind the collector's head, two pointers to a dict and
+ * weak references, and what the debug allocator puts first. */
+static bool can_begin(const struct verification *verification, uint64_t offset)
+{
+	const struct layout *layout = &verification->cpython->layout;
+	uint64_t head = layout->size_of_gc_head > 0 ? (uint64_t)layout->size_of_gc_head : 0;
+	if (verification->debug)
+		offset -= PYMALLOC_DEBUG_HEAD;
+	return offset == 0 || offset == head || offset == head + 2 * WORD_SIZE || offset == 2 * WORD_SIZE;
+}
+
+static bool tell_target(struct runtime_finding *finding, enum runtime_check check, uint64_t address, uint64_t place,
+			char *message)
+{
+	*finding = (struct runtime_finding){ .check = check, .address = address, .place = place, .message = message };
+	return true;
+}
+
 bool verify_target(struct runtime_verification *opaque, uint64_t address, size_t holders, struct runtime_finding *finding)
 {
 	struct verification *verification = (struct verification *)opaque;
 	struct cpython *cpython = verification->cpython;
-	uint64_t refcount, type, place = address + (uint64_t)cpython->layout.object_type;
+	struct pool_seen seen = { 0 };
+	uint64_t refcount, type, block, size, place = address + (uint64_t)cpython->layout.object_type;
+	char *message = NULL;
+	const char *many = holders == 1 ? "" : "s", *verb = holders == 1 ? "s" : "";
 	if (!read_pointer(cpython, address, cpython->layout.object_refcnt, &refcount) ||
 	    !read_pointer(cpython, place, 0, &type))
 		return false;
-	if (holders < 2 && !is_sane_refcount(cpython, refcount))
+	enum block_state state = find_block(verification, &seen, address, &block, &size);
+	if (is_freed_fill(type) || (state == BLOCK_FREE && (!block || can_begin(verification, address - block)))) {
+		if (asprintf(&message, "it was freed, and %zu object%s still hold%s it", holders, many, verb) < 0)
+			message = NULL;
+		return tell_target(finding, RUNTIME_CHECK_FREED, address, place, message);
+	}
+	if (state == BLOCK_USED && !can_begin(verification, address - block))
 		return false;
-	*finding = (struct runtime_finding){
-		.check = RUNTIME_CHECK_HEADS, .address = address, .place = place, .cause = type,
-	};
-	if (asprintf(&finding->message, "what should be its type, 0x%" PRIx64 ", is none; %zu objects hold it", type, holders) < 0)
-		finding->message = NULL;
+	/* a lone reference may lead into the middle of something: to a type and what follows it, in a program at low addresses */
+	if (holders < 2 && (!is_sane_refcount(cpython, refcount) || verification->verifier->is_object(verification->verifier, refcount)))
+		return false;
+	if (asprintf(&message, "what should be its type, 0x%" PRIx64 ", is none; %zu object%s hold%s it", type, holders, many, verb) < 0)
+		message = NULL;
+	tell_target(finding, RUNTIME_CHECK_HEADS, address, place, message);
+	finding->cause = type;
 	return true;
 }
