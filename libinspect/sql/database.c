@@ -219,6 +219,11 @@ struct inspect_error *verb_database_done(struct verb_context *context, struct in
 	return error ? error : note_gaps(context, database);
 }
 
+sqlite3 *sql_database_handle(struct sql_database *database)
+{
+	return database->handle;
+}
+
 /* ---- statements ------------------------------------------------------------------------------------- */
 
 /* ", line 1, column 8", where SQLite knows it. */

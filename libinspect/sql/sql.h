@@ -40,6 +40,9 @@ struct inspect_error *verb_database_of(struct verb_context *context, struct sql_
 struct inspect_error *verb_database_done(struct verb_context *context, struct inspect_error *error)
 	__attribute__((warn_unused_result));
 
+/* SQLite's own, for what this page has no function for. */
+sqlite3 *sql_database_handle(struct sql_database *database);
+
 /* Compiles the first statement of @text. *@statement_ret is NULL if there is none, only space and comments; *@rest_ret (may
  * be NULL) is what comes behind it in @text. What is wrong with the text is an error of the kind
  * INSPECT_ERROR_USAGE that says where. */
