@@ -10,7 +10,7 @@ set -eu
 
 # What a build needs, and what the tests and the demo need: packages of Debian and Ubuntu.
 build_packages="autoconf automake libtool pkg-config gcc libc6-dev make libelf-dev libdw-dev libsmartcols-dev
-	libcapstone-dev libsqlite3-dev"
+	libcapstone-dev libsqlite3-dev libedit-dev"
 check_packages="libcmocka-dev gdb gdbserver python3 binutils man-db procps xz-utils ca-certificates gpgv
 	debian-archive-keyring g++ strace dwz valgrind libpython3-dev cython3 pybind11-dev python3-lxml"
 

@@ -163,6 +163,13 @@ enum inspect_exit {
 	INSPECT_EXIT_INCOMPLETE = 4, /* there is an answer, but something is missing from it; notes say what */
 };
 
+/* What came of asking for a line. */
+enum inspect_line {
+	INSPECT_LINE_READ,
+	INSPECT_LINE_INTERRUPTED, /* Ctrl-C: what has been typed so far is dropped */
+	INSPECT_LINE_END,         /* there are no more */
+};
+
 /* Where a verb's output goes. */
 struct inspect_output {
 	/* Takes @size bytes of text (UTF-8, not terminated); returns false if it can take no more, which
@@ -174,6 +181,10 @@ struct inspect_output {
 	bool terminal;       /* colour is welcome */
 	unsigned int width;  /* columns of the screen; 0: no limit */
 	unsigned int height; /* rows of the screen; 0: the default limit */
+	/* Reads a line for verbs that take statement after statement (sql without one); NULL: there is nowhere to read from.
+	 * *@line_ret has no newline, and is valid until the next call. Somebody who is asked sees @prompt. */
+	enum inspect_line (*read_line)(void *context, const char *prompt, const char **line_ret);
+	bool interactive; /* somebody is asked, and sees what goes wrong: it does not matter for the exit status */
 };
 
 /* Makes a session of @target, which it owns from now on. NULL when out of memory (the target is closed). */

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "inspect.h"
+#include "prompt.h"
 
 /* ---- Ctrl-C ---------------------------------------------------------------------------------------- */
 
@@ -94,6 +95,7 @@ static void progress_start(struct progress *progress)
 
 struct screen {
 	struct progress progress;
+	struct prompt *prompt; /* where lines come from, once one has been read */
 	int write_error; /* errno of the write that failed, or 0 */
 };
 
@@ -126,6 +128,25 @@ static bool write_stderr(void *context, const char *text, size_t size)
 	return true;
 }
 
+/* What interrupted the work at hand has been dealt with, and the next work is another one. */
+static enum inspect_line read_line(void *context, const char *text, const char **line_ret)
+{
+	struct screen *screen = context;
+	progress_erase(&screen->progress);
+	if (!screen->prompt)
+		screen->prompt = prompt_open(&interrupted);
+	if (!screen->prompt || (interrupted && !prompt_is_interactive()) || interrupted == SIGTERM)
+		return INSPECT_LINE_END;
+	interrupted = 0;
+	catch_interrupts();
+	enum inspect_line read = prompt_read(screen->prompt, text, line_ret);
+	if (interrupted == SIGINT)
+		interrupted = 0;
+	catch_interrupts();
+	progress_start(&screen->progress);
+	return read;
+}
+
 static struct inspect_output screen_output(struct screen *screen)
 {
 	struct inspect_output output = {
@@ -133,6 +154,8 @@ static struct inspect_output screen_output(struct screen *screen)
 		.write_message = write_stderr,
 		.context = screen,
 	};
+	output.read_line = read_line;
+	output.interactive = prompt_is_interactive();
 	if (!isatty(STDOUT_FILENO))
 		return output;
 	const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
@@ -321,6 +344,7 @@ static int run_verb(const struct command_line *line, struct screen *screen,
 		return wrong_call("out of memory%s", "");
 	int status = inspect_session_run(session, line->word_count, line->words, output);
 	inspect_session_destroy(session);
+	prompt_close(screen->prompt);
 	progress_erase(&screen->progress);
 	return status;
 }

@@ -15,6 +15,7 @@
 #include "runtime/runtime.h"
 #include "sql/sql.h"
 #include "target/target.h"
+#include "verbs/converse.h"
 #include "verbs/emit.h"
 #include "verbs/options.h"
 #include "verbs/table.h"
@@ -328,6 +329,11 @@ static enum inspect_exit run_verb(struct inspect_session *session, const struct 
 	return status;
 }
 
+void session_say_error(const struct inspect_output *output, const char *text)
+{
+	say(output, "error", text);
+}
+
 static struct inspect_error *unknown_verb(const char *name)
 {
 	const char *nearest = verb_nearest(name);
@@ -408,30 +414,37 @@ void inspect_session_set_limits(struct inspect_session *session, const struct in
 
 /* ---- the public functions --------------------------------------------------------------------------- */
 
+enum inspect_exit session_answer(struct inspect_session *session, const struct verb *verb, const struct options *options,
+				 const struct inspect_output *output)
+{
+	struct limits *limits = &session->target->limits;
+	const struct inspect_limits of_session = limits->allowed, of_call = limits_asked(options);
+	LIMITS_ENTER(limits);
+	limits->allowed = tighter(&of_session, &of_call);
+	if (!memory_has_room())
+		forget(session);
+	enum inspect_exit status = run_verb(session, verb, options, output);
+	if (limits_were_reached()) /* so what was found out may be less than there is */
+		forget(session);
+	limits->allowed = of_session;
+	return status;
+}
+
 enum inspect_exit inspect_session_run(struct inspect_session *session, int count,
 				      const char *const *arguments, const struct inspect_output *output)
 {
 	const struct verb *verb;
 	struct options options;
-	struct limits *limits = &session->target->limits;
-	const struct inspect_limits of_session = limits->allowed;
-	LIMITS_ENTER(limits);
 	struct inspect_error *error = parse_call(count, arguments, &verb, &options);
 	if (error)
-		return fail(output, limits_explain(error), false);
+		return fail(output, error, false);
 	enum inspect_exit status = INSPECT_EXIT_OK;
-	if (option_flag(&options, "help")) {
+	if (option_flag(&options, "help"))
 		inspect_verb_help(verb->info.name, output);
-	} else {
-		const struct inspect_limits of_call = limits_asked(&options);
-		limits->allowed = tighter(&of_session, &of_call);
-		if (!memory_has_room())
-			forget(session);
-		status = run_verb(session, verb, &options, output);
-		if (limits_were_reached()) /* so what was found out may be less than there is */
-			forget(session);
-	}
-	limits->allowed = of_session;
+	else if (verb->converse)
+		status = verb->converse(session, &options, output);
+	else
+		status = session_answer(session, verb, &options, output);
 	options_deinit(&options);
 	return status;
 }

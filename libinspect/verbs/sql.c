@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "sql/sql.h"
+#include "verbs/converse.h"
 #include "verbs/options.h"
 #include "verbs/verb.h"
 
@@ -186,24 +187,19 @@ static struct inspect_error *run_query(struct verb_context *context, struct sql_
 
 /* ---- the verb --------------------------------------------------------------------------------------- */
 
-/* Runs statements without rows, and one with rows. */
-static struct inspect_error *run_statements(struct verb_context *context, struct sql_database *database, const char *text)
+/* Runs the one statement that there is: sql_converse() has taken them apart. */
+static struct inspect_error *run_statement(struct verb_context *context, struct sql_database *database, const char *text)
 {
-	struct inspect_error *error = NULL;
-	bool answered = false, row;
-	while (!error && *text) {
-		sqlite3_stmt *statement;
-		error = sql_prepare(database, text, &statement, &text);
-		bool has_rows = !error && sqlite3_column_count(statement);
-		if (has_rows && answered)
-			error = inspect_error_create(INSPECT_ERROR_USAGE, "two of these statements have rows: one answer has one table");
-		else if (has_rows)
-			error = run_query(context, database, statement);
-		else if (!error && statement)
-			error = sql_step(database, statement, &row);
-		answered |= has_rows;
-		sqlite3_finalize(statement);
-	}
+	sqlite3_stmt *statement;
+	struct inspect_error *error = sql_prepare(database, text, &statement, NULL);
+	bool has_rows = !error && sqlite3_column_count(statement), row;
+	if (!has_rows)
+		table_say_nothing(context->table);
+	if (has_rows)
+		error = run_query(context, database, statement);
+	else if (!error && statement)
+		error = sql_step(database, statement, &row);
+	sqlite3_finalize(statement);
 	return error;
 }
 
@@ -212,19 +208,23 @@ static struct inspect_error *run(struct verb_context *context)
 	struct sql_database *database;
 	struct inspect_error *error = verb_database_of(context, &database);
 	if (!error)
-		error = run_statements(context, database, context->options->operands[0]);
+		error = run_statement(context, database, context->options->operands[0]);
 	return verb_database_done(context, error);
 }
 
 static const char description[] =
-	"Answers a query in SQL (SQLite's). Its tables are made of the heap while the query runs, nothing is copied,\n"
-	"and nothing is found out that the query does not ask for: objects, types, refs.";
+	"Answers a query in SQL (SQLite's). Its tables are made of the heap while the query runs: nothing is copied, and\n"
+	"nothing is found out that the query does not ask for. `sql TARGET .tables` lists them, .schema tells of their\n"
+	"columns; all other verbs are tables, too, which take their arguments: FROM cycles('--all').\n"
+	"\n"
+	"Without a statement it reads statements, each up to its semicolon; from a terminal, with a prompt and a history.\n"
+	"Addresses are written 0x7f12a4c0d5e0, without quotes. Nothing can be written but temporary tables and views.";
 
 const struct verb verb_sql = {
 	.info = {
 		.name = "sql",
 		.summary = "a query in SQL over objects, references and all that verbs say",
-		.operands = "STATEMENT",
+		.operands = "[STATEMENT]",
 		.description = description,
 		.options = options,
 		.option_count = sizeof(options) / sizeof(*options),
@@ -235,5 +235,6 @@ const struct verb verb_sql = {
 	.rows = "rows",
 	.no_sql = true,
 	.no_total = true,
+	.converse = sql_converse,
 	.run = run,
 };

@@ -180,6 +180,11 @@ struct inspect_error *table_set_columns(struct table *table, const struct verb_c
 	return table->own ? NULL : &inspect_error_no_memory;
 }
 
+void table_say_nothing(struct table *table)
+{
+	table->silent = true;
+}
+
 void table_call_rows(struct table *table, const char *rows)
 {
 	table->rows = rows;
@@ -222,6 +227,8 @@ struct inspect_error *table_row(struct table *table, const struct cell *cells)
 
 struct inspect_error *table_end(struct table *table, const struct table_end *end)
 {
+	if (table->silent)
+		return NULL;
 	if (!begin_once(table) || !table->renderer->end(table, end))
 		return &inspect_error_no_memory;
 	emit_flush(&table->emitter);

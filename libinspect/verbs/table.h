@@ -63,6 +63,7 @@ struct table {
 	size_t column_count;
 	uint64_t limit; /* rows */
 	bool begun;
+	bool silent; /* nothing is written */
 	struct table_sums total; /* of all rows */
 	struct table_sums rest;  /* of those beyond the limit */
 	char *summary; /* in place of the total in tables for people; or NULL */

@@ -90,6 +90,9 @@ struct verb {
 	/* What the tables do not say about a call: an error of the kind INSPECT_ERROR_USAGE for a wrong one. May be
 	 * NULL. */
 	struct inspect_error *(*check)(const struct options *options);
+	/* For verbs that answer several times in a call; in place of one answer. May be NULL. */
+	enum inspect_exit (*converse)(struct inspect_session *session, const struct options *options,
+				      const struct inspect_output *output);
 	/* Sends rows to context->table. An error is printed and decides the exit status. */
 	struct inspect_error *(*run)(struct verb_context *context);
 };
@@ -136,6 +139,9 @@ struct inspect_error *table_row(struct table *table, const struct cell *cells)
  * the first row. At most TABLE_COLUMNS_MAX. */
 struct inspect_error *table_set_columns(struct table *table, const struct verb_column *columns, size_t count)
 	__attribute__((warn_unused_result));
+
+/* The answer is nothing at all, no table without rows either. */
+void table_say_nothing(struct table *table);
 
 /* Calls the rows @rows in place of what the verb calls them; a constant, before the first row. */
 void table_call_rows(struct table *table, const char *rows);
