@@ -98,9 +98,8 @@ static void add_roots(const struct graph_roots *roots, const struct refcounts *r
 {
 	for (size_t i = 0; i < roots->count; i++) {
 		const struct graph_root *root = &roots->items[i];
-		bool guessed = root->flags & RUNTIME_GUESSED;
-		if (guessed || !(root->flags & RUNTIME_UNCOUNTED))
-			add_reference(refcounts, root->object, !guessed);
+		if (!(root->flags & (RUNTIME_GUESSED | RUNTIME_UNCOUNTED)))
+			add_reference(refcounts, root->object, true);
 	}
 }
 

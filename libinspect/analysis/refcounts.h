@@ -19,12 +19,12 @@ enum refcount_verdict {
 /* How the counts of all objects were made up. */
 struct refcounts {
 	int64_t *expected;  /* by id: references that are certain, of objects and roots */
-	uint32_t *possible; /* by id: what may be further ones: guesses, words on stacks, what doubtful objects refer to */
+	uint32_t *possible; /* by id: what may be further ones of objects: guesses, and what doubtful objects refer to */
 	uint64_t *certain;  /* a bit for each object: a collector tracks it, or it is reached without a guess */
 };
 
-/* Adds them up. A variable of C code (RUNTIME_ROOT_GLOBAL) is only a possible reference, but what it leads to is an object
- * for certain. O(V + E). */
+/* Adds them up, without guessed roots; but what a variable of C code (RUNTIME_ROOT_GLOBAL) leads to is an object for
+ * certain. O(V + E). */
 struct inspect_error *refcounts_count(const struct graph *graph, struct refcounts *refcounts)
 	__attribute__((warn_unused_result));
 void refcounts_deinit(struct refcounts *refcounts);
@@ -38,7 +38,8 @@ static inline bool refcounts_is_certain(const struct refcounts *refcounts, uint3
  * reference counts. */
 int64_t refcounts_excess(const struct refcounts *refcounts, const struct heap *heap, uint32_t id);
 
-/* The verdict on object @id, whose count may be higher by @possible and by @more, and lower by @fewer, than what is certain. */
+/* The verdict on object @id, whose count may be higher by @more, and lower by @fewer, than what is certain, since the runtime
+ * is so; and higher by @possible, which may hold it. */
 enum refcount_verdict refcounts_judge(const struct refcounts *refcounts, const struct heap *heap, uint32_t id,
 				      int64_t possible, int64_t more, int64_t fewer);
 

@@ -78,6 +78,9 @@ struct runtime_label {
 	enum runtime_label_kind kind;
 	uint64_t value;
 	const char *text; /* a constant of the adapter's, or NULL */
+	/* The address of the word that is the reference, as far as is known; 0: not known. What stands there may have bits
+	 * of its own in the lowest three, and may be something else: who wants to be certain reads it. */
+	uint64_t word;
 };
 
 /* A list of references. All zero is an empty one that wants no labels. */
@@ -90,6 +93,7 @@ struct runtime_references {
 	 * and returns true to go on with an empty list, or false to make the adapter stop. */
 	bool (*drain)(struct runtime_references *references);
 	size_t drained; /* how many it has taken */
+	uint64_t word; /* of the reference that comes next: for its label */
 	/* Words of arrays that have been looked at, whether they refer to something or not. Before they are more than
 	 * look_limit (0: no limit) the adapter stops, as if there were no room, and the array is overlooked. */
 	uint64_t looked, look_limit;
@@ -238,6 +242,26 @@ static inline bool runtime_wants_check(const struct runtime_verifier *verifier, 
 void runtime_found(struct runtime_verifier *verifier, struct runtime_finding finding, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* ---- memory ---- */
+
+/* Whose a place in memory is. */
+enum runtime_memory_kind {
+	RUNTIME_MEMORY_FOREIGN,   /* the runtime knows nothing of it */
+	RUNTIME_MEMORY_DESCRIBED, /* its own state: what holds anything there is a root */
+	RUNTIME_MEMORY_FREE,      /* its allocator's, and free; or a dead object that is kept for later use */
+	RUNTIME_MEMORY_BLOCK,     /* in a block that its allocator has handed out */
+};
+
+struct runtime_memory {
+	enum runtime_memory_kind kind;
+	uint64_t address, size; /* of the block, as its user sees it; bytes */
+};
+
+/* Takes objects that were found in allocated blocks. */
+struct runtime_allocated_sink {
+	struct inspect_error *(*add)(struct runtime_allocated_sink *sink, uint64_t address);
+};
+
 /* What a runtime knows of a reference count that seems to be wrong. */
 struct runtime_allowance {
 	int64_t more;  /* so many references it may have whose holders nothing shows */
@@ -351,6 +375,16 @@ struct runtime_operations {
 	 * which difference is the runtime's own fault? May be NULL: none is. */
 	void (*allowance)(struct runtime *runtime, uint64_t address, uint32_t type, int64_t excess,
 			  struct runtime_allowance *allowance_ret);
+
+	/* Whose the word at @address is. It lies in the block of @size bytes at @block, which is malloc()'s (0: in none), and
+	 * which the runtime may have asked for. For one thread at a time, after the roots were sent. May be NULL: all is
+	 * foreign. */
+	struct inspect_error *(*memory)(struct runtime *runtime, uint64_t address, uint64_t block, uint64_t size,
+					struct runtime_memory *memory_ret);
+	/* Sends what looks like an object in blocks that the runtime's own allocator has handed out, whether anybody refers
+	 * to it or not. For one thread at a time. May be NULL. */
+	struct inspect_error *(*allocated)(struct runtime *runtime, struct runtime_allocated_sink *sink,
+					   struct notes *notes);
 };
 
 /* What every adapter's structure begins with. */
@@ -387,7 +421,7 @@ static inline bool runtime_reference_add(struct runtime_references *references, 
 	    !runtime_references_grow(references))
 		return false;
 	if (references->labelled)
-		references->labels[references->count] = (struct runtime_label){ kind, value, text };
+		references->labels[references->count] = (struct runtime_label){ kind, value, text, references->word };
 	references->items[references->count++] = reference;
 	return true;
 }

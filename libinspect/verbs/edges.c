@@ -23,14 +23,19 @@ struct inspect_error *object_values_init(struct object_values *values, struct ve
 	return verb_runtime(context, &values->runtime);
 }
 
-/* What is wrong with one object does not end the list. */
 struct inspect_error *object_value(struct object_values *values, uint32_t id, struct cell *size, struct cell *value)
+{
+	return object_value_at(values, values->heap->address[id], size, value);
+}
+
+/* What is wrong with one object does not end the list. */
+struct inspect_error *object_value_at(struct object_values *values, uint64_t address, struct cell *size, struct cell *value)
 {
 	if (!values->wanted || !table_shows_next(values->context->table))
 		return NULL;
 	runtime_object_deinit(&values->last);
 	struct inspect_error *error =
-		values->runtime->operations->object(values->runtime, values->heap->address[id], &values->last);
+		values->runtime->operations->object(values->runtime, address, &values->last);
 	if (!error) {
 		if (size)
 			*size = cell_bytes(values->last.size);

@@ -30,6 +30,9 @@ struct inspect_error *object_values_init(struct object_values *values, struct ve
  * NULL. Leaves the cells alone without --values, and when the next row will not be seen. */
 struct inspect_error *object_value(struct object_values *values, uint32_t id, struct cell *size, struct cell *value)
 	__attribute__((warn_unused_result));
+/* The same of the object at @address, which need not be one of the heap's. */
+struct inspect_error *object_value_at(struct object_values *values, uint64_t address, struct cell *size, struct cell *value)
+	__attribute__((warn_unused_result));
 /* Frees what they hold, and if there is no @error, notes how many objects could not be described. Returns @error. */
 struct inspect_error *object_values_end(struct object_values *values, struct inspect_error *error)
 	__attribute__((warn_unused_result));

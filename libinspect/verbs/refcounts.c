@@ -11,8 +11,10 @@
 #include "analysis/refcounts.h"
 #include "base/array.h"
 #include "base/error.h"
+#include "graph/outside.h"
 #include "base/limits.h"
 #include "verbs/edges.h"
+#include "verbs/holder_text.h"
 #include "verbs/options.h"
 #include "verbs/select.h"
 #include "verbs/verb.h"
@@ -45,10 +47,24 @@ static const struct inspect_verb_option options[] = {
 
 /* One object whose count does not close. */
 struct finding {
-	uint32_t id;
+	uint64_t address;
+	uint32_t type;   /* index into the runtime's types */
 	uint8_t verdict; /* enum refcount_verdict */
 	int64_t expected, refcount;
-	char *holder; /* owned; NULL: none */
+	struct holder_text holder; /* owned */
+};
+
+/* An object in an allocated block that the graph lacks. */
+struct strays {
+	struct runtime_allocated_sink sink; /* first */
+	const struct heap *heap;
+	uint64_t *address; /* ascending */
+	size_t count, capacity;
+	uint32_t *type;
+	int64_t *refcount;
+	uint8_t *flags;
+	uint32_t *held;   /* by stray: references of other strays to it */
+	uint32_t *holds;  /* by id: references of strays to the heap's objects */
 };
 
 /* One run of the verb. */
@@ -58,6 +74,11 @@ struct listing {
 	const struct graph *graph;
 	const struct heap *heap;
 	struct refcounts refcounts;
+	struct strays strays;
+	uint64_t *subjects; /* objects whose holders are looked for: addresses, ascending */
+	size_t subject_count;
+	struct outside_words outside;
+	size_t next_word; /* of these, the first that belongs to no subject passed */
 	struct object_values values;
 	struct selection selection;
 	struct finding *findings;
@@ -88,41 +109,229 @@ static bool verdict_wanted(const struct options *given, unsigned int verdict)
 	return !option_flag(given, "verdict");
 }
 
-static struct inspect_error *judge(struct listing *listing, uint32_t id)
+static bool is_wanted(const struct listing *listing, enum refcount_verdict verdict, uint32_t type)
+{
+	const struct heap_filter *filter = &listing->selection.filter;
+	return verdict != REFCOUNT_CLOSES && verdict != REFCOUNT_DOUBTED &&
+	       verdict_wanted(listing->context->options, verdict) &&
+	       (!filter->types || (type < filter->type_count && filter->types[type]));
+}
+
+static struct inspect_error *add_finding(struct listing *listing, const struct finding *finding)
+{
+	if (!is_wanted(listing, finding->verdict, finding->type))
+		return NULL;
+	if (!array_reserve(listing->findings, listing->count, listing->capacity))
+		return &inspect_error_no_memory;
+	listing->findings[listing->count++] = *finding;
+	listing->context->finding |= is_accusation(finding->verdict);
+	return NULL;
+}
+
+/* ---- objects that the graph lacks --------------------------------------------------------------------- */
+
+static struct inspect_error *add_stray(struct runtime_allocated_sink *sink, uint64_t address)
+{
+	struct strays *strays = (struct strays *)sink;
+	uint32_t id;
+	if (heap_find(strays->heap, address, &id))
+		return NULL;
+	if (!array_reserve(strays->address, strays->count, strays->capacity))
+		return &inspect_error_no_memory;
+	strays->address[strays->count++] = address;
+	return NULL;
+}
+
+static int compare_addresses(const void *a, const void *b)
+{
+	const uint64_t *one = a, *other = b;
+	return (*one > *other) - (*one < *other);
+}
+
+static bool find_address(const uint64_t *addresses, size_t count, uint64_t address, size_t *place_ret)
+{
+	const uint64_t *found = count ? bsearch(&address, addresses, count, sizeof(*addresses), compare_addresses) : NULL;
+	*place_ret = found ? (size_t)(found - addresses) : 0;
+	return found;
+}
+
+/* Adds up what strays hold. */
+static struct inspect_error *add_stray_references(struct listing *listing)
+{
+	struct strays *strays = &listing->strays;
+	struct runtime_references references = { 0 };
+	struct inspect_error *error = NULL;
+	for (size_t i = 0; i < strays->count && !error; i++) {
+		size_t damaged = 0;
+		references.count = 0;
+		error = listing->runtime->operations->references(listing->runtime, &strays->address[i], &strays->type[i], 1,
+								 &references, NULL, &damaged);
+		for (size_t j = 0; j < references.count && !error; j++) {
+			uint64_t target = references.items[j] & ~RUNTIME_REFERENCE_FLAGS;
+			uint32_t id;
+			size_t place;
+			if (references.items[j] & RUNTIME_UNCOUNTED)
+				continue;
+			if (heap_find(listing->heap, target, &id))
+				strays->holds[id]++;
+			else if (find_address(strays->address, strays->count, target, &place))
+				strays->held[place]++;
+		}
+	}
+	runtime_references_deinit(&references);
+	return error;
+}
+
+static struct inspect_error *find_strays(struct listing *listing)
+{
+	struct strays *strays = &listing->strays;
+	const struct runtime_operations *operations = listing->runtime->operations;
+	*strays = (struct strays){ .sink.add = add_stray, .heap = listing->heap };
+	strays->holds = calloc(listing->heap->count + 1, sizeof(*strays->holds));
+	struct inspect_error *error = strays->holds ? NULL : &inspect_error_no_memory;
+	if (!error && operations->allocated)
+		error = operations->allocated(listing->runtime, &strays->sink, &listing->context->notes);
+	if (error || !strays->count)
+		return error;
+	qsort(strays->address, strays->count, sizeof(*strays->address), compare_addresses);
+	strays->type = calloc(strays->count, sizeof(*strays->type));
+	strays->refcount = calloc(strays->count, sizeof(*strays->refcount));
+	strays->flags = calloc(strays->count, sizeof(*strays->flags));
+	strays->held = calloc(strays->count, sizeof(*strays->held));
+	if (!strays->type || !strays->refcount || !strays->flags || !strays->held)
+		return &inspect_error_no_memory;
+	const struct runtime_columns wanted = { .type = strays->type, .refcount = strays->refcount, .flags = strays->flags };
+	error = operations->examine(listing->runtime, strays->address, strays->count, &wanted);
+	return error ? error : add_stray_references(listing);
+}
+
+static void strays_deinit(struct strays *strays)
+{
+	free(strays->address);
+	free(strays->type);
+	free(strays->refcount);
+	free(strays->flags);
+	free(strays->held);
+	free(strays->holds);
+}
+
+/* ---- who may hold them -------------------------------------------------------------------------------- */
+
+static bool is_subject(const struct listing *listing, uint32_t id)
+{
+	return refcounts_excess(&listing->refcounts, listing->heap, id) > 0 && refcounts_is_certain(&listing->refcounts, id);
+}
+
+/* Objects with references too many, and strays: who refers to them from outside? */
+static struct inspect_error *find_holders(struct listing *listing)
+{
+	const struct strays *strays = &listing->strays;
+	size_t count = strays->count;
+	for (uint32_t id = 0; id < listing->heap->count; id++)
+		count += is_subject(listing, id);
+	uint64_t *subjects = listing->subjects = reallocarray(NULL, count + 1, sizeof(*subjects));
+	if (!subjects)
+		return &inspect_error_no_memory;
+	size_t stray = 0;
+	for (uint32_t id = 0; id < listing->heap->count; id++) {
+		while (stray < strays->count && strays->address[stray] < listing->heap->address[id])
+			subjects[listing->subject_count++] = strays->address[stray++];
+		if (is_subject(listing, id))
+			subjects[listing->subject_count++] = listing->heap->address[id];
+	}
+	while (stray < strays->count)
+		subjects[listing->subject_count++] = strays->address[stray++];
+	return outside_find(listing->graph, subjects, count, strays->address, strays->type, strays->count, &listing->outside);
+}
+
+/* The words from outside that lead to the object at @address; subjects are asked for in ascending order. */
+static const struct outside_word *words_of(struct listing *listing, uint64_t address, size_t *count_ret)
+{
+	const struct outside_words *outside = &listing->outside;
+	while (listing->next_word < outside->count &&
+	       listing->subjects[outside->items[listing->next_word].subject] < address)
+		listing->next_word++;
+	size_t end = listing->next_word;
+	while (end < outside->count && listing->subjects[outside->items[end].subject] == address)
+		end++;
+	*count_ret = end - listing->next_word;
+	return outside->items + listing->next_word;
+}
+
+/* ---- verdicts ------------------------------------------------------------------------------------------ */
+
+/* How many of the words are in memory that C code keeps. */
+static int64_t count_holding(const struct outside_word *words, size_t count)
+{
+	int64_t holding = 0;
+	for (size_t i = 0; i < count; i++)
+		holding += words[i].kind != OUTSIDE_STACK && words[i].kind != OUTSIDE_REGISTER;
+	return holding;
+}
+
+static struct inspect_error *judge_object(struct listing *listing, uint32_t id)
 {
 	const struct refcounts *refcounts = &listing->refcounts;
-	int64_t excess = refcounts_excess(refcounts, listing->heap, id);
+	const struct heap *heap = listing->heap;
+	int64_t excess = refcounts_excess(refcounts, heap, id);
 	if (!excess)
 		return NULL;
 	struct runtime_allowance allowance = { 0 };
 	if (listing->runtime->operations->allowance)
-		listing->runtime->operations->allowance(listing->runtime, listing->heap->address[id],
-							listing->heap->type[id], excess, &allowance);
-	enum refcount_verdict verdict = refcounts_judge(refcounts, listing->heap, id, refcounts->possible[id], allowance.more,
-							allowance.fewer);
-	if (verdict == REFCOUNT_CLOSES || verdict == REFCOUNT_DOUBTED || !verdict_wanted(listing->context->options, verdict) ||
-	    !heap_filter_passes(&listing->selection.filter, listing->heap, id))
-		return NULL;
-	if (!array_reserve(listing->findings, listing->count, listing->capacity))
-		return &inspect_error_no_memory;
-	listing->findings[listing->count++] = (struct finding){
-		.id = id,
-		.verdict = verdict,
+		listing->runtime->operations->allowance(listing->runtime, heap->address[id], heap->type[id], excess, &allowance);
+	size_t word_count = 0;
+	const struct outside_word *words = excess > 0 ? words_of(listing, heap->address[id], &word_count) : NULL;
+	int64_t of_objects = (int64_t)refcounts->possible[id] + listing->strays.holds[id];
+	struct finding finding = {
+		.address = heap->address[id],
+		.type = heap->type[id],
 		.expected = refcounts->expected[id],
-		.refcount = listing->heap->refcount[id],
+		.refcount = heap->refcount[id],
+		.verdict = refcounts_judge(refcounts, heap, id, of_objects + (int64_t)word_count, allowance.more, allowance.fewer),
 	};
-	listing->context->finding |= is_accusation(verdict);
-	return NULL;
+	if (!is_wanted(listing, finding.verdict, finding.type))
+		return NULL;
+	if (finding.verdict == REFCOUNT_HELD) {
+		struct inspect_error *error = holder_describe(listing->runtime->target, words, word_count, of_objects, &finding.holder);
+		if (error)
+			return error;
+	}
+	/* words on stacks hold nothing as a rule; others as a rule do */
+	if (finding.verdict == REFCOUNT_LEAKED)
+		finding.expected += of_objects + count_holding(words, word_count) + allowance.more;
+	return add_finding(listing, &finding);
+}
+
+/* A stray is an orphan if nobody refers to it. */
+static struct inspect_error *judge_stray(struct listing *listing, size_t number)
+{
+	const struct strays *strays = &listing->strays;
+	size_t word_count;
+	words_of(listing, strays->address[number], &word_count);
+	if (word_count || strays->held[number] || strays->refcount[number] <= 0 ||
+	    strays->flags[number] & (RUNTIME_IMMORTAL | RUNTIME_DAMAGED | RUNTIME_TRACKED))
+		return NULL;
+	const struct finding finding = {
+		.address = strays->address[number],
+		.type = strays->type[number],
+		.refcount = strays->refcount[number],
+		.verdict = REFCOUNT_ORPHAN,
+	};
+	return add_finding(listing, &finding);
 }
 
 static struct inspect_error *judge_all(struct listing *listing)
 {
 	struct inspect_error *error = NULL;
+	size_t stray = 0;
 	for (uint32_t id = 0; id < listing->heap->count && !error; id++) {
-		error = progress_each("looking at objects", id, listing->heap->count);
+		while (stray < listing->strays.count && listing->strays.address[stray] < listing->heap->address[id] && !error)
+			error = judge_stray(listing, stray++);
 		if (!error)
-			error = judge(listing, id);
+			error = judge_object(listing, id);
 	}
+	while (stray < listing->strays.count && !error)
+		error = judge_stray(listing, stray++);
 	return error;
 }
 
@@ -140,7 +349,7 @@ static int64_t excess_of(const struct finding *finding)
 
 static const char *type_of(const struct listing *listing, const struct finding *finding)
 {
-	return heap_type_name(listing->heap, finding->id);
+	return listing->runtime->types[finding->type].name;
 }
 
 /* Findings that make one row. */
@@ -149,7 +358,7 @@ static int compare_groups(const struct listing *listing, const struct finding *o
 	int result = compare_numbers(one->verdict, other->verdict);
 	if (!result)
 		result = strcmp(type_of(listing, one), type_of(listing, other));
-	return result ? result : strcmp(one->holder ? one->holder : "", other->holder ? other->holder : "");
+	return result ? result : strcmp(one->holder.kind ? one->holder.kind : "", other->holder.kind ? other->holder.kind : "");
 }
 
 /* Groups stand together, and in them the objects with the most references too many, or too few. */
@@ -159,7 +368,7 @@ static int compare_findings(const void *a, const void *b, void *context)
 	int result = compare_groups(context, one, other);
 	if (!result)
 		result = compare_numbers(llabs(excess_of(other)), llabs(excess_of(one)));
-	return result ? result : compare_numbers(one->id, other->id);
+	return result ? result : compare_numbers((int64_t)one->address, (int64_t)other->address);
 }
 
 /* The findings of one row. */
@@ -178,11 +387,11 @@ static struct inspect_error *send_group(struct listing *listing, const struct gr
 		[EXPECTED] = cell_count(group->expected),
 		[REFCOUNT] = cell_count(group->refcount),
 		[EXCESS] = cell_count(group->refcount - group->expected),
-		[ADDRESS] = cell_address(listing->heap->address[finding->id]),
-		[HOLDER] = cell_text(finding->holder),
+		[ADDRESS] = cell_address(finding->address),
+		[HOLDER] = cell_text(group->count > 1 ? finding->holder.kind : finding->holder.exact),
 		[VALUE] = cell_absent(NULL),
 	};
-	struct inspect_error *error = object_value(&listing->values, finding->id, NULL, &cells[VALUE]);
+	struct inspect_error *error = object_value_at(&listing->values, finding->address, NULL, &cells[VALUE]);
 	return error ? error : table_row(listing->context->table, cells);
 }
 
@@ -250,17 +459,35 @@ static struct inspect_error *begin(struct listing *listing)
 	return error ? error : refcounts_count(graph, &listing->refcounts);
 }
 
+static struct inspect_error *note_partial(struct listing *listing)
+{
+	if (!listing->outside.partial)
+		return NULL;
+	return notes_add(&listing->context->notes, true,
+			 "this target does not say what is mapped: the memory that C code has allocated was not searched, and what it "
+			 "holds seems to be leaked");
+}
+
 static struct inspect_error *run(struct verb_context *context)
 {
 	struct listing listing = { .context = context };
 	struct inspect_error *error = begin(&listing);
 	if (!error)
+		error = find_strays(&listing);
+	if (!error)
+		error = find_holders(&listing);
+	if (!error)
+		error = note_partial(&listing);
+	if (!error)
 		error = judge_all(&listing);
 	if (!error)
 		error = send_all(&listing);
 	for (size_t i = 0; i < listing.count; i++)
-		free(listing.findings[i].holder);
+		holder_deinit(&listing.findings[i].holder);
 	free(listing.findings);
+	free(listing.subjects);
+	outside_deinit(&listing.outside);
+	strays_deinit(&listing.strays);
 	refcounts_deinit(&listing.refcounts);
 	selection_deinit(&listing.selection);
 	error = object_values_end(&listing.values, error);

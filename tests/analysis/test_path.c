@@ -64,9 +64,9 @@ static void make(struct sample *sample, uint64_t seed)
 		.roots = { .items = sample->roots, .count = pick(ROOTS_MAX + 1) },
 	};
 	static const struct runtime_label labels[] = {
-		{ RUNTIME_LABEL_TEXT, 0, ".modules" },
-		{ RUNTIME_LABEL_TEXT, 0, " copy" },
-		{ RUNTIME_LABEL_INDEX, 3, NULL },
+		{ .kind = RUNTIME_LABEL_TEXT, .text = ".modules" },
+		{ .kind = RUNTIME_LABEL_TEXT, .text = " copy" },
+		{ .kind = RUNTIME_LABEL_INDEX, .value = 3 },
 	};
 	for (size_t i = 0; i < sample->graph.roots.count; i++)
 		sample->roots[i] = (struct graph_root){

@@ -283,7 +283,7 @@ static struct runtime_label label_of(uint64_t number, uint64_t reference)
 	case 2:
 	case 3:
 	case 4:
-		return (struct runtime_label){ RUNTIME_LABEL_TEXT, 0, label_texts[value % 4] };
+		return (struct runtime_label){ .kind = RUNTIME_LABEL_TEXT, .text = label_texts[value % 4] };
 	case 5:
 		return (struct runtime_label){ RUNTIME_LABEL_INDEX, value, NULL };
 	case 6:

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "runtime/cpython/scan.h"
 
 #define V(major, minor) ((uint32_t)(major) << 24 | (minor) << 16)
 
@@ -94,26 +95,27 @@ static bool is_cached_argument(struct cpython *cpython, uint64_t address)
 	return false;
 }
 
-/* The list of the objects that the running script's syntax tree has, which only the C function that runs the script holds:
- * Python/pyarena.c. They are constants and names. */
-static bool is_arena(struct cpython *cpython, uint64_t address, const struct cpython_type *type)
+/* Is the object at @address a static type that PyType_Ready() was never called for? Its count begins at 1, and nothing shows
+ * that it is in C code's data: unicodedata.UCD up to 3.9, types of Modules/_testcapimodule.c and _testbuffer.c. */
+static bool is_unready_type(struct cpython *cpython, uint64_t address, const struct cpython_type *type)
 {
-	const struct layout *layout = &cpython->layout;
-	int64_t count, refcount;
-	uint64_t items, item, item_type;
-	if (!(type->flags & TPFLAGS_LIST_SUBCLASS) || !read_ssize(cpython, address, layout->object_refcnt, &refcount) ||
-	    refcount != 1 || !read_ssize(cpython, address, layout->var_size, &count) ||
-	    !read_pointer(cpython, address, layout->list_items, &items))
-		return false;
-	for (int64_t i = 0; i < count; i++) {
-		if (!read_pointer(cpython, items + (uint64_t)i * sizeof(item), 0, &item) ||
-		    !read_pointer(cpython, item, layout->object_type, &item_type))
-			return false;
-		const struct cpython_type *kind = cpython_known_type(cpython, item_type);
-		if (!kind || kind->flags & (TPFLAGS_HAVE_GC | TPFLAGS_HEAPTYPE))
-			return false;
-	}
-	return count > 0;
+	return type->flags & TPFLAGS_TYPE_SUBCLASS && target_image_at(cpython->target, address) &&
+	       !cpython_is_ready_type(cpython, address);
+}
+
+/* Is the object at @address a static type of an extension? Its count begins at 1 for being there, and many a module's init
+ * function gives just that reference away: PyModule_AddObject() without Py_INCREF(). */
+static bool is_extension_type(struct cpython *cpython, uint64_t address, const struct cpython_type *type)
+{
+	const struct target_image *image = target_image_at(cpython->target, address);
+	return type->flags & TPFLAGS_TYPE_SUBCLASS && image && image != cpython->image;
+}
+
+/* Is the object at @address a type whose objects do not all hold it? Those that C code makes with PyObject_GC_New() do not
+ * before 3.8 (bpo-35810): xxlimited.new(). */
+static bool is_partly_held(struct cpython *cpython, uint64_t address)
+{
+	return !cpython_at_least(cpython, 3, 8) && is_type(cpython, address, "xxlimited.Xxo");
 }
 
 /* ---- all of them ------------------------------------------------------------------------------------ */
@@ -121,17 +123,17 @@ static bool is_arena(struct cpython *cpython, uint64_t address, const struct cpy
 void cpython_allowance(struct runtime *runtime, uint64_t address, uint32_t type_index, int64_t excess,
 		       struct runtime_allowance *allowance)
 {
-	enum { ANY = 1 << 30 };
 	struct cpython *cpython = (struct cpython *)runtime;
 	const struct cpython_type *type = cpython_type_at(cpython, type_index);
 	*allowance = (struct runtime_allowance){ 0 };
-	/* variables of C code lead to static objects, and nothing tells which of them count */
-	if (excess > 0 && target_image_at(cpython->target, address))
-		allowance->more = ANY;
-	else if (excess > 0 && is_forgotten(cpython, address, type))
+	if (excess > 0 && is_forgotten(cpython, address, type))
 		allowance->more = 1;
-	else if (excess == 1 && is_arena(cpython, address, type))
+	else if (excess > 0 && is_unready_type(cpython, address, type))
 		allowance->more = 1;
 	else if (excess == -1 && !cpython_at_least(cpython, 3, 8) && is_cached_argument(cpython, address))
 		allowance->fewer = 1;
+	else if (excess == -1 && is_extension_type(cpython, address, type))
+		allowance->fewer = 1;
+	else if (excess < 0 && is_partly_held(cpython, address))
+		allowance->fewer = -excess;
 }

@@ -13,6 +13,7 @@
 #include "runtime/cpython/bind.h"
 #include "runtime/cpython/collector.h"
 #include "runtime/cpython/find.h"
+#include "runtime/cpython/memory.h"
 #include "runtime/cpython/names.h"
 #include "runtime/cpython/references.h"
 #include "runtime/cpython/roots.h"
@@ -44,6 +45,7 @@ static void cpython_detach(struct runtime *runtime)
 	notes_deinit(&runtime->notes);
 	free(cpython->layout_source);
 	free(cpython->interpreters);
+	cpython_memory_destroy(cpython);
 	cpython_types_deinit(cpython);
 	cpython_names_destroy(cpython);
 	free(cpython);
@@ -384,4 +386,6 @@ const struct runtime_operations cpython_operations = {
 	.threads = cpython_threads,
 	.verify = &cpython_verify_operations,
 	.allowance = cpython_allowance,
+	.memory = cpython_memory_at,
+	.allocated = cpython_allocated,
 };

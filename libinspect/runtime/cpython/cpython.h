@@ -79,6 +79,8 @@ struct cpython {
 	bool scan_settled;   /* what the scan has learnt counts: references_scan.c */
 	size_t scan_statistics_size; /* bytes that this took */
 	int64_t scan_budget; /* bytes of items that may still be scanned: references_scan.c */
+	uint64_t method_cache_start, method_cache_end; /* the cache of attributes up to 3.9; 0: not found: roots_cache.c */
+	struct cpython_memory *memory; /* what is known of blocks, or NULL: memory.c */
 	uint64_t lost_address;  /* the first one that was wanted, that the process had and the target lacks; or 0 */
 };
 

@@ -17,6 +17,7 @@
 
 bool visit_pointer(struct visit *visit, uint64_t address, int32_t offset, uint64_t *value_ret)
 {
+	visit_word(visit, address + (uint64_t)(int64_t)offset);
 	bool readable = read_pointer(visit->cpython, address, offset, value_ret);
 	visit->damaged |= !readable && offset != LAYOUT_ABSENT;
 	return readable;
@@ -83,6 +84,7 @@ void visit_array(struct visit *visit, uint64_t address, int64_t count, unsigned 
 		for (int64_t j = 0; j < part && !visit->no_memory; j++) {
 			uint64_t target;
 			memcpy(&target, words + (uint64_t)j * sizeof(target), sizeof(target));
+			visit_word(visit, address + (uint64_t)(i + j) * sizeof(target));
 			visit_emit(visit, target, flags, kind, kind == RUNTIME_LABEL_INDEX ? (uint64_t)(i + j) : 0, text);
 		}
 		i += part;
@@ -476,6 +478,7 @@ bool cpython_bind_references(struct cpython *cpython, struct cpython_type *type)
 static inline bool read_own(struct visit *visit, int32_t offset, uint64_t *word_ret)
 {
 	if (visit->bytes && offset >= 0 && (size_t)offset + sizeof(*word_ret) <= visit->size) {
+		visit_word(visit, visit->address + (uint64_t)offset);
 		memcpy(word_ret, visit->bytes + offset, sizeof(*word_ret));
 		return true;
 	}
@@ -505,6 +508,7 @@ static inline void take_step(struct visit *visit, const struct reference_step *s
 		step->function(visit, step);
 		break;
 	case STEP_TYPE:
+		visit_word(visit, visit->address + (uint64_t)visit->layout->object_type);
 		visit_emit(visit, visit->type->address, step->flags, step->label, step->value, step->text);
 		break;
 	}

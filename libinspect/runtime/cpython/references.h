@@ -52,10 +52,17 @@ struct visit {
 	const struct cpython_type *type;       /* its type */
 	bool damaged;   /* something of this object could not be read or makes no sense */
 	bool no_memory;
+	uint64_t word;  /* the address of what was read last */
 	bool frozen;    /* it was compiled into 3.11: what it has of other objects in the program was never counted */
 };
 
 /* ---- for functions: references.c ---- */
+
+/* The reference that is emitted next is the word at @address. */
+static inline void visit_word(struct visit *visit, uint64_t address)
+{
+	visit->word = address;
+}
 
 /* Emits a reference to @target; 0 is none. */
 static inline void visit_emit(struct visit *visit, uint64_t target, unsigned int flags,
@@ -69,6 +76,7 @@ static inline void visit_emit(struct visit *visit, uint64_t target, unsigned int
 	}
 	if (__builtin_expect(visit->frozen, 0) && target_image_at(visit->cpython->target, target))
 		flags |= RUNTIME_UNCOUNTED;
+	visit->references->word = visit->word;
 	if (!runtime_reference_add(visit->references, target | flags, kind, value, text))
 		visit->no_memory = true;
 }

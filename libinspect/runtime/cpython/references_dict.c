@@ -56,6 +56,7 @@ void visit_shared_keys(struct visit *visit, uint64_t keys_address, const char *t
 			return;
 		for (uint64_t i = 0; i < part && !visit->no_memory; i += keys.entry_size) {
 			uint64_t key = word_at(bytes + i + keys.key_offset);
+			visit_word(visit, address + i + keys.key_offset);
 			visit_emit(visit, key, RUNTIME_UNVISITED, text ? RUNTIME_LABEL_ATTRIBUTE : RUNTIME_LABEL_DICT_KEY,
 				   key, text);
 		}
@@ -81,6 +82,7 @@ void visit_split_values(struct visit *visit, const struct dict_keys *keys, uint6
 			if (value && visit->references->labelled && i < keys->count)
 				read_pointer(visit->cpython, keys->entries + (uint64_t)i * keys->entry_size,
 					     (int32_t)keys->key_offset, &key);
+			visit_word(visit, values + (uint64_t)i * WORD);
 			visit_emit(visit, value, flags, key ? kind : RUNTIME_LABEL_NONE, key, NULL);
 		}
 	}
@@ -102,7 +104,9 @@ static void visit_entries(struct visit *visit, const struct dict_keys *keys, uns
 			uint64_t key = word_at(bytes + i + keys->key_offset), value = word_at(bytes + i + keys->value_offset);
 			if (!value)
 				continue;
+			visit_word(visit, address + i + keys->value_offset);
 			visit_emit(visit, value, flags, RUNTIME_LABEL_KEY, key, NULL);
+			visit_word(visit, address + i + keys->key_offset);
 			visit_emit(visit, key, key_flags, RUNTIME_LABEL_DICT_KEY, key, NULL);
 		}
 		address += part;
@@ -204,6 +208,7 @@ void set_references(struct visit *visit, const struct reference_step *step)
 			return;
 		for (uint64_t i = 0; i < part && !visit->no_memory; i += entry_size) {
 			uint64_t key = word_at(bytes + i + (uint64_t)layout->set_entry_key);
+			visit_word(visit, table + i + (uint64_t)layout->set_entry_key);
 			if (key && word_at(bytes + i + (uint64_t)layout->set_entry_hash) != UINT64_MAX)
 				visit_emit(visit, key, step->flags, RUNTIME_LABEL_ITEM, 0, NULL);
 		}

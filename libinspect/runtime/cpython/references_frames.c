@@ -66,7 +66,7 @@ static struct runtime_label slot_label(struct visit *visit, const struct variabl
 				       int64_t variable_count)
 {
 	if (slot >= variable_count)
-		return (struct runtime_label){ RUNTIME_LABEL_INDEX, (uint64_t)(slot - variable_count), "stack" };
+		return (struct runtime_label){ .kind = RUNTIME_LABEL_INDEX, .value = (uint64_t)(slot - variable_count), .text = "stack" };
 	int64_t number = slot;
 	for (size_t i = 0; i < 3; number -= variables->names[i++].count) {
 		const struct names *names = &variables->names[i];
@@ -78,10 +78,13 @@ static struct runtime_label slot_label(struct visit *visit, const struct variabl
 			visit_byte(visit, variables->kinds + (uint64_t)slot, 0, &kind);
 		if (!visit_pointer(visit, names->items + (uint64_t)number * sizeof(name), 0, &name))
 			break;
-		return (struct runtime_label){ RUNTIME_LABEL_ATTRIBUTE, name,
-					       kind & FAST_FREE ? "free" : kind & FAST_CELL ? "cell" : names->text };
+		return (struct runtime_label){
+			.kind = RUNTIME_LABEL_ATTRIBUTE,
+			.value = name,
+			.text = kind & FAST_FREE ? "free" : kind & FAST_CELL ? "cell" : names->text,
+		};
 	}
-	return (struct runtime_label){ RUNTIME_LABEL_INDEX, (uint64_t)slot, "local" };
+	return (struct runtime_label){ .kind = RUNTIME_LABEL_INDEX, .value = (uint64_t)slot, .text = "local" };
 }
 
 /* ---- variables and stack ---- */
@@ -114,6 +117,7 @@ static void emit_slot(struct visit *visit, const struct slots *slots, int64_t sl
 	struct runtime_label label = { 0 };
 	if (visit->references->labelled)
 		label = slot_label(visit, variables, slot, slots->variables);
+	visit_word(visit, slots->address + (uint64_t)slot * sizeof(uint64_t));
 	visit_emit(visit, word, flags, label.kind, label.value, label.text);
 }
 

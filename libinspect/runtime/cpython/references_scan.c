@@ -325,6 +325,7 @@ static void scan_words(struct visit *visit, const struct reference_step *step, u
 		for (uint64_t i = 0; i < size; i += WORD) {
 			uint64_t word;
 			memcpy(&word, words + i, sizeof(word));
+			visit_word(visit, visit->address + offset + i);
 			if (is_reference(visit, offset + i, word) && !is_known(visit->type, offset + i))
 				visit_emit(visit, word, step->flags, RUNTIME_LABEL_OFFSET, offset + i, NULL);
 		}

@@ -33,12 +33,23 @@ static void visit_heap_type(struct visit *visit)
 		visit_shared_keys(visit, keys, "name of attribute");
 }
 
+/* Does the static type at @type name object for its base? Few do: bytes and str, and those of Modules/_decimal/_decimal.c. */
+static bool names_object(struct visit *visit, uint64_t type, uint64_t flags)
+{
+	static const char module[] = "decimal.";
+	char name[sizeof(module) - 1];
+	uint64_t address;
+	return flags & (TPFLAGS_BYTES_SUBCLASS | TPFLAGS_UNICODE_SUBCLASS) ||
+	       (read_pointer(visit->cpython, type, visit->layout->type_name, &address) &&
+		read_field(visit->cpython, address, 0, name, sizeof(name)) && memcmp(name, module, sizeof(name)) == 0);
+}
+
 /* Is the base of the static type at @type held? Only where PyType_Ready() found none and took object, up to 3.9:
- * Objects/typeobject.c. C code that names a base does not hold it; only bytes and str name object. */
+ * Objects/typeobject.c. C code that names a base does not hold it. */
 static bool holds_base(struct visit *visit, uint64_t type, uint64_t flags)
 {
 	uint64_t base, next;
-	return !cpython_at_least(visit->cpython, 3, 10) && !(flags & (TPFLAGS_BYTES_SUBCLASS | TPFLAGS_UNICODE_SUBCLASS)) &&
+	return !cpython_at_least(visit->cpython, 3, 10) && !names_object(visit, type, flags) &&
 	       read_pointer(visit->cpython, type, visit->layout->type_base, &base) &&
 	       read_pointer(visit->cpython, base, visit->layout->type_base, &next) && !next;
 }

@@ -78,6 +78,7 @@ static struct inspect_error *add_pointer(struct roots *roots, uint64_t address, 
 	uint64_t target;
 	if (!read_pointer(roots->cpython, address, 0, &target) || target % sizeof(target))
 		return NULL;
+	label.word = address;
 	return roots_add(roots, target | flags, kind, place, label);
 }
 
@@ -86,7 +87,7 @@ static struct inspect_error *add_pointers(struct roots *roots, uint64_t first, u
 {
 	struct inspect_error *error = NULL;
 	for (uint64_t i = 0; i < count && target_has(roots->cpython->target, first + i * step, 1) && !error; i++) {
-		struct runtime_label label = { RUNTIME_LABEL_INDEX, i, root->label };
+		struct runtime_label label = { .kind = RUNTIME_LABEL_INDEX, .value = i, .text = root->label };
 		error = add_pointer(roots, first + i * step, root->flags, root->kind, place, label);
 	}
 	return error;
@@ -145,7 +146,7 @@ static struct inspect_error *add_exit_callbacks(struct roots *roots, uint64_t in
 	for (int32_t i = 0; i < count && !error; i++) {
 		if (!read_pointer(cpython, callbacks + (uint64_t)i * sizeof(callback), 0, &callback))
 			break;
-		struct runtime_label label = { RUNTIME_LABEL_INDEX, (uint64_t)i, " callbacks" };
+		struct runtime_label label = { .kind = RUNTIME_LABEL_INDEX, .value = (uint64_t)i, .text = " callbacks" };
 		for (size_t j = 0; j < sizeof(members) / sizeof(*members) && !error; j++)
 			if (members[j] != LAYOUT_ABSENT)
 				error = add_pointer(roots, callback + (uint64_t)members[j], 0,
@@ -218,7 +219,7 @@ static struct inspect_error *add_extensions(struct roots *roots)
 		return NULL;
 	hashtable_begin(&cursor, cpython, table);
 	for (uint64_t i = 0; !error && hashtable_next(&cursor, &key, &extension); i++) {
-		struct runtime_label label = { RUNTIME_LABEL_INDEX, i, " modules' dicts as they were at first" };
+		struct runtime_label label = { .kind = RUNTIME_LABEL_INDEX, .value = i, .text = " modules' dicts as they were at first" };
 		if (read_pointer(cpython, extension, layout->extension_dict, &dict) && dict)
 			error = add_pointer(roots, dict + (uint64_t)layout->cached_dict_copied, 0,
 					    RUNTIME_ROOT_INTERPRETER, "import", label);

@@ -87,9 +87,16 @@ struct inspect_error *roots_add_method_cache(struct roots *roots)
 		return NULL;
 	roots->described = find_cache(&search);
 	const struct address_range *cache = &roots->described;
+	cpython->method_cache_start = cache->start;
+	cpython->method_cache_end = cache->end;
 	uint64_t name;
 	for (uint64_t address = cache->start; address < cache->end && !error; address += search.step) {
-		struct runtime_label label = { RUNTIME_LABEL_INDEX, (address - cache->start) / search.step, "" };
+		struct runtime_label label = {
+			.kind = RUNTIME_LABEL_INDEX,
+			.value = (address - cache->start) / search.step,
+			.text = "",
+			.word = address + (uint64_t)cpython->layout.method_cache_name,
+		};
 		if (read_pointer(cpython, address, cpython->layout.method_cache_name, &name))
 			error = roots_add(roots, name, RUNTIME_ROOT_INTERNED, "names in the cache of attributes", label);
 	}

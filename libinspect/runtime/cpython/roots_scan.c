@@ -147,9 +147,9 @@ static struct inspect_error *add_in_image(struct root_scan *scan, uint64_t addre
 	char *place AUTO_FREE = NULL;
 	if (asprintf(&place, "%s%s%.200s", file, symbol ? ": " : "", symbol ? symbol : "") < 0)
 		return &inspect_error_no_memory;
-	struct runtime_label label = { .kind = RUNTIME_LABEL_OFFSET, .value = offset };
+	struct runtime_label label = { .kind = RUNTIME_LABEL_OFFSET, .value = offset, .word = address };
 	if (symbol && !offset)
-		label = (struct runtime_label){ .kind = RUNTIME_LABEL_TEXT, .text = "" };
+		label = (struct runtime_label){ .kind = RUNTIME_LABEL_TEXT, .text = "", .word = address };
 	return scan->sink->add(scan->sink, reference, kind, place, &label);
 }
 
@@ -166,7 +166,7 @@ static void skip_object(struct root_scan *scan, uint64_t address, const struct c
 	const struct layout *layout = &scan->cpython->layout;
 	uint64_t size = (uint64_t)type->basicsize;
 	int64_t items;
-	if (type->address == scan->cpython->type_type && layout->size_of_type != LAYOUT_ABSENT)
+	if (type->flags & TPFLAGS_TYPE_SUBCLASS && layout->size_of_type != LAYOUT_ABSENT)
 		size = (uint64_t)layout->size_of_type; /* and no heap type's */
 	else if (type->itemsize && !(type->flags & TPFLAGS_TYPE_SUBCLASS) &&
 		 read_ssize(scan->cpython, address, layout->var_size, &items) && items > 0 && items < 1 << 24)
@@ -267,7 +267,7 @@ static struct inspect_error *look_at_stack(struct root_scan *scan, uint64_t addr
 	const struct stack *stack = context;
 	if (target_image_at(scan->cpython->target, word) || !cpython_is_object(scan->cpython, word))
 		return NULL;
-	const struct runtime_label label = { .kind = RUNTIME_LABEL_OFFSET, .value = address - stack->begin };
+	const struct runtime_label label = { .kind = RUNTIME_LABEL_OFFSET, .value = address - stack->begin, .word = address };
 	return scan->sink->add(scan->sink, word | RUNTIME_GUESSED | RUNTIME_UNCOUNTED, RUNTIME_ROOT_STACK, stack->place,
 			       &label);
 }

@@ -257,8 +257,9 @@ static struct inspect_error *add_state(struct thread_roots *thread)
 		memcpy(&offset, (const char *)&cpython->layout + root->field, sizeof(offset));
 		if (!read_pointer(cpython, thread->state, offset, &target) || target % sizeof(target))
 			continue;
-		error = roots_add(thread->roots, target | root->flags, RUNTIME_ROOT_THREAD, thread->name,
-				  text_label(root->label));
+		struct runtime_label label = text_label(root->label);
+		label.word = thread->state + (uint64_t)offset;
+		error = roots_add(thread->roots, target | root->flags, RUNTIME_ROOT_THREAD, thread->name, label);
 	}
 	return error;
 }

@@ -146,7 +146,7 @@ struct root_walk {
 static struct inspect_error *add_root(struct root_walk *walk, uint64_t target, enum runtime_label_kind kind,
 				      uint64_t value, const char *text)
 {
-	const struct runtime_label label = { kind, value, text };
+	const struct runtime_label label = { .kind = kind, .value = value, .text = text };
 	if (!target)
 		return NULL;
 	if (target & RUNTIME_REFERENCE_FLAGS)
