@@ -58,7 +58,28 @@ def option_named(verb: Verb, word: str) -> Optional[Option]:
 
 def from_text(verb: Verb, text: str) -> List[str]:
     """What the library takes for the command line @text: as typed, but addresses evaluated."""
+    if "STATEMENT" in verb.operands:
+        return _with_statement(verb, text)
     return _arguments(verb, split(text), quoted=True)
+
+
+def _with_statement(verb: Verb, text: str) -> List[str]:
+    """Options, and then the rest of the line as it is: quotes are the statement's. If all of it is in double quotes, as a
+    shell wants it, these are none of its own."""
+    arguments = [verb.name]
+    words = list(_WORD.finditer(text))
+    while words and words[0].group().startswith("--"):
+        word = unquote(words.pop(0).group())
+        if word == "--":
+            break
+        arguments.append(word)
+        option = option_named(verb, word)
+        if option is not None and option.argument is not None and "=" not in word and words:
+            arguments.append(unquote(words.pop(0).group()))
+    statement = text[words[0].start() :].strip() if words else ""
+    if _QUOTED.fullmatch(statement):
+        statement = unquote(statement)
+    return [*arguments, *(["--", statement] if statement else [])]
 
 
 def from_words(verb: Verb, words: List[str]) -> List[str]:

@@ -20,6 +20,11 @@ class Work:
         """Ends the work as soon as the library calls back."""
         self.failure = self.failure or KeyboardInterrupt()
 
+    def forget(self) -> None:
+        """A Ctrl-C has been dealt with."""
+        if isinstance(self.failure, KeyboardInterrupt):
+            self.failure = None
+
     def call(self, function: Callable[..., bool], *arguments: object) -> bool:
         """What @function returns; False, which cancels the work, if it or anything before it failed."""
         if self.failure is None:

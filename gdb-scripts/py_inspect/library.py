@@ -16,6 +16,11 @@ PROGRESS = ctypes.CFUNCTYPE(
     ctypes.c_bool, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint64, ctypes.c_uint64
 )
 READ = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_size_t)
+READ_LINE = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.POINTER(ctypes.c_char_p)
+)
+# enum inspect_line
+LINE_READ, LINE_INTERRUPTED, LINE_END = range(3)
 WRITE = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 
 
@@ -65,6 +70,8 @@ class _Output(ctypes.Structure):
         ("terminal", ctypes.c_bool),
         ("width", ctypes.c_uint),
         ("height", ctypes.c_uint),
+        ("read_line", READ_LINE),
+        ("interactive", ctypes.c_bool),
     ]
 
 
@@ -309,9 +316,13 @@ class Library:
         write: Callable[..., bool],
         write_message: Callable[..., bool],
         screen: Screen,
+        read_line: Optional[Callable[..., int]],
     ) -> int:
-        """Runs a verb; @write and @write_message are WRITE callbacks. Returns an enum inspect_exit."""
+        """Runs a verb; @write and @write_message are WRITE callbacks, @read_line a READ_LINE callback or None. Returns
+        an enum inspect_exit."""
         output = _Output(write, write_message, None, screen.terminal, screen.width, screen.height)
+        if read_line is not None:
+            output.read_line, output.interactive = read_line, True
         status: int = self._functions.inspect_session_run(
             session, len(arguments), _vector(arguments), ctypes.byref(output)
         )

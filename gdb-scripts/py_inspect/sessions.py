@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-from typing import Callable, Dict, Iterator, Sequence
+from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
 import gdb
 
@@ -13,6 +13,7 @@ from .interrupts import Work
 from .progress import Progress
 
 Write = Callable[[bytes], None]
+ReadLine = Callable[[str], Optional[str]]
 
 
 class Session:
@@ -91,9 +92,32 @@ class Session:
                 self.close()
 
     def run(
-        self, arguments: Sequence[str], write: Write, write_message: Write, screen: library.Screen
+        self,
+        arguments: Sequence[str],
+        write: Write,
+        write_message: Write,
+        screen: library.Screen,
+        read_line: Optional[ReadLine] = None,
     ) -> int:
         """Runs a verb; returns an enum inspect_exit. Raises what a callback raised, and KeyboardInterrupt."""
+        lines: List[ctypes.c_char_p] = []  # what the library was given last stays until the next one
+
+        def next_line(prompt: bytes, line: "ctypes._Pointer[ctypes.c_char_p]") -> int:
+            assert read_line is not None
+            self._progress.end()
+            self._work.forget()  # a query that was interrupted does not end the prompt
+            try:
+                text = read_line(prompt.decode())
+            except KeyboardInterrupt:
+                return library.LINE_INTERRUPTED
+            except BaseException as failure:  # pylint: disable=broad-except
+                self._work.failure = failure
+                return library.LINE_END
+            if text is None:
+                return library.LINE_END
+            lines[:] = [ctypes.c_char_p(text.encode("utf-8", "surrogateescape"))]
+            line[0] = lines[0]
+            return library.LINE_READ
 
         def callback(take: Write) -> Callable[..., bool]:
             def taken(text: int, size: int) -> bool:
@@ -105,7 +129,12 @@ class Session:
 
         with self._working():
             return self._library.run(
-                self._handle, arguments, callback(write), callback(write_message), screen
+                self._handle,
+                arguments,
+                callback(write),
+                callback(write_message),
+                screen,
+                read_line and library.READ_LINE(lambda _context, *asked: next_line(*asked)),
             )
 
     @property
