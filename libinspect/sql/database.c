@@ -124,6 +124,20 @@ static int add_table(struct sql_database *database, const struct sql_table *tabl
 	return sqlite3_create_module_v2(database->handle, table->name, table->module, like, free_memory);
 }
 
+/* Tables that SQLite makes itself when they are first asked for, which the authorizer would take for CREATE TABLE. */
+static void connect_own_tables(sqlite3 *handle)
+{
+	static const char *const tables[] = { "json_each", "json_tree", "pragma_table_info", "pragma_table_list", "pragma_table_xinfo" };
+	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
+		char *query = sqlite3_mprintf("SELECT 1 FROM %s", tables[i]);
+		sqlite3_stmt *statement = NULL;
+		if (query)
+			sqlite3_prepare_v2(handle, query, -1, &statement, NULL); /* one that is not there will not be there later */
+		sqlite3_finalize(statement);
+		sqlite3_free(query);
+	}
+}
+
 static int add_tables(struct sql_database *database)
 {
 	const struct sql_table *table;
@@ -143,6 +157,7 @@ static int open(struct sql_database *database)
 		status = add_tables(database);
 	if (status != SQLITE_OK)
 		return status;
+	connect_own_tables(database->handle);
 	set_limits(database->handle);
 	sqlite3_progress_handler(database->handle, PROGRESS_STEPS, say_progress, database);
 	return sqlite3_set_authorizer(database->handle, authorize, database);
