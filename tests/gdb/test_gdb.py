@@ -246,6 +246,44 @@ class Targets(Case):
         for verb, answer in zip(verbs, result.answers):
             self.assertEqual(answer, shell(verb, str(program.pid), "--format=csv"), verb)
 
+    def test_sql(self):
+        program = self.heap()
+        queries = ("SELECT type, count(*), sum(size) FROM objects GROUP BY 1", "SELECT * FROM refs WHERE referent_type = 'type'",
+                   'SELECT address AS "a b", type FROM objects WHERE type IN (\'dict\', \'list\') ORDER BY size DESC, address LIMIT 9',
+                   "SELECT 1; SELECT 2", ".schema types", "SELECT * FROM cycles('--all')", "SELECT text FROM strings WHERE text LIKE '%\\%'")
+        commands = ["py-inspect sql --format=csv " + query for query in queries]
+        commands += ['py-inspect sql --format csv "SELECT type AS \\"x\\" FROM types"', "py-inspect sql --format=csv -- SELECT 7",
+                     "py-inspect sql SELECT nonsense FROM objects", "py-inspect sql"]
+        result = self.batch(commands, "-p", str(program.pid))
+        for query, answer in zip(queries, result.answers):
+            self.assertEqual(answer, shell("sql", str(program.pid), query, "--format=csv"), query)
+        self.assertEqual(result.answers[-4], shell("sql", str(program.pid), 'SELECT type AS "x" FROM types', "--format=csv"))
+        self.assertEqual(result.answers[-3], "7\r\n7\r\n")
+        self.assertIn("no such column: nonsense, line 1, column 8", result.answers[-2])
+        self.assertIn("sql needs a statement here", result.answers[-1])
+
+    def test_sql_prompt(self):
+        program = self.heap()
+        gdb = Terminal(self, "-p", str(program.pid))
+        gdb.send("py-inspect sql\n")
+        gdb.expect("sql> ")
+        gdb.send("SELECT 'two'\n")
+        gdb.expect("...> ")
+        gdb.send("|| ' lines';\n")
+        self.assertIn("two lines", gdb.expect("sql> "))
+        gdb.send("SELECT nonsense;\n")
+        self.assertIn("no such column: nonsense", gdb.expect("sql> "))
+        gdb.send("WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT max(n) FROM c;\n")
+        gdb.expect("\n")
+        time.sleep(1)
+        gdb.send("\x03")
+        gdb.expect("sql> ")
+        gdb.send("SELECT 'still' || ' here';\n")
+        self.assertIn("still here", gdb.expect("sql> "))
+        gdb.send(".quit\n")
+        gdb.expect(gdb.PROMPT)
+        self.assertIn("= 42", gdb.command("print 6*7"))
+
     def check_core(self, core, record, *arguments):
         result = self.batch(["core-file " + core, OBJECTS, "py-inspect objects --format=json",
                              "py-inspect heap --format=json", "py-inspect gc"], *arguments)
