@@ -18,6 +18,7 @@
 #include "base/limits.h"
 #include "runtime/label.h"
 #include "runtime/runtime.h"
+#include "target/malloc.h"
 #include "target/target.h"
 #include "target/threads.h"
 
@@ -551,6 +552,64 @@ void inspect_target_close(struct inspect_target *target)
 	notes_deinit(&target->notes);
 	free(target);
 }
+
+/* Nothing of it is mapped, but what the functions above say. */
+struct target_image *target_image_at(struct inspect_target *target __attribute__((unused)), uint64_t address __attribute__((unused)))
+{
+	return NULL;
+}
+
+const struct target_segment *target_segment_at(struct inspect_target *target __attribute__((unused)),
+					       uint64_t address __attribute__((unused)))
+{
+	return NULL;
+}
+
+const void *target_map_slow(struct inspect_target *target __attribute__((unused)), uint64_t address __attribute__((unused)),
+			    uint64_t size __attribute__((unused)))
+{
+	return NULL;
+}
+
+struct inspect_error *image_section(struct inspect_target *target __attribute__((unused)),
+				    struct target_image *image __attribute__((unused)), const char *name __attribute__((unused)),
+				    uint64_t *address_ret, uint64_t *size_ret)
+{
+	*address_ret = *size_ret = 0;
+	return NULL;
+}
+
+const char *image_symbol_at(struct inspect_target *target __attribute__((unused)),
+			    struct target_image *image __attribute__((unused)), uint64_t address __attribute__((unused)),
+			    uint64_t *offset_ret __attribute__((unused)))
+{
+	return NULL;
+}
+
+uint64_t thread_pointer(const struct inspect_target *target __attribute__((unused)),
+			const struct target_thread *thread __attribute__((unused)))
+{
+	return 0;
+}
+
+struct inspect_error *malloc_heaps_find(struct inspect_target *target __attribute__((unused)), struct malloc_heaps *heaps)
+{
+	*heaps = (struct malloc_heaps){ 0 };
+	return NULL;
+}
+
+void malloc_heaps_deinit(struct malloc_heaps *heaps __attribute__((unused)))
+{
+}
+
+void malloc_blocks_at(const struct malloc_heaps *heaps __attribute__((unused)), const uint64_t *addresses __attribute__((unused)),
+		      size_t count, struct malloc_block *blocks)
+{
+	for (size_t i = 0; i < count; i++)
+		blocks[i] = (struct malloc_block){ 0 };
+}
+
+__thread uint32_t target_hints[TARGET_HINTS] __attribute__((tls_model("initial-exec")));
 
 bool thread_stack(struct inspect_target *target __attribute__((unused)), const struct target_thread *thread __attribute__((unused)),
 		  uint64_t *start_ret __attribute__((unused)), uint64_t *end_ret __attribute__((unused)))
