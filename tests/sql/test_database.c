@@ -191,7 +191,7 @@ static void hands_errors_on(void **state __attribute__((unused)))
 	struct fixture fixture;
 	sqlite3_stmt *statement;
 	bool row;
-	open_heap(&fixture, "fake,no-runtime");
+	open_heap(&fixture, "fake,noruntime");
 	assert_null(sql_prepare(fixture.database, "SELECT count(*) FROM objects", &statement, NULL));
 	struct inspect_error *error = sql_step(fixture.database, statement, &row);
 	assert_non_null(error);
