@@ -29,6 +29,14 @@ from runner import Failure, Results, Skip, check  # noqa: E402
 from support import Folder, Program, inspect  # noqa: E402
 
 VERBS = (["status"], ["heap"], ["gc"], ["generations"], ["objects", "--values"], ["roots", "--limit", "1"])
+# For damaged targets, in addition: what all tables are made of.
+DEEP_VERBS = VERBS + (
+    ["sql", "SELECT o.type, total(o.size), max(o.refcount), count(r.label), max(o.value), max(o.component), max(o.unreachable) "
+            "FROM objects o LEFT JOIN refs r ON r.referent = o.address GROUP BY 1", "--limit=0"],
+    ["sql", "SELECT type, total(length), max(text), max(substr(text, 1, 5)) FROM strings GROUP BY 1"],
+    ["sql", "SELECT count(call) FROM threads UNION ALL SELECT count(types) FROM components UNION ALL SELECT count(place || label) "
+            "FROM roots UNION ALL SELECT total(bytes) FROM types UNION ALL SELECT count(*) FROM finalizers"],
+)
 TESTS = []
 SMALL = "import signal, os; keep = [[i] for i in range(1000)]; os.write(1, b'ready\\n'); signal.pause()"
 
@@ -366,7 +374,7 @@ def truncated_core(context):
     for number, length in enumerate(lengths):
         os.truncate(copy, length)
         try:
-            answer = run_verb(VERBS[number % len(VERBS)], copy).expect(3, 4)
+            answer = run_verb(DEEP_VERBS[number % len(DEEP_VERBS)], copy).expect(3, 4)
             check("no layout fits" not in answer.messages, "%s: what is missing is not the layout", answer)
         except Failure as failure:
             raise Failure("cut off at %d bytes (seed %d): %s" % (length, context.seed, failure))
@@ -436,7 +444,7 @@ def corrupt(context, interpreter, rounds):
     with open(copy, "r+b", buffering=0) as file:
         for number in range(rounds):
             undo = damage(parsed.data, segments, hot, randomness, file)
-            verbs = VERBS + (["object"] + randomness.sample(objects, 20),)
+            verbs = DEEP_VERBS + (["object"] + randomness.sample(objects, 20),)
             verb = verbs[number % len(verbs)]
             try:
                 if verb[0] == "object":
@@ -487,7 +495,7 @@ def corrupted_headers(context):
                 file.seek(at)
                 file.write(bytes([randomness.randrange(256)]))
             try:
-                run_verb(VERBS[number % len(VERBS)], copy).expect(0, 3, 4)
+                run_verb(DEEP_VERBS[number % len(DEEP_VERBS)], copy).expect(0, 3, 4)
             except Failure as failure:
                 raise Failure("round %d of seed %d: %s" % (number, context.seed, failure))
             for at in places:
