@@ -161,6 +161,17 @@ static unsigned int findings_about(const struct checking *checking, uint64_t add
 	return (found > begin && found[-1] == address) || (found + 1 < end && found[1] == address) ? 2 : 1;
 }
 
+/* Is something wrong with the type of the object at @address? Then the object's contents cannot be told. */
+static bool has_damaged_type(const struct checking *checking, uint64_t address)
+{
+	const struct heap *heap = checking->heap;
+	uint32_t id;
+	if (!heap_find(heap, address, &id))
+		return false;
+	uint64_t type = heap->runtime->types[heap->type[id]].address;
+	return type && type != address && findings_about(checking, type);
+}
+
 /* ---- references ------------------------------------------------------------------------------------- */
 
 /* Finding out what is held by who can be trusted. */
@@ -353,12 +364,48 @@ static void blame(struct checking *checking, const struct dangling *first, size_
 			blame_holder(checking, &first[i]);
 }
 
+static int compare_holders(const void *left, const void *right)
+{
+	const struct dangling *a = left, *b = right;
+	if (a->holder != b->holder)
+		return a->holder < b->holder ? -1 : 1;
+	return (a->target > b->target) - (a->target < b->target);
+}
+
+/* References of objects that are damaged otherwise say nothing of where they lead. Takes them out, and says once for each
+ * such object how many there were; objects whose type is damaged may refer to anything. */
+static void set_damaged_holders_apart(struct checking *checking)
+{
+	struct dangling *items = checking->dangling;
+	size_t count = checking->dangling_count, kept = 0;
+	list_addresses(checking, false);
+	qsort(items, count, sizeof(*items), compare_holders);
+	for (size_t begin = 0, end; begin < count; begin = end) {
+		uint64_t holder = items[begin].holder, target = items[begin].target;
+		for (end = begin + 1; end < count && items[end].holder == holder; end++)
+			;
+		if (has_damaged_type(checking, holder))
+			continue;
+		if (!findings_about(checking, holder)) {
+			memmove(&items[kept], &items[begin], (end - begin) * sizeof(*items));
+			kept += end - begin;
+			continue;
+		}
+		runtime_found(&checking->verifier,
+			      (struct runtime_finding){ .check = RUNTIME_CHECK_REFERENCES, .address = holder },
+			      "%zu of its references lead to no objects, the first to 0x%" PRIx64, end - begin, target);
+	}
+	checking->dangling_count = kept;
+}
+
 static void blame_all(struct checking *checking)
 {
 	struct dangling *items = checking->dangling;
+	if (!checking->dangling_count)
+		return;
+	set_damaged_holders_apart(checking);
 	size_t count = checking->dangling_count;
-	if (count)
-		qsort(items, count, sizeof(*items), compare_dangling);
+	qsort(items, count, sizeof(*items), compare_dangling);
 	for (size_t begin = 0, end; begin < count; begin = end) {
 		for (end = begin + 1; end < count && items[end].target == items[begin].target; end++)
 			;
@@ -383,24 +430,14 @@ static void report_cause(struct checking *checking, uint64_t cause, uint64_t fir
 		      "%zu objects, the first at 0x%" PRIx64 ", have it for their type, and it is none", count, first);
 }
 
-/* Is something wrong with the type of the object at @address? Then the object's contents cannot be told. */
-static bool has_damaged_type(const struct checking *checking, uint64_t address)
-{
-	const struct heap *heap = checking->heap;
-	uint32_t id;
-	if (!heap_find(heap, address, &id))
-		return false;
-	uint64_t type = heap->runtime->types[heap->type[id]].address;
-	return type && type != address && findings_about(checking, type);
-}
-
 /* Is it more than what follows from its cause? The caller has told the causes. */
 static bool is_no_consequence(const struct checking *checking, size_t number)
 {
 	const struct integrity *integrity = checking->integrity;
 	const struct integrity_finding *finding = &integrity->items[number];
 	if (!finding->cause)
-		return finding->check != RUNTIME_CHECK_CONTAINERS || !has_damaged_type(checking, finding->address);
+		return (finding->check != RUNTIME_CHECK_CONTAINERS && finding->check != RUNTIME_CHECK_REFERENCES) ||
+		       !has_damaged_type(checking, finding->address);
 	bool before = number > 0 && integrity->items[number - 1].cause == finding->cause;
 	bool behind = number + 1 < integrity->count && integrity->items[number + 1].cause == finding->cause;
 	return !before && !behind && !findings_about(checking, finding->cause);
@@ -474,7 +511,7 @@ static struct inspect_error *vouch_for_roots(struct vouching *vouching)
 /* Follows what is trusted until nothing new is met. */
 static struct inspect_error *vouch_for_all(struct vouching *vouching)
 {
-	enum { PROGRESS_STEP = 1 << 16 };
+	enum { REPORT_STEP = 1 << 16 };
 	struct checking *checking = vouching->checking;
 	const struct inspect_target_options *options = &checking->heap->runtime->target->options;
 	struct follower follower = { .checking = checking, .vouching = vouching };
@@ -483,7 +520,7 @@ static struct inspect_error *vouch_for_all(struct vouching *vouching)
 		error = vouch_for_listed(vouching);
 	for (size_t i = 0; vouching->count && !error; i++) {
 		error = follow(&follower, vouching->queue[--vouching->count]);
-		if (!error && i % PROGRESS_STEP == 0 && options->progress &&
+		if (!error && i % REPORT_STEP == 0 && options->progress &&
 		    !options->progress(options->progress_context, "looking for who holds damaged objects", i, 0))
 			error = inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled");
 	}

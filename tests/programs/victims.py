@@ -5,8 +5,9 @@ Makes objects of each kind that `verify` knows, finds out where their fields are
 (nothing here knows an offset that the interpreter can say), writes RECORD, then "ready", and waits.
 
 RECORD has one JSON array a line:
-    ["damage", kind, address of the object, [[place, bytes in hexadecimal], ...]]
-Each is one piece of damage: what to write where, so that the object at that address is broken.
+    ["damage", kind, address of the object, [[place, bytes in hexadecimal, bytes that stood there], ...]]
+Each is one piece of damage: what to write where, so that the object at that address is broken. What is free memory may
+have been used since: then other bytes stand there.
 """
 import gc
 import json
@@ -66,7 +67,7 @@ def damage(kind, address, *writes):
     parts = []
     for place, value, *width in writes:
         width = width[0] if width else WORD
-        parts.append([place, (value & ((1 << 8 * width) - 1)).to_bytes(width, "little").hex()])
+        parts.append([place, (value & ((1 << 8 * width) - 1)).to_bytes(width, "little").hex(), read(place, width).hex()])
     record.write(json.dumps(["damage", kind, address, parts]) + "\n")
 
 
@@ -348,6 +349,32 @@ def plan_pools():
 
 if sys.argv[3:] != ["malloc"]:
     plan_pools()
+
+# ---- free objects that the interpreter keeps: found by who leads to one that has just been freed ----
+
+
+def plan_free_lists():
+    made = [[None] for _ in range(60)]
+    addresses = [id(each) for each in made]
+    del made[:]
+    with open("/proc/self/maps") as maps:
+        areas = [line.split(None, 5) for line in maps if " rw-p " in line]
+    # what is freed last stands last: the other way round they are what is left of the list
+    last = b"".join(struct.pack("<Q", address) for address in addresses[29:9:-1])
+    for area in areas:
+        begin, end = (int(each, 16) for each in area[0].split("-"))
+        at = read(begin, end - begin).find(last) if "[stack" not in area[-1] and end - begin < 1 << 26 else -1
+        if at >= 0:
+            for i in some(range(10)):
+                damage("free list", 0, (begin + at + i * WORD, chosen.choice([0, 0x10, 0x6161616161616161])))
+            return
+    for each in some(addresses[10:30]):
+        if word(each) in addresses:
+            damage("free chain", each, (each, chosen.choice([0, 0x10, each, 0x6161616161616161])))
+
+
+if sys.version_info >= (3, 10):
+    plan_free_lists()
 
 # ---- the debug allocator's padding ----
 

@@ -40,6 +40,10 @@ class Core:
         self.bytes.close()
         self.file.close()
 
+    def read(self, place, size):
+        at = self.offset(place)
+        return self.bytes[at:at + size] if at is not None else b""
+
     def exchange(self, writes):
         """Writes each (place, bytes) and returns what stood there, in the order in which to put it back."""
         before = []
@@ -118,8 +122,10 @@ def judge(rates, name, row, answer):
         rates.add(kind, False, 0, "%s %s 0x%x %s: %s" % (name, kind, address, writes, answer))
         return
     rows = answer.json()["rows"]
-    named = {int(each["address"], 16) for each in rows if each["address"]}
-    right = address in named
+    named = {int(each["address"], 16) if each["address"] else 0 for each in rows}
+    right = address in named  # 0: no object, and the place tells
+    if not address:
+        right = writes[0][0] in {int(each["place"], 16) for each in rows if each["place"]}
     others = len(named - {address})
     check(bool(rows) == (answer.status == 1), "%s: %d findings", answer, len(rows))
     rates.add(kind, right, others, "%s %s 0x%x %s:\n        %s" % (name, kind, address, writes, "\n        ".join(
@@ -140,8 +146,10 @@ def plant(interpreter, options, allocator, count, rates, seed):
             record = [json.loads(line) for line in file]
         rows_of_clean(verify(core_path), "core")
         with Core(core_path) as core:
-            for row in choose(record, count, random.Random(seed)):
-                before = core.exchange([(place, bytes.fromhex(text)) for place, text in row[3]])
+            unchanged = [row for row in record if all(core.read(place, len(old) // 2).hex() == old for place, _new, old in row[3])]
+            check(len(unchanged) > 0.9 * len(record), "only %d of %d fields are as they were", len(unchanged), len(record))
+            for row in choose(unchanged, count, random.Random(seed)):
+                before = core.exchange([(place, bytes.fromhex(text)) for place, text, _old in row[3]])
                 answer = verify(core_path)
                 core.exchange(before)
                 judge(rates, interpreter.name, row, answer)

@@ -37,7 +37,11 @@ static struct inspect_error *verify_begin(struct runtime *runtime, struct runtim
 	if (wants(verification, RUNTIME_CHECK_LISTS))
 		error = check_lists(verification, notes);
 	find_hash(verification);
-	return error ? error : check_allocator(verification);
+	if (!error)
+		error = check_allocator(verification);
+	if (!error && wants(verification, RUNTIME_CHECK_FREE_LISTS))
+		check_free_lists(verification);
+	return error;
 }
 
 /* ---- objects ---------------------------------------------------------------------------------------- */

@@ -75,6 +75,9 @@ struct inspect_error *check_allocator(struct verification *verification) __attri
 /* Checks that the block of the object at @address is in use, and what the debug allocator wrote around it. */
 void check_block(struct verification *verification, struct pool_seen *seen, const struct cpython_type *type, uint64_t address);
 
+/* Checks the lists of free objects that the interpreters keep: verify_free_lists.c */
+void check_free_lists(struct verification *verification);
+
 /* ---- objects of types that are known ---- */
 
 /* An object whose head can be believed. */

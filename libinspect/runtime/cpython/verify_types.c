@@ -154,6 +154,9 @@ void check_type(struct inspected *object)
 	    !read_ssize(cpython, object->address, layout->type_basicsize, &basicsize) ||
 	    !read_ssize(cpython, object->address, layout->type_itemsize, &itemsize))
 		return;
+	uint64_t mro;
+	if (!(flags & TPFLAGS_READY) && read_pointer(cpython, object->address, layout->type_mro, &mro) && !mro)
+		return; /* a static type that nobody has made ready */
 	check_flags(object, base, flags);
 	check_sizes(object, basicsize, itemsize);
 	check_names(object, flags);
