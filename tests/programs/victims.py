@@ -335,7 +335,8 @@ def plan_pools():
         damage("pool size class", pool, (pool + 36, chosen.choice([half(pool + 36) + 1, 77, 1 << 30]), 4))
         damage("pool next offset", pool, (pool + 40, chosen.choice([half(pool + 40) + 8, 5, 1 << 20]), 4))
         damage("pool last offset", pool, (pool + 44, chosen.choice([half(pool + 44) + 16, 5, 1 << 20]), 4))
-        damage("free block's link", pool, (free, chosen.choice([0x10, free, free + 4, pool + size + 64, 0x6161616161616161])))
+        damage("free block's link", pool, (pool + 8, free),
+               (free, chosen.choice([0x10, free, free + 4, pool + size + 64, 0x6161616161616161])))
         # what an early free() does: the block of an object becomes the first free one
         block = half(pool + 36) + 1
         block *= 16 if size - half(pool + 44) == block * 16 else 8
@@ -353,22 +354,35 @@ if sys.argv[3:] != ["malloc"]:
 # ---- free objects that the interpreter keeps: found by who leads to one that has just been freed ----
 
 
+def is_alive(place):
+    """Does what stands at @place and behind change when two lists come and go in another order?"""
+    before = read(place, 60 * WORD)
+    one, other = [None], [None]
+    del one
+    del other
+    return read(place, 60 * WORD) != before
+
+
 def plan_free_lists():
     made = [[None] for _ in range(60)]
     addresses = [id(each) for each in made]
     del made[:]
     with open("/proc/self/maps") as maps:
         areas = [line.split(None, 5) for line in maps if " rw-p " in line]
-    # what is freed last stands last: the other way round they are what is left of the list
-    last = b"".join(struct.pack("<Q", address) for address in addresses[29:9:-1])
+    wanted = {struct.pack("<Q", address) for address in addresses}
     for area in areas:
         begin, end = (int(each, 16) for each in area[0].split("-"))
-        at = read(begin, end - begin).find(last) if "[stack" not in area[-1] and end - begin < 1 << 26 else -1
-        if at >= 0:
-            for i in some(range(10)):
-                damage("free list", 0, (begin + at + i * WORD, chosen.choice([0, 0x10, 0x6161616161616161])))
-            return
-    for each in some(addresses[10:30]):
+        if "[stack" in area[-1] or end - begin > 1 << 26:
+            continue
+        have = read(begin, end - begin)
+        run = 0
+        for at in range(0, len(have) - WORD + 1, WORD):
+            run = run + WORD if have[at:at + WORD] in wanted else 0
+            if run == 40 * WORD and is_alive(begin + at):
+                for i in some(range(10)):
+                    damage("free list", 0, (begin + at - run + (i + 2) * WORD, chosen.choice([0, 0x10, 0x6161616161616161])))
+                return
+    for each in some(addresses[10:30], 3):
         if word(each) in addresses:
             damage("free chain", each, (each, chosen.choice([0, 0x10, each, 0x6161616161616161])))
 

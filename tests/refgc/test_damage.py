@@ -61,10 +61,10 @@ repeat a b 500
 end
 """
 VERBS = (["status"], ["objects", "--values"], ["referents", "--all"], ["roots"], ["gc"], ["heap"], ["generations"],
-         ["cycles"], ["cycles", "--objects", "--all"], ["finalizers"], ["weakrefs"], ["garbage"])
+         ["cycles"], ["cycles", "--objects", "--all"], ["finalizers"], ["weakrefs"], ["garbage"], ["verify"])
 MEMORY = 2 << 30  # bytes that py-inspect may have
 SECONDS = 60
-RESULT = (0, 3, 4)
+RESULT = (0, 1, 3, 4)
 
 
 class Damaged(Stopped):

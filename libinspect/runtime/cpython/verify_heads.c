@@ -161,6 +161,9 @@ bool verify_target(struct runtime_verification *opaque, uint64_t address, size_t
 	/* a lone reference may lead into the middle of something: to a type and what follows it, in a program at low addresses */
 	if (holders < 2 && (!is_sane_refcount(cpython, refcount) || verification->verifier->is_object(verification->verifier, refcount)))
 		return false;
+	const struct cpython_type *known = cpython_known_type(cpython, type);
+	if (known && !known->damaged)
+		return false;
 	if (asprintf(&message, "what should be its type, 0x%" PRIx64 ", is none; %zu object%s hold%s it", type, holders, many, verb) < 0)
 		message = NULL;
 	tell_target(finding, RUNTIME_CHECK_HEADS, address, place, message);

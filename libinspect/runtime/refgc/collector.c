@@ -202,7 +202,10 @@ static bool is_tracked(void *refgc, uint64_t address, bool dying)
 	return refgc_is_tracked(refgc, address, dying);
 }
 
-struct inspect_error *refgc_walk(struct runtime *runtime, struct runtime_sink *sink, struct notes *notes)
+/* All lists, for @use. */
+static struct inspect_error *with_lists(struct runtime *runtime,
+					struct inspect_error *(*use)(const struct gc_heap *heap, void *context, struct notes *notes),
+					void *context, struct notes *notes)
 {
 	struct refgc *refgc = (struct refgc *)runtime;
 	struct gc_list(*items)[LIST_LIMIT] AUTO_FREE = calloc(refgc->collector_count + 1, sizeof(*items));
@@ -215,5 +218,25 @@ struct inspect_error *refgc_walk(struct runtime *runtime, struct runtime_sink *s
 		.target = refgc->target, .links = links_of(refgc), .collectors = lists,
 		.collector_count = refgc->collector_count, .is_tracked = is_tracked, .context = refgc,
 	};
-	return gc_lists_walk(&heap, sink, notes);
+	return use(&heap, context, notes);
+}
+
+static struct inspect_error *walk_lists(const struct gc_heap *heap, void *sink, struct notes *notes)
+{
+	return gc_lists_walk(heap, sink, notes);
+}
+
+struct inspect_error *refgc_walk(struct runtime *runtime, struct runtime_sink *sink, struct notes *notes)
+{
+	return with_lists(runtime, walk_lists, sink, notes);
+}
+
+static struct inspect_error *verify_lists(const struct gc_heap *heap, void *verifier, struct notes *notes)
+{
+	return gc_lists_verify(heap, verifier, notes);
+}
+
+struct inspect_error *refgc_verify_lists(struct runtime *runtime, struct runtime_verifier *verifier, struct notes *notes)
+{
+	return with_lists(runtime, verify_lists, verifier, notes);
 }

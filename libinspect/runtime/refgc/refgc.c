@@ -250,5 +250,6 @@ const struct runtime_operations refgc_operations = {
 	.weakref = refgc_weakref,
 	.label = refgc_label,
 	.object = refgc_object,
+	.verify = &refgc_verify_operations,
 	.text = refgc_text,
 };

@@ -155,4 +155,12 @@ struct inspect_error *refgc_collectors_read(struct refgc *refgc) __attribute__((
 struct inspect_error *refgc_walk(struct runtime *runtime, struct runtime_sink *sink, struct notes *notes)
 	__attribute__((warn_unused_result));
 
+/* Sends what is wrong with their lists to @verifier. */
+struct inspect_error *refgc_verify_lists(struct runtime *runtime, struct runtime_verifier *verifier, struct notes *notes)
+	__attribute__((warn_unused_result));
+
+/* ---- integrity (verify.c) ---- */
+
+extern const struct runtime_verify_operations refgc_verify_operations;
+
 #endif
