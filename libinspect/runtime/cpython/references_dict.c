@@ -90,11 +90,15 @@ void visit_split_values(struct visit *visit, const struct dict_keys *keys, uint6
 
 /* ---- tables that have both ------------------------------------------------------------------------- */
 
-static void visit_entries(struct visit *visit, const struct dict_keys *keys, unsigned int flags)
+/* @interned: what all references of the dict are called, since the keys are the very strings that they lead to, and
+ * nobody has asked for their text; NULL: by their keys. */
+static void visit_entries(struct visit *visit, const struct dict_keys *keys, unsigned int flags, const char *interned)
 {
 	char buffer[CHUNK];
 	uint64_t address = keys->entries, size = (uint64_t)keys->count * keys->entry_size;
 	unsigned int key_flags = flags | (keys->general ? 0 : RUNTIME_UNVISITED);
+	enum runtime_label_kind value_label = interned ? RUNTIME_LABEL_TEXT : RUNTIME_LABEL_KEY;
+	enum runtime_label_kind key_label = interned ? RUNTIME_LABEL_TEXT : RUNTIME_LABEL_DICT_KEY;
 	while (size && !visit->no_memory) {
 		uint64_t part;
 		const char *bytes = next_piece(visit, address, size, keys->entry_size, buffer, &part);
@@ -104,10 +108,11 @@ static void visit_entries(struct visit *visit, const struct dict_keys *keys, uns
 			uint64_t key = word_at(bytes + i + keys->key_offset), value = word_at(bytes + i + keys->value_offset);
 			if (!value)
 				continue;
+			uint64_t named = interned ? 0 : key;
 			visit_word(visit, address + i + keys->value_offset);
-			visit_emit(visit, value, flags, RUNTIME_LABEL_KEY, key, NULL);
+			visit_emit(visit, value, flags, value_label, named, interned);
 			visit_word(visit, address + i + keys->key_offset);
-			visit_emit(visit, key, key_flags, RUNTIME_LABEL_DICT_KEY, key, NULL);
+			visit_emit(visit, key, key_flags, key_label, named, interned);
 		}
 		address += part;
 		size -= part;
@@ -144,14 +149,15 @@ void dict_references(struct visit *visit, const struct reference_step *step)
 	if (!visit_pointer(visit, visit->address, visit->layout->dict_keys, &keys_address) ||
 	    !visit_pointer(visit, visit->address, visit->layout->dict_values, &values))
 		return;
-	if (cpython_is_interned_dict(visit->cpython, visit->address))
+	bool interned = cpython_is_interned_dict(visit->cpython, visit->address);
+	if (interned)
 		flags |= RUNTIME_UNCOUNTED;
 	if (!dict_keys_read(visit->cpython, keys_address, &keys))
 		visit->damaged = true;
 	else if (values)
 		visit_split_dict(visit, &keys, values, flags);
 	else
-		visit_entries(visit, &keys, flags);
+		visit_entries(visit, &keys, flags, interned ? "interned" : NULL);
 }
 
 /* ---- OrderedDict: Objects/odictobject.c ------------------------------------------------------------ */
