@@ -82,7 +82,8 @@ struct inspect_error *mapped_file_open(const char *path, struct mapped_file **fi
 		file->owners = 1;
 	if (!file || !(file->path = strdup(path)))
 		return &inspect_error_no_memory;
-	void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	/* libelf writes to what it is given where it unpacks compressed sections (elfutils 0.188, libelf/elf_compress.c). */
+	void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	if (bytes == MAP_FAILED) {
 		if (reason_ret)
 			*reason_ret = errno;
