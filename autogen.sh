@@ -12,7 +12,7 @@ set -eu
 build_packages="autoconf automake libtool pkg-config gcc libc6-dev make libelf-dev libdw-dev libsmartcols-dev
 	libcapstone-dev libsqlite3-dev libedit-dev"
 check_packages="libcmocka-dev gdb gdbserver python3 binutils man-db procps xz-utils ca-certificates gpgv
-	debian-archive-keyring g++ strace dwz valgrind libpython3-dev cython3 pybind11-dev python3-lxml"
+	debian-archive-keyring g++ strace dwz valgrind clang libpython3-dev cython3 pybind11-dev python3-lxml"
 
 cd "$(dirname "$0")"
 
