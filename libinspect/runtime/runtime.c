@@ -68,8 +68,10 @@ struct inspect_error *runtime_attach(struct inspect_target *target, const char *
 		if (name && strcmp(name, (*adapter)->name) != 0)
 			continue;
 		struct inspect_error *error = (*adapter)->attach(target, runtime_ret);
-		if (*runtime_ret)
+		if (*runtime_ret) {
+			inspect_error_destroy(kept);
 			return name ? NULL : note_others(*runtime_ret, adapter + 1);
+		}
 		kept = keep_error(kept, error);
 		if (kept && inspect_error_kind(kept) != INSPECT_ERROR_NO_RUNTIME)
 			return kept;

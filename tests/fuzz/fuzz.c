@@ -39,13 +39,33 @@ const char *fuzz_file(unsigned int slot, const uint8_t *data, size_t size)
 	return slot_paths[slot];
 }
 
-/* The linker puts these in the place of the C library's for all that the library opens (Makefile.am). */
+/* Is an input being looked at? libFuzzer itself may open what it likes. */
+static bool is_busy;
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	is_busy = true;
+	fuzz_one(data, size);
+	is_busy = false;
+	return 0;
+}
+
+/* The linker puts these in the place of the C library's (Makefile.am). */
 int __real_open(const char *path, int flags, ...);
+FILE *__real_fopen(const char *path, const char *mode);
 int __wrap_open(const char *path, int flags, ...);
 FILE *__wrap_fopen(const char *path, const char *mode);
 
 int __wrap_open(const char *path, int flags, ...)
 {
+	if (!is_busy) {
+		va_list arguments;
+		va_start(arguments, flags);
+		mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
+		va_end(arguments);
+		return __real_open(path, flags, mode);
+	}
 	for (unsigned int slot = 0; slot < SLOTS; slot++)
 		if (strcmp(path, slot_paths[slot]) == 0)
 			return __real_open(path, flags);
@@ -59,8 +79,10 @@ int __wrap_open(const char *path, int flags, ...)
 	return __real_open(place, flags);
 }
 
-FILE *__wrap_fopen(const char *path __attribute__((unused)), const char *mode __attribute__((unused)))
+FILE *__wrap_fopen(const char *path, const char *mode)
 {
+	if (!is_busy)
+		return __real_fopen(path, mode);
 	errno = ENOENT;
 	return NULL;
 }

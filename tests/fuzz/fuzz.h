@@ -11,7 +11,8 @@
 
 #include "inspect.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* What a fuzzer does with one input. */
+void fuzz_one(const uint8_t *data, size_t size);
 
 /* A file in memory with the @size bytes at @data: its path, which is good until the next call for the same @slot (below 40). */
 const char *fuzz_file(unsigned int slot, const uint8_t *data, size_t size);

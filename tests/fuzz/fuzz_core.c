@@ -34,17 +34,16 @@ static void look_around(struct inspect_target *target)
 	}
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+void fuzz_one(const uint8_t *data, size_t size)
 {
 	struct inspect_target *target;
 	struct inspect_error *error = inspect_target_open_core(fuzz_file(0, data, size), &fuzz_options, &target);
 	if (error) {
 		inspect_error_destroy(error);
-		return 0;
+		return;
 	}
 	look_around(target);
 	struct inspect_session *session = inspect_session_create(target);
 	fuzz_run_verbs(session, size % 2 ? 1 : 1 | 1 << 11, 0);
 	inspect_session_destroy(session);
-	return 0;
 }

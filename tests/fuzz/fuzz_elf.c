@@ -37,13 +37,13 @@ static void read_layout(struct inspect_target *target, struct target_image *imag
 	inspect_error_destroy(layout_from_dwarf(image, target, &layout, &found));
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+void fuzz_one(const uint8_t *data, size_t size)
 {
 	struct mapped_file *file MAPPED_FILE_AUTO = NULL;
 	int reason;
 	inspect_error_destroy(mapped_file_open(fuzz_file(0, data, size), &file, &reason));
 	if (!file || !file->elf)
-		return 0;
+		return;
 	struct inspect_target *target TARGET_AUTO = NULL;
 	inspect_error_destroy(target_create(TARGET_CORE, "fuzz", &fuzz_options, &target));
 	struct segments segments SEGMENTS_AUTO = { 0 };
@@ -54,17 +54,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	target_set_segments(target, &segments);
 	target->images = calloc(1, sizeof(*target->images));
 	if (!target->images)
-		return 0;
+		return;
 	target->image_count = 1;
 	struct inspect_error *error = image_init(target->images, "/usr/bin/fuzz", BASE, BASE + size);
 	if (error) {
 		inspect_error_destroy(error);
-		return 0;
+		return;
 	}
 	struct target_image *image = target->images;
 	/* The headers are those of the memory, or those of the file. */
 	if (size % 2 ? !image_read_headers(target, image) : !image_take_headers(image, file->bytes, size))
-		return 0;
+		return;
 	image_set_bias(image);
 	image_read_build_id(target, image);
 	image_use_file(image, mapped_file_share(file));
@@ -72,5 +72,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	image->state = IMAGE_VERIFIED;
 	look_up(target, image);
 	read_layout(target, image);
-	return 0;
 }

@@ -91,7 +91,7 @@ static void list_objects(struct base *base)
 static void open_base(const char *folder, const char *name)
 {
 	char path[512];
-	static uint8_t bytes[1 << 24];
+	static uint8_t bytes[1 << 26];
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
 	size_t size = fuzz_read(path, bytes, sizeof(bytes));
 	struct base *base = &bases[base_count++];
@@ -243,7 +243,7 @@ static void run(struct inspect_target *target, uint64_t verbs, uint64_t address)
 	inspect_session_destroy(session);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+void fuzz_one(const uint8_t *data, size_t size)
 {
 	if (!base_count)
 		open_bases();
@@ -255,5 +255,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t count = change(base, &input, changes);
 	run(base->target, UINT64_C(1) << verb, operand);
 	take_back(changes, count);
-	return 0;
 }

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "runtime/cpython/layout.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+void fuzz_one(const uint8_t *data, size_t size)
 {
 	const uint64_t base = 0x10000;
 	struct target_segment segment = { .start = base, .end = base + size, .data = data, .image = -1, .readable = true };
@@ -22,5 +22,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool free_threaded;
 	layout_init(&layout);
 	inspect_error_destroy(layout_from_debug_offsets(&target, base, &layout, &version, &free_threaded));
-	return 0;
 }

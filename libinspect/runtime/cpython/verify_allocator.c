@@ -8,6 +8,8 @@
  */
 #include "runtime/cpython/verify.h"
 
+#include "base/limits.h"
+
 enum {
 	DEBUG_FORBIDDEN = 7, /* bytes of it before a block, behind the letter of the domain */
 	DEBUG_TAIL = WORD_SIZE, /* behind a block */
@@ -277,14 +279,11 @@ struct inspect_error *check_allocator(struct verification *verification)
 {
 	struct inspect_error *error = pymalloc_init(&verification->pymalloc, verification->cpython);
 	const struct pymalloc *pymalloc = &verification->pymalloc;
-	const struct inspect_target_options *options = &verification->cpython->target->options;
 	verification->forbidden_byte = forbidden_byte(verification->cpython);
 	verification->debug = pymalloc->debug || (!pymalloc->arena_count && has_debug_heads(verification));
 	for (size_t i = 0; i < pymalloc->arena_count && !error && wants(verification, RUNTIME_CHECK_ALLOCATOR); i++) {
 		check_arena(verification, &pymalloc->arenas[i]);
-		if (options->progress &&
-		    !options->progress(options->progress_context, "checking the allocator", i, pymalloc->arena_count))
-			error = inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled");
+		error = progress_report("checking the allocator", i, pymalloc->arena_count);
 	}
 	return error;
 }
