@@ -49,6 +49,7 @@ struct sql_database {
 	size_t name_count;
 	struct sql_type_sums type_sums;
 	struct unreachable unreachable; /* verdict: NULL until they are asked for */
+	bool believed;                  /* with --believe-guesses */
 	struct components components;   /* component: NULL until they are asked for */
 	struct labels labels;           /* runtime: NULL until they are asked for */
 	uint32_t *reverse_edges;        /* of each reverse edge of the graph the number of the edge; NULL until asked for */

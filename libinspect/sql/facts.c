@@ -9,6 +9,7 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "sql/database.h"
+#include "verbs/options.h"
 #include "verbs/session.h"
 #include "verbs/verdicts.h"
 
@@ -70,10 +71,14 @@ struct inspect_error *sql_graph_of(struct sql_database *database, bool reverse, 
 
 struct inspect_error *sql_find_verdicts(struct sql_database *database)
 {
-	if (database->unreachable.verdict)
+	bool believe = option_flag(database->context->options, VERDICT_GUESSES);
+	if (database->unreachable.verdict && database->believed == believe)
 		return NULL;
 	struct graph *graph;
 	struct inspect_error *error = verb_counted_graph_of(database->context, &graph);
+	unreachable_deinit(&database->unreachable);
+	database->unreachable = (struct unreachable){ 0 };
+	database->believed = believe;
 	return error ? error : verdicts_find(database->context, graph, graph->heap, &database->unreachable);
 }
 

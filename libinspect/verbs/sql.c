@@ -13,9 +13,11 @@
 #include "verbs/converse.h"
 #include "verbs/options.h"
 #include "verbs/verb.h"
+#include "verbs/verdicts.h"
 
 static const struct inspect_verb_option options[] = {
 	{ "limit", "N", "show N rows and count the rest; 0: show all; default for text: a screenful", NULL },
+	VERDICT_GUESSES_OPTION,
 };
 
 /* One statement with rows. */

@@ -13,8 +13,9 @@
 	{ "generation", "GENERATION", "what gc.collect(GENERATION) would find; default: 2, a full collection", "0|1|2" }
 #define VERDICT_INTERPRETER_OPTION \
 	{ "interpreter", "ID", "only what the collector of this interpreter would find; may be repeated", NULL }
+#define VERDICT_GUESSES "believe-guesses"
 #define VERDICT_GUESSES_OPTION \
-	{ "believe-guesses", NULL, "take references found by a scan for true", NULL }
+	{ VERDICT_GUESSES, NULL, "take references found by a scan for true", NULL }
 
 /* Finds what collections as the options say would find unreachable, and notes how certain that is. @graph is
  * verb_counted_graph_of(), and @heap its heap. */

@@ -598,9 +598,9 @@ def main():
             once = True
         if options.write_document:
             break
-        if not full and not options.interpreter and number % 6:
+        if not full and not options.interpreter and number % 11:
             continue
-        for way in options.how or (("live", "gcore") if full else ("live", "gcore")[number // 6 % 2:][:1]):
+        for way in options.how or (("live", "gcore") if full else ("live", "gcore")[number // 11 % 2:][:1]):
             examine(results, interpreter, way, full)
     results.finish()
 

@@ -484,6 +484,11 @@ def test_hostile_names():
     rows = rows_of("heap", "fake,hostile,count=500")
     expected = heap_rows(heap(500, names=HOSTILE), "bytes", "count", "type")
     same(sorted(rows, key=str), sorted(expected, key=str), "rows")
+    query = "SELECT type, count(*) AS count, sum(size) AS bytes, sum(tracked) AS tracked FROM objects GROUP BY 1 ORDER BY 3 DESC, 2 DESC, 1"
+    for format in "json", "csv", "jsonl":
+        answer, expected = (Run(verb, "fake,hostile,count=500", *words, "--format=" + format).expect(0).text
+                            for verb, *words in (("sql", query), ("heap",)))
+        same(answer.split('"rows"')[-1].split("total")[0], expected.split('"rows"')[-1].split("total")[0], "sql as " + format)
     same(document_of("status", "fake,hostile")["target"]["command"], "/usr/bin/fake\x1b[2J\\xff", "command")
     same(items(rows_of("status", "fake,hostile", "--arguments"))["arguments"], "sh\x1b[2J\\xff", "arguments")
     rows_of("objects", "fake,hostile", "--values")
