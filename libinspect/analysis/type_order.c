@@ -10,6 +10,7 @@
 #include "analysis/histogram.h"
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 
 static bool create(struct type_order *order, size_t objects, uint32_t name_count)
 {
@@ -33,10 +34,14 @@ static void count(const struct heap *heap, const uint32_t *places, struct type_o
 	}
 }
 
-static void sort(const struct heap *heap, const uint32_t *places, struct type_order *order)
+static struct inspect_error *sort(const struct heap *heap, const uint32_t *places, struct type_order *order)
 {
-	for (size_t id = 0; id < heap->count; id++)
+	struct inspect_error *error = NULL;
+	for (size_t id = 0; id < heap->count && !error; id++) {
 		order->ids[order->starts[places[heap->type[id]] + 1]++] = (uint32_t)id;
+		error = progress_each("sorting objects", id, heap->count);
+	}
+	return error;
 }
 
 struct inspect_error *type_order_find(const struct heap *heap, struct type_order *order)
@@ -54,8 +59,10 @@ struct inspect_error *type_order_find(const struct heap *heap, struct type_order
 	for (size_t type = 0; type < heap->runtime->type_count; type++)
 		order->names[places[type]] = heap->runtime->types[type].name;
 	count(heap, places, order);
-	sort(heap, places, order);
-	return NULL;
+	error = sort(heap, places, order);
+	if (error)
+		type_order_deinit(order);
+	return error;
 }
 
 void type_order_deinit(struct type_order *order)

@@ -16,6 +16,8 @@
 struct sql_heap {
 	struct heap *heap;
 	struct type_order order; /* once sql_type_order() has made it */
+	bool sizes_noted;        /* what is to be said of sizes is in notes */
+	struct notes notes;
 };
 
 /* The names of types with their lengths, so that nobody counts them for each row. */

@@ -8,8 +8,10 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "sql/database.h"
 #include "verbs/options.h"
+#include "verbs/select.h"
 #include "verbs/session.h"
 #include "verbs/verdicts.h"
 
@@ -38,6 +40,36 @@ static struct inspect_error *check_addresses(const struct heap *heap)
 				    heap->address[heap->count - 1]);
 }
 
+/* Which sizes are not all: what `heap` says of them. */
+static struct inspect_error *note_sizes(struct sql_database *database, struct sql_heap *heap)
+{
+	if (!heap->sizes_noted) {
+		struct verb_context scratch = { .session = database->session };
+		struct heap_filter filter = heap_filter_all();
+		struct histogram histogram;
+		struct inspect_error *error = histogram_build(heap->heap, &filter, false, &histogram);
+		if (!error)
+			error = note_basic_sizes(&scratch, &histogram);
+		histogram_deinit(&histogram);
+		if (error) {
+			notes_deinit(&scratch.notes);
+			return error;
+		}
+		heap->notes = scratch.notes;
+		heap->sizes_noted = true;
+	}
+	return notes_add_all(&database->context->notes, &heap->notes);
+}
+
+/* Has any object such a size? */
+static bool has_basic_sizes(const struct heap *heap)
+{
+	uint8_t flags = 0;
+	for (size_t id = 0; id < heap->count; id++)
+		flags |= heap->flags[id];
+	return flags & RUNTIME_SIZE_BASIC;
+}
+
 struct inspect_error *sql_heap_of(struct sql_database *database, bool tracked, bool sizes, struct sql_heap **heap_ret)
 {
 	struct heap *heap;
@@ -51,7 +83,7 @@ struct inspect_error *sql_heap_of(struct sql_database *database, bool tracked, b
 		error = sql_find_names(database, heap->runtime);
 	*heap_ret = heap == &database->session->tracked ? &database->tracked : &database->all;
 	(*heap_ret)->heap = heap;
-	return error;
+	return error || !sizes || !has_basic_sizes(heap) ? error : note_sizes(database, *heap_ret);
 }
 
 struct inspect_error *sql_type_order(struct sql_heap *heap)
@@ -101,10 +133,16 @@ static struct inspect_error *number_reverse_edges(struct sql_database *database,
 		return &inspect_error_no_memory;
 	}
 	memcpy(next, graph->reverse_first, graph->heap->count * sizeof(*next));
-	for (size_t edge = 0; edge < graph->edge_count; edge++)
+	struct inspect_error *error = NULL;
+	for (size_t edge = 0; edge < graph->edge_count && !error; edge++) {
 		numbers[next[edge_target(graph->edges[edge])]++] = (uint32_t)edge;
-	database->reverse_edges = numbers;
-	return NULL;
+		error = progress_each("numbering references", edge, graph->edge_count);
+	}
+	if (error)
+		free(numbers);
+	else
+		database->reverse_edges = numbers;
+	return error;
 }
 
 struct inspect_error *sql_find_labels(struct sql_database *database, bool reverse)
@@ -145,6 +183,8 @@ void sql_forget(struct sql_database *database)
 {
 	free(database->names);
 	free(database->type_sums.items);
+	notes_deinit(&database->tracked.notes);
+	notes_deinit(&database->all.notes);
 	type_order_deinit(&database->tracked.order);
 	type_order_deinit(&database->all.order);
 	unreachable_deinit(&database->unreachable);

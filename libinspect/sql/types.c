@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "sql/vtab.h"
 
 enum {
@@ -59,15 +60,18 @@ static int compare_sums(const void *a, const void *b, void *types)
 	return result ? result : (one->type > other->type) - (one->type < other->type);
 }
 
-static void sum(const struct heap *heap, struct sql_type_sum *items)
+static struct inspect_error *sum(const struct heap *heap, struct sql_type_sum *items)
 {
-	for (size_t id = 0; id < heap->count; id++) {
+	struct inspect_error *error = NULL;
+	for (size_t id = 0; id < heap->count && !error; id++) {
 		struct sql_type_sum *item = &items[heap->type[id]];
 		item->count++;
 		item->tracked += heap_is_tracked(heap, (uint32_t)id);
 		if (heap->size)
 			item->bytes = add_saturating(item->bytes, heap->size[id]);
+		error = progress_each("counting objects", id, heap->count);
 	}
+	return error;
 }
 
 static struct inspect_error *find_sums(struct sql_database *database, bool sizes)
@@ -85,7 +89,11 @@ static struct inspect_error *find_sums(struct sql_database *database, bool sizes
 		return &inspect_error_no_memory;
 	for (size_t i = 0; i < runtime->type_count; i++)
 		items[i].type = (uint32_t)i;
-	sum(heap->heap, items);
+	error = sum(heap->heap, items);
+	if (error) {
+		free(items);
+		return error;
+	}
 	size_t kept = 0;
 	for (size_t i = 0; i < runtime->type_count; i++)
 		if (items[i].count)

@@ -488,7 +488,10 @@ def test_hostile_names():
     for format in "json", "csv", "jsonl":
         answer, expected = (Run(verb, "fake,hostile,count=500", *words, "--format=" + format).expect(0).text
                             for verb, *words in (("sql", query), ("heap",)))
-        same(answer.split('"rows"')[-1].split("total")[0], expected.split('"rows"')[-1].split("total")[0], "sql as " + format)
+        answer, expected = (each.split('"total"')[0].split('"columns"')[-1] for each in (answer, expected))
+        same(answer, expected, "sql as " + format)
+    check("62 objects are only their basic size" in Run("sql", "fake,hostile,count=500", query).expect(0).messages, "sizes without a doubt")
+    check("basic size" not in Run("sql", "fake,hostile,count=500", "SELECT type FROM objects").expect(0).messages, "doubt without sizes")
     same(document_of("status", "fake,hostile")["target"]["command"], "/usr/bin/fake\x1b[2J\\xff", "command")
     same(items(rows_of("status", "fake,hostile", "--arguments"))["arguments"], "sh\x1b[2J\\xff", "arguments")
     rows_of("objects", "fake,hostile", "--values")
