@@ -285,9 +285,12 @@ static struct inspect_error *look_at_control_blocks(struct search *search, const
 		*live_ret = thread;
 		word->kind = OUTSIDE_THREAD;
 		word->thread = thread ? thread->tid : 0;
-	} else if (place < control->count && control->items[place] - address < STACK_MAX &&
-		   !thread_at(search, control->items[place])) {
-		*live_ret = false;
+	} else if (place < control->count && control->items[place] - address < STACK_MAX) {
+		/* what the linker gives each thread is before its structure; the main thread's stack is elsewhere */
+		const struct target_thread *thread = thread_at(search, control->items[place]);
+		*live_ret = thread;
+		word->kind = OUTSIDE_THREAD;
+		word->thread = thread ? thread->tid : 0;
 	}
 	return NULL;
 }
@@ -322,7 +325,9 @@ static struct inspect_error *take_word(struct search *search, const struct found
 		word.kind = own ? OUTSIDE_BLOCK : OUTSIDE_MALLOC;
 		word.block = own ? memory.address : block->address;
 		word.size = own ? memory.size : block->size;
-		live = (own || block->used) && !is_object(search, word.block, word.size);
+		live = own || block->used;
+		if (is_object(search, word.block, word.size))
+			word.kind = OUTSIDE_OBJECT;
 	} else if (look_at_stacks(search, found->address, &word, &live)) {
 		; /* it knows */
 	} else if (target_image_at(search->target, found->address)) {
@@ -347,6 +352,80 @@ static struct inspect_error *take_words(struct search *search)
 	struct inspect_error *error = NULL;
 	for (size_t i = 0; i < found->count && !error; i++)
 		error = take_word(search, &found->items[i], &blocks[i]);
+	return error;
+}
+
+/* ---- blocks of objects ------------------------------------------------------------------------------ */
+
+static int compare_blocks(const void *a, const void *b)
+{
+	const struct outside_word *one = a, *other = b;
+	return (one->block > other->block) - (one->block < other->block);
+}
+
+/* The blocks that words are in, ascending, and where the words of each begin; the words are sorted by them. */
+struct blocks {
+	uint64_t *addresses;
+	size_t *first; /* count + 1 */
+	size_t count;
+};
+
+static struct inspect_error *list_blocks(const struct outside_words *words, struct blocks *blocks)
+{
+	blocks->count = 0;
+	blocks->addresses = reallocarray(NULL, words->count + 1, sizeof(*blocks->addresses));
+	blocks->first = reallocarray(NULL, words->count + 1, sizeof(*blocks->first));
+	if (!blocks->addresses || !blocks->first)
+		return &inspect_error_no_memory;
+	if (words->count)
+		qsort(words->items, words->count, sizeof(*words->items), compare_blocks);
+	for (size_t i = 0; i < words->count; i++) {
+		if (!words->items[i].block || (i && words->items[i].block == words->items[i - 1].block))
+			continue;
+		blocks->addresses[blocks->count] = words->items[i].block;
+		blocks->first[blocks->count++] = i;
+	}
+	blocks->first[blocks->count] = words->count;
+	return NULL;
+}
+
+static const uint64_t SPARE = UINT64_MAX; /* in place of the size of a word's block */
+
+/* Marks those of the words in block number @number that are spare room of the object that has the pointer at @pointer to it. */
+static void mark_spare(struct search *search, const struct blocks *blocks, size_t number, uint64_t pointer)
+{
+	const struct heap *heap = search->graph->heap;
+	size_t place = count_below(heap->address, heap->count, pointer + 1);
+	if (!place || pointer - heap->address[place - 1] >= OBJECT_HEAD_MAX)
+		return;
+	for (size_t i = blocks->first[number]; i < blocks->first[number + 1]; i++) {
+		struct outside_word *word = &search->words->items[i];
+		if (search->runtime->operations->spare(search->runtime, heap->address[place - 1], heap->type[place - 1],
+						       blocks->addresses[number], word->address))
+			word->size = SPARE;
+	}
+}
+
+/* Drops words in spare room of objects' blocks. */
+static struct inspect_error *drop_spare(struct search *search)
+{
+	struct blocks blocks = { 0 };
+	struct found_words pointers = { 0 };
+	struct inspect_error *error = NULL;
+	size_t kept = 0;
+	if (search->runtime->operations->spare)
+		error = list_blocks(search->words, &blocks);
+	if (!error)
+		error = words_find(search->target, blocks.addresses, blocks.count, &pointers);
+	for (size_t i = 0; i < pointers.count; i++)
+		mark_spare(search, &blocks, pointers.items[i].subject, pointers.items[i].address);
+	for (size_t i = 0; i < search->words->count; i++)
+		if (search->words->items[i].size != SPARE)
+			search->words->items[kept++] = search->words->items[i];
+	search->words->count = kept;
+	words_deinit(&pointers);
+	free(blocks.addresses);
+	free(blocks.first);
 	return error;
 }
 
@@ -392,7 +471,8 @@ static struct inspect_error *search_memory(struct search *search)
 	if (error)
 		return error;
 	drop_known(search);
-	return take_words(search);
+	error = take_words(search);
+	return error ? error : drop_spare(search);
 }
 
 struct inspect_error *outside_find(const struct graph *graph, const uint64_t *subjects, size_t count,

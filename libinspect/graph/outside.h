@@ -16,6 +16,7 @@ enum outside_kind {
 	OUTSIDE_BLOCK,    /* in a block of the runtime's allocator that is no object */
 	OUTSIDE_MALLOC,   /* in a block of malloc()'s that is no object */
 	OUTSIDE_MEMORY,   /* elsewhere */
+	OUTSIDE_OBJECT,   /* in an object, but no reference that it holds */
 };
 
 struct outside_word {

@@ -257,9 +257,10 @@ struct runtime_memory {
 	uint64_t address, size; /* of the block, as its user sees it; bytes */
 };
 
-/* Takes objects that were found in allocated blocks. */
+/* Takes objects that were found in allocated blocks, by ascending addresses as a rule. */
 struct runtime_allocated_sink {
-	struct inspect_error *(*add)(struct runtime_allocated_sink *sink, uint64_t address);
+	/* @address: of the object; @block: of the block that it begins in, or where it begins. */
+	struct inspect_error *(*add)(struct runtime_allocated_sink *sink, uint64_t address, uint64_t block);
 };
 
 /* What a runtime knows of a reference count that seems to be wrong. */
@@ -381,6 +382,9 @@ struct runtime_operations {
 	 * foreign. */
 	struct inspect_error *(*memory)(struct runtime *runtime, uint64_t address, uint64_t block, uint64_t size,
 					struct runtime_memory *memory_ret);
+	/* Is the word at @address a part of the block at @block, which the object at @owner of the type with index @type has a
+	 * pointer to, that is not in use: room for more items? May be NULL: none is. */
+	bool (*spare)(struct runtime *runtime, uint64_t owner, uint32_t type, uint64_t block, uint64_t address);
 	/* Sends what looks like an object in blocks that the runtime's own allocator has handed out, whether anybody refers
 	 * to it or not. For one thread at a time. May be NULL. */
 	struct inspect_error *(*allocated)(struct runtime *runtime, struct runtime_allocated_sink *sink,

@@ -155,6 +155,30 @@ static void find_key(struct malloc_heaps *heaps, const struct malloc_heap *heap)
 		heaps->key = 0;
 }
 
+/* The same where that block is another's (2.42): a number that is no address and stands in the second word of several blocks. */
+static void find_common_key(struct malloc_heaps *heaps, const struct malloc_heap *heap)
+{
+	enum { SLOTS = 1 << 10, LEAST = 4, LARGEST = 1040, ADDRESS_BITS = 48 };
+	struct { uint64_t key; uint32_t count; } slots[SLOTS] = { 0 }; /* by hash; the last one that came there is kept */
+	uint64_t size, key;
+	uint32_t most = LEAST - 1;
+	for (uint64_t chunk = heap->start; chunk < heap->end; chunk += size) {
+		size = chunk_head(heaps->target, chunk, heap->end) & ~(uint64_t)FLAGS;
+		if (!size)
+			return;
+		if (size > LARGEST || !read_word(heaps->target, chunk + 3 * WORD, &key) || !(key >> ADDRESS_BITS) ||
+		    !(~key >> ADDRESS_BITS))
+			continue;
+		size_t slot = (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 54);
+		slots[slot].count = slots[slot].key == key ? slots[slot].count + 1 : 1;
+		slots[slot].key = key;
+		if (slots[slot].count > most) {
+			most = slots[slot].count;
+			heaps->key = key;
+		}
+	}
+}
+
 static struct inspect_error *look_at_segment(struct malloc_heaps *heaps, const struct target_segment *segment)
 {
 	struct inspect_error *error = NULL;
@@ -183,6 +207,8 @@ struct inspect_error *malloc_heaps_find(struct inspect_target *target, struct ma
 		error = look_at_segment(heaps, &target->segments[i]);
 	for (size_t i = 0; i < heaps->count && !heaps->key; i++)
 		find_key(heaps, &heaps->items[i]);
+	for (size_t i = 0; i < heaps->count && !heaps->key; i++)
+		find_common_key(heaps, &heaps->items[i]);
 	if (error)
 		malloc_heaps_deinit(heaps);
 	return error;
@@ -239,7 +265,8 @@ static struct malloc_block find_mmapped(struct inspect_target *target, uint64_t 
 		if (!read_word(target, page, &previous) || !read_word(target, page + WORD, &head))
 			break;
 		uint64_t size = head & ~(uint64_t)FLAGS;
-		if (previous == 0 && (head & FLAGS) == IS_MMAPPED && size && size % PAGE == 0 && size > address - page &&
+		/* 2.42 has flags in the first word */
+		if (previous < ALIGNMENT && (head & FLAGS) == IS_MMAPPED && size && size % PAGE == 0 && size > address - page &&
 		    size <= segment->end - page)
 			return (struct malloc_block){ page + 2 * WORD, size - 2 * WORD, true };
 	}

@@ -70,6 +70,7 @@ static char *describe_word(struct inspect_target *target, const struct outside_w
 		break;
 	}
 	case OUTSIDE_MEMORY:
+	case OUTSIDE_OBJECT:
 		length = kind ? asprintf(&text, "memory") : asprintf(&text, "memory at 0x%" PRIx64, word->address);
 		break;
 	}

@@ -29,7 +29,8 @@ static const struct verb_column columns[] = {
 		      "to it at all; held: fewer, but places in C code's memory may hold the others" },
 	[TYPE] = { "type", COLUMN_TEXT, "name of the object's type" },
 	[COUNT] = { "count", COLUMN_COUNT, "how many such objects there are", .summed = true, .without = "objects" },
-	[EXPECTED] = { "expected", COLUMN_COUNT, "references that objects and roots hold; of several objects, together" },
+	[EXPECTED] = { "expected", COLUMN_COUNT, "references that objects and roots hold, where leaked C variables, too; of several "
+		       "objects, together" },
 	[REFCOUNT] = { "refcount", COLUMN_COUNT, "its reference count; of several objects, together" },
 	[EXCESS] = { "excess", COLUMN_COUNT, "how many references more than expected", .summed = true },
 	[ADDRESS] = { "address", COLUMN_ADDRESS, "the object; of several, the one with the most" },
@@ -58,8 +59,9 @@ struct finding {
 struct strays {
 	struct runtime_allocated_sink sink; /* first */
 	const struct heap *heap;
-	uint64_t *address; /* ascending */
+	struct stray { uint64_t address, block; } *items; /* ascending */
 	size_t count, capacity;
+	uint64_t *address; /* the same */
 	uint32_t *type;
 	int64_t *refcount;
 	uint8_t *flags;
@@ -75,10 +77,8 @@ struct listing {
 	const struct heap *heap;
 	struct refcounts refcounts;
 	struct strays strays;
-	uint64_t *subjects; /* objects whose holders are looked for: addresses, ascending */
-	size_t subject_count;
+	uint64_t *subjects; /* addresses of which it is asked who refers to them, ascending */
 	struct outside_words outside;
-	size_t next_word; /* of these, the first that belongs to no subject passed */
 	struct object_values values;
 	struct selection selection;
 	struct finding *findings;
@@ -130,15 +130,15 @@ static struct inspect_error *add_finding(struct listing *listing, const struct f
 
 /* ---- objects that the graph lacks --------------------------------------------------------------------- */
 
-static struct inspect_error *add_stray(struct runtime_allocated_sink *sink, uint64_t address)
+static struct inspect_error *add_stray(struct runtime_allocated_sink *sink, uint64_t address, uint64_t block)
 {
 	struct strays *strays = (struct strays *)sink;
 	uint32_t id;
 	if (heap_find(strays->heap, address, &id))
 		return NULL;
-	if (!array_reserve(strays->address, strays->count, strays->capacity))
+	if (!array_reserve(strays->items, strays->count, strays->capacity))
 		return &inspect_error_no_memory;
-	strays->address[strays->count++] = address;
+	strays->items[strays->count++] = (struct stray){ address, block };
 	return NULL;
 }
 
@@ -146,6 +146,12 @@ static int compare_addresses(const void *a, const void *b)
 {
 	const uint64_t *one = a, *other = b;
 	return (*one > *other) - (*one < *other);
+}
+
+static int compare_strays(const void *a, const void *b)
+{
+	const struct stray *one = a, *other = b;
+	return compare_addresses(&one->address, &other->address);
 }
 
 static bool find_address(const uint64_t *addresses, size_t count, uint64_t address, size_t *place_ret)
@@ -193,13 +199,16 @@ static struct inspect_error *find_strays(struct listing *listing)
 		error = operations->allocated(listing->runtime, &strays->sink, &listing->context->notes);
 	if (error || !strays->count)
 		return error;
-	qsort(strays->address, strays->count, sizeof(*strays->address), compare_addresses);
+	qsort(strays->items, strays->count, sizeof(*strays->items), compare_strays);
+	strays->address = calloc(strays->count, sizeof(*strays->address));
 	strays->type = calloc(strays->count, sizeof(*strays->type));
 	strays->refcount = calloc(strays->count, sizeof(*strays->refcount));
 	strays->flags = calloc(strays->count, sizeof(*strays->flags));
 	strays->held = calloc(strays->count, sizeof(*strays->held));
-	if (!strays->type || !strays->refcount || !strays->flags || !strays->held)
+	if (!strays->address || !strays->type || !strays->refcount || !strays->flags || !strays->held)
 		return &inspect_error_no_memory;
+	for (size_t i = 0; i < strays->count; i++)
+		strays->address[i] = strays->items[i].address;
 	const struct runtime_columns wanted = { .type = strays->type, .refcount = strays->refcount, .flags = strays->flags };
 	error = operations->examine(listing->runtime, strays->address, strays->count, &wanted);
 	return error ? error : add_stray_references(listing);
@@ -207,6 +216,7 @@ static struct inspect_error *find_strays(struct listing *listing)
 
 static void strays_deinit(struct strays *strays)
 {
+	free(strays->items);
 	free(strays->address);
 	free(strays->type);
 	free(strays->refcount);
@@ -222,51 +232,64 @@ static bool is_subject(const struct listing *listing, uint32_t id)
 	return refcounts_excess(&listing->refcounts, listing->heap, id) > 0 && refcounts_is_certain(&listing->refcounts, id);
 }
 
-/* Objects with references too many, and strays: who refers to them from outside? */
+/* Objects with references too many, and strays and their blocks: who refers to them from outside? */
 static struct inspect_error *find_holders(struct listing *listing)
 {
 	const struct strays *strays = &listing->strays;
-	size_t count = strays->count;
+	size_t count = 2 * strays->count, kept = 0;
 	for (uint32_t id = 0; id < listing->heap->count; id++)
 		count += is_subject(listing, id);
 	uint64_t *subjects = listing->subjects = reallocarray(NULL, count + 1, sizeof(*subjects));
 	if (!subjects)
 		return &inspect_error_no_memory;
-	size_t stray = 0;
-	for (uint32_t id = 0; id < listing->heap->count; id++) {
-		while (stray < strays->count && strays->address[stray] < listing->heap->address[id])
-			subjects[listing->subject_count++] = strays->address[stray++];
-		if (is_subject(listing, id))
-			subjects[listing->subject_count++] = listing->heap->address[id];
+	count = 0;
+	for (size_t i = 0; i < strays->count; i++) {
+		subjects[count++] = strays->items[i].block;
+		subjects[count++] = strays->items[i].address;
 	}
-	while (stray < strays->count)
-		subjects[listing->subject_count++] = strays->address[stray++];
-	return outside_find(listing->graph, subjects, count, strays->address, strays->type, strays->count, &listing->outside);
+	for (uint32_t id = 0; id < listing->heap->count; id++)
+		if (is_subject(listing, id))
+			subjects[count++] = listing->heap->address[id];
+	if (count)
+		qsort(subjects, count, sizeof(*subjects), compare_addresses);
+	for (size_t i = 0; i < count; i++)
+		if (!kept || subjects[i] != subjects[kept - 1])
+			subjects[kept++] = subjects[i];
+	return outside_find(listing->graph, subjects, kept, strays->address, strays->type, strays->count, &listing->outside);
 }
 
-/* The words from outside that lead to the object at @address; subjects are asked for in ascending order. */
-static const struct outside_word *words_of(struct listing *listing, uint64_t address, size_t *count_ret)
+/* The words that lead to @address and may hold what is there: *@count_ret of them, and *@inside_ret more that stand in
+ * objects. */
+static const struct outside_word *words_of(const struct listing *listing, uint64_t address, size_t *count_ret,
+					   size_t *inside_ret)
 {
 	const struct outside_words *outside = &listing->outside;
-	while (listing->next_word < outside->count &&
-	       listing->subjects[outside->items[listing->next_word].subject] < address)
-		listing->next_word++;
-	size_t end = listing->next_word;
-	while (end < outside->count && listing->subjects[outside->items[end].subject] == address)
-		end++;
-	*count_ret = end - listing->next_word;
-	return outside->items + listing->next_word;
+	size_t low = 0, high = outside->count, end;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (listing->subjects[outside->items[middle].subject] < address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*count_ret = *inside_ret = 0;
+	for (end = low; end < outside->count && listing->subjects[outside->items[end].subject] == address; end++) {
+		bool inside = outside->items[end].kind == OUTSIDE_OBJECT;
+		*inside_ret += inside;
+		*count_ret += !inside;
+	}
+	return outside->items + low;
 }
 
 /* ---- verdicts ------------------------------------------------------------------------------------------ */
 
-/* How many of the words are in memory that C code keeps. */
-static int64_t count_holding(const struct outside_word *words, size_t count)
+/* How many of the words are C variables: these hold as a rule. Others may be left over from what was there before. */
+static int64_t count_variables(const struct outside_word *words, size_t count)
 {
-	int64_t holding = 0;
+	int64_t variables = 0;
 	for (size_t i = 0; i < count; i++)
-		holding += words[i].kind != OUTSIDE_STACK && words[i].kind != OUTSIDE_REGISTER;
-	return holding;
+		variables += words[i].kind == OUTSIDE_GLOBAL;
+	return variables;
 }
 
 static struct inspect_error *judge_object(struct listing *listing, uint32_t id)
@@ -279,8 +302,8 @@ static struct inspect_error *judge_object(struct listing *listing, uint32_t id)
 	struct runtime_allowance allowance = { 0 };
 	if (listing->runtime->operations->allowance)
 		listing->runtime->operations->allowance(listing->runtime, heap->address[id], heap->type[id], excess, &allowance);
-	size_t word_count = 0;
-	const struct outside_word *words = excess > 0 ? words_of(listing, heap->address[id], &word_count) : NULL;
+	size_t word_count, inside;
+	const struct outside_word *words = words_of(listing, heap->address[id], &word_count, &inside);
 	int64_t of_objects = (int64_t)refcounts->possible[id] + listing->strays.holds[id];
 	struct finding finding = {
 		.address = heap->address[id],
@@ -296,9 +319,8 @@ static struct inspect_error *judge_object(struct listing *listing, uint32_t id)
 		if (error)
 			return error;
 	}
-	/* words on stacks hold nothing as a rule; others as a rule do */
 	if (finding.verdict == REFCOUNT_LEAKED)
-		finding.expected += of_objects + count_holding(words, word_count) + allowance.more;
+		finding.expected += count_variables(words, word_count) + allowance.more;
 	return add_finding(listing, &finding);
 }
 
@@ -306,9 +328,10 @@ static struct inspect_error *judge_object(struct listing *listing, uint32_t id)
 static struct inspect_error *judge_stray(struct listing *listing, size_t number)
 {
 	const struct strays *strays = &listing->strays;
-	size_t word_count;
-	words_of(listing, strays->address[number], &word_count);
-	if (word_count || strays->held[number] || strays->refcount[number] <= 0 ||
+	size_t words, inside, of_block, inside_of_block;
+	words_of(listing, strays->address[number], &words, &inside);
+	words_of(listing, strays->items[number].block, &of_block, &inside_of_block);
+	if (words || inside || of_block || inside_of_block || strays->held[number] || strays->refcount[number] <= 0 ||
 	    strays->flags[number] & (RUNTIME_IMMORTAL | RUNTIME_DAMAGED | RUNTIME_TRACKED))
 		return NULL;
 	const struct finding finding = {

@@ -46,34 +46,56 @@ static bool is_any(struct cpython *cpython __attribute__((unused)), uint64_t add
 	return true;
 }
 
-/* Objects to which CPython forgets one reference. */
+/* Objects to which CPython forgets references, and how many. */
 static const struct forgotten {
 	uint32_t first, end; /* versions: from this one on, and before that one */
 	const char *type;
 	bool (*is_it)(struct cpython *cpython, uint64_t address, const char *text);
 	const char *text;
+	int count;
 } forgotten[] = {
-	{ V(3, 6), V(3, 9), "module", is_module, "_warnings" },  /* Python/pylifecycle.c: the result of _PyWarnings_Init() */
-	{ V(3, 6), V(3, 9), "module", is_module, "sys" },        /* Python/pylifecycle.c: sysmod */
-	{ V(3, 6), V(3, 8), "module", is_module, "builtins" },   /* Python/pylifecycle.c: bimod */
-	{ V(3, 7), V(3, 9), "str", is_str, "__main__" },         /* Python/_warnings.c: create_filter(), modname_obj */
-	{ V(3, 6), V(3, 7), "str", is_str, "__init__" },         /* not found where; no word in the whole memory is left over */
-	{ V(3, 9), V(3, 10), "type", is_type, "select.poll" },   /* Modules/selectmodule.c: PyInit_select() */
-	{ V(3, 6), V(3, 10), "int", is_largest_int, "" },        /* Modules/_multiprocessing/multiprocessing.c: py_sem_value_max */
-	{ V(3, 11), V(3, 12), "decimal.Context", is_any, "" },   /* PyInit__decimal(): extended_context_template */
+	{ V(3, 6), V(3, 9), "module", is_module, "_warnings", 1 }, /* Python/pylifecycle.c: the result of _PyWarnings_Init() */
+	{ V(3, 6), V(3, 9), "module", is_module, "sys", 1 },       /* Python/pylifecycle.c: sysmod */
+	{ V(3, 6), V(3, 8), "module", is_module, "builtins", 1 },  /* Python/pylifecycle.c: bimod */
+	{ V(3, 7), V(3, 9), "str", is_str, "__main__", 1 },        /* Python/_warnings.c: create_filter(), modname_obj */
+	{ V(3, 6), V(3, 7), "str", is_str, "__init__", 1 },        /* not found where; no word in the whole memory is left over */
+	{ V(3, 6), V(3, 10), "type", is_type, "_thread.lock", 1 }, /* Modules/_threadmodule.c: PyInit__thread() */
+	{ V(3, 6), V(3, 10), "type", is_type, "str", 1 },          /* Modules/_sqlite/module.c: OptimizedUnicode */
+	{ V(3, 9), V(3, 10), "type", is_type, "select.poll", 1 },  /* Modules/selectmodule.c: PyInit_select() */
+	{ V(3, 9), V(3, 10), "type", is_type, "datetime.IsoCalendarDate", 1 }, /* Modules/_datetimemodule.c: PyInit__datetime() */
+	{ V(3, 6), V(3, 10), "int", is_largest_int, "", 1 },       /* Modules/_multiprocessing/multiprocessing.c: py_sem_value_max */
+	{ V(3, 11), V(3, 12), "decimal.Context", is_any, "", 1 },  /* PyInit__decimal(): extended_context_template */
+	/* Modules/_xxsubinterpretersmodule.c, Objects/interpreteridobject.c */
+	{ V(3, 8), V(3, 12), "type", is_type, "_xxsubinterpreters.ChannelID", 2 },
+	{ V(3, 8), V(3, 12), "type", is_type, "InterpreterID", 1 },
+	/* Modules/_testcapimodule.c, Modules/_testcapi/vectorcall_limited.c */
+	{ V(3, 6), V(3, 13), "type", is_type, "_testcapi.HeapCType", 1 },
+	{ V(3, 12), V(3, 13), "type", is_type, "_testcapi.LimitedVectorCallClass", 1 },
 };
 
-/* Is the object at @address of @type one of those? */
-static bool is_forgotten(struct cpython *cpython, uint64_t address, const struct cpython_type *type)
+/* Is the object at @address a static type of struct sequences? PyStructSequence_InitType() keeps a reference to each up to 3.7:
+ * Objects/structseq.c. */
+static bool is_static_structseq(struct cpython *cpython, uint64_t address, const struct cpython_type *type)
+{
+	uint64_t base, flags, next;
+	return !cpython_at_least(cpython, 3, 8) && type->flags & TPFLAGS_TYPE_SUBCLASS &&
+	       target_image_at(cpython->target, address) &&
+	       read_pointer(cpython, address, cpython->layout.type_base, &base) &&
+	       read_pointer(cpython, base, cpython->layout.type_flags, &flags) && flags & TPFLAGS_TUPLE_SUBCLASS &&
+	       read_pointer(cpython, base, cpython->layout.type_base, &next) && next;
+}
+
+/* How many references to the object at @address of @type are forgotten. */
+static int count_forgotten(struct cpython *cpython, uint64_t address, const struct cpython_type *type)
 {
 	const char *name = cpython->runtime.types[type->index].name;
 	for (size_t i = 0; i < sizeof(forgotten) / sizeof(*forgotten); i++) {
 		const struct forgotten *each = &forgotten[i];
 		if (cpython->version >= each->first && cpython->version < each->end && strcmp(name, each->type) == 0 &&
 		    each->is_it(cpython, address, each->text))
-			return true;
+			return each->count;
 	}
-	return false;
+	return is_static_structseq(cpython, address, type);
 }
 
 /* ---- references that count for nobody, or for C code --------------------------------------------------- */
@@ -126,9 +148,9 @@ void cpython_allowance(struct runtime *runtime, uint64_t address, uint32_t type_
 	struct cpython *cpython = (struct cpython *)runtime;
 	const struct cpython_type *type = cpython_type_at(cpython, type_index);
 	*allowance = (struct runtime_allowance){ 0 };
-	if (excess > 0 && is_forgotten(cpython, address, type))
-		allowance->more = 1;
-	else if (excess > 0 && is_unready_type(cpython, address, type))
+	if (excess > 0)
+		allowance->more = count_forgotten(cpython, address, type);
+	if (excess > 0 && is_unready_type(cpython, address, type))
 		allowance->more = 1;
 	else if (excess == -1 && !cpython_at_least(cpython, 3, 8) && is_cached_argument(cpython, address))
 		allowance->fewer = 1;

@@ -387,5 +387,6 @@ const struct runtime_operations cpython_operations = {
 	.verify = &cpython_verify_operations,
 	.allowance = cpython_allowance,
 	.memory = cpython_memory_at,
+	.spare = cpython_is_spare,
 	.allocated = cpython_allocated,
 };

@@ -135,6 +135,89 @@ static bool is_dead(struct cpython *cpython, uint64_t block, uint64_t size)
 	return false;
 }
 
+/* Is the block of @size bytes at @block a table of keys that a dict has given back, which is kept for the next dict? It is
+ * of the least size, and nobody holds it: keys_free_list of Objects/dictobject.c. */
+static bool is_dead_keys(struct cpython *cpython, uint64_t block, uint64_t size)
+{
+	enum { LEAST_SIZE = 8, LEAST_LOG2_SIZE = 3, USABLE = 5, SLACK = 48 }; /* what the debug allocator writes behind it, too */
+	const struct layout *layout = &cpython->layout;
+	int64_t refcount, slots;
+	uint8_t log2;
+	bool unicode = layout->size_of_dict_unicode_entry != LAYOUT_ABSENT;
+	uint64_t entry = (uint64_t)(unicode ? layout->size_of_dict_unicode_entry : layout->size_of_dict_entry);
+	uint64_t least = (uint64_t)layout->dict_keys_indices + LEAST_SIZE + USABLE * entry;
+	if (size < least || size > least + SLACK || !read_ssize(cpython, block, layout->dict_keys_refcnt, &refcount) || refcount)
+		return false;
+	if (layout->dict_keys_size != LAYOUT_ABSENT)
+		return read_ssize(cpython, block, layout->dict_keys_size, &slots) && slots == LEAST_SIZE;
+	return read_uint8(cpython, block, layout->dict_keys_log2_size, &log2) && log2 == LEAST_LOG2_SIZE;
+}
+
+/* Is the object at @address an int that is @value, a positive number of at most 60 bits? */
+static bool is_int(struct cpython *cpython, uint64_t address, uint64_t value)
+{
+	enum { DIGIT_BITS = 30, TAG_SHIFT = 3 }; /* _PyLong_NON_SIZE_BITS: internal/pycore_long.h */
+	const struct layout *layout = &cpython->layout;
+	uint64_t type_address, tag;
+	int64_t digits;
+	int32_t low, high = 0;
+	if (address % sizeof(address) || !target_map(cpython->target, address, (uint64_t)layout->size_of_int) ||
+	    !read_pointer(cpython, address, layout->object_type, &type_address))
+		return false;
+	const struct cpython_type *type = cpython_known_type(cpython, type_address);
+	if (!type || !(type->flags & TPFLAGS_LONG_SUBCLASS) || !read_int32(cpython, address, layout->int_digits, &low))
+		return false;
+	if (read_pointer(cpython, address, layout->int_tag, &tag))
+		digits = (int64_t)(tag >> TAG_SHIFT);
+	else
+		read_ssize(cpython, address, layout->var_size, &digits);
+	if (digits == 2)
+		read_int32(cpython, address + sizeof(low), layout->int_digits, &high);
+	return (digits == 1 || digits == 2) && ((uint64_t)(uint32_t)high << DIGIT_BITS | (uint32_t)low) == value;
+}
+
+/* Is the word at @address the hash of an integer, next to a pointer to that? Dicts and sets of id() are full of them, and so
+ * are the subclasses of every class. */
+static bool is_hash(struct cpython *cpython, uint64_t address)
+{
+	uint64_t word, before, behind;
+	return read_pointer(cpython, address, 0, &word) &&
+	       ((read_pointer(cpython, address + sizeof(word), 0, &behind) && is_int(cpython, behind, word)) ||
+		(read_pointer(cpython, address - sizeof(word), 0, &before) && is_int(cpython, before, word)));
+}
+
+/* Is the block of @size bytes at @block a dict's table of keys, and @address behind its last entry? Nothing is there but what
+ * was in the memory before. */
+static bool is_behind_keys(struct cpython *cpython, uint64_t block, uint64_t size, uint64_t address)
+{
+	struct dict_keys keys;
+	uint64_t word;
+	if (size < (uint64_t)cpython->layout.size_of_dict_keys || !read_pointer(cpython, block, 0, &word) || !word ||
+	    word >> 32 || !dict_keys_read(cpython, block, &keys) || keys.count <= 0 || keys.entries <= block)
+		return false;
+	uint64_t end = keys.entries + (uint64_t)keys.count * keys.entry_size;
+	return end <= block + size && address >= end && keys.references > 0 && keys.references <= 1 << 20;
+}
+
+/* Is the word at @address, in the interpreter's data, one of an array of free objects of one type, of which the rest is stale?
+ * Lists and dicts up to 3.9: free_list of Objects/listobject.c and dictobject.c. */
+static bool in_free_list(struct cpython *cpython, uint64_t address)
+{
+	enum { NEIGHBOURS = 4, LEAST = 3 };
+	const unsigned int kinds = TPFLAGS_LIST_SUBCLASS | TPFLAGS_DICT_SUBCLASS;
+	uint64_t object, other, type_address, other_type;
+	if (cpython_at_least(cpython, 3, 10) || target_image_at(cpython->target, address) != cpython->image ||
+	    !read_pointer(cpython, address, 0, &object) || !read_pointer(cpython, object, cpython->layout.object_type, &type_address))
+		return false;
+	const struct cpython_type *type = cpython_known_type(cpython, type_address);
+	int alike = 0;
+	for (int i = -NEIGHBOURS; type && type->flags & kinds && i <= NEIGHBOURS; i++)
+		alike += i && read_pointer(cpython, address + (uint64_t)(int64_t)i * sizeof(other), 0, &other) &&
+			 other % sizeof(other) == 0 && target_map(cpython->target, other, sizeof(other)) &&
+			 read_pointer(cpython, other, cpython->layout.object_type, &other_type) && other_type == type_address;
+	return alike >= LEAST;
+}
+
 static uint64_t head_size(const struct cpython_memory *memory)
 {
 	return memory->pymalloc.debug ? PYMALLOC_DEBUG_HEAD : 0;
@@ -182,7 +265,8 @@ static void look_at_block(struct cpython *cpython, uint64_t address, struct runt
 		return;
 	uint32_t block = (uint32_t)((address - pool->address - pool->first_offset) / pool->block_size);
 	uint64_t start = pymalloc_block(pool, block) + head_size(memory), size = pool->block_size - head_size(memory);
-	if (block < pool->blocks && !pymalloc_is_free(&memory->free, block) && !is_dead(cpython, start, size))
+	if (block < pool->blocks && !pymalloc_is_free(&memory->free, block) && !is_dead(cpython, start, size) &&
+	    !is_dead_keys(cpython, start, size) && !is_behind_keys(cpython, start, size, address))
 		*memory_ret = (struct runtime_memory){ RUNTIME_MEMORY_BLOCK, start, size };
 }
 
@@ -195,13 +279,27 @@ struct inspect_error *cpython_memory_at(struct runtime *runtime, uint64_t addres
 		return error;
 	const struct cpython_memory *memory = cpython->memory;
 	*memory_ret = (struct runtime_memory){ .kind = RUNTIME_MEMORY_FOREIGN };
-	if (is_described(memory, address) || in_frozen_object(cpython, address))
+	if (is_described(memory, address) || in_frozen_object(cpython, address) || in_free_list(cpython, address) ||
+	    is_hash(cpython, address))
 		memory_ret->kind = RUNTIME_MEMORY_DESCRIBED;
 	else if (pymalloc_arena_at(&memory->pymalloc, address))
 		look_at_block(cpython, address, memory_ret);
-	else if (block && size > head_size(memory) && is_dead(cpython, block + head_size(memory), size - head_size(memory)))
+	else if (block && size > head_size(memory) &&
+		 (is_dead(cpython, block + head_size(memory), size - head_size(memory)) ||
+		  is_behind_keys(cpython, block + head_size(memory), size - head_size(memory), address)))
 		memory_ret->kind = RUNTIME_MEMORY_FREE;
 	return NULL;
+}
+
+bool cpython_is_spare(struct runtime *runtime, uint64_t owner, uint32_t type_index, uint64_t block, uint64_t address)
+{
+	struct cpython *cpython = (struct cpython *)runtime;
+	const struct cpython_type *type = cpython_type_at(cpython, type_index);
+	uint64_t items;
+	int64_t size;
+	return type->flags & TPFLAGS_LIST_SUBCLASS && read_pointer(cpython, owner, cpython->layout.list_items, &items) &&
+	       items == block && read_ssize(cpython, owner, cpython->layout.var_size, &size) && size >= 0 &&
+	       (address - items) / sizeof(items) >= (uint64_t)size;
 }
 
 /* ---- objects in blocks ------------------------------------------------------------------------------ */
@@ -211,12 +309,15 @@ struct inspect_error *cpython_memory_at(struct runtime *runtime, uint64_t addres
 static uint64_t object_in(struct cpython *cpython, uint64_t block)
 {
 	for (uint32_t preheader = 0; preheader <= 2 * PYMALLOC_DEBUG_HEAD; preheader += sizeof(uint64_t)) {
-		uint64_t type_address;
+		uint64_t type_address, refcount;
 		if (!cpython_is_object(cpython, block + preheader) ||
 		    !read_pointer(cpython, block + preheader, cpython->layout.object_type, &type_address))
 			continue;
 		const struct cpython_type *type = cpython_known_type(cpython, type_address);
-		if (type && !type->damaged && type->preheader == preheader)
+		/* a number and a pointer to a type look like an object; a pointer does not look like a count */
+		if (type && !type->damaged && type->preheader == preheader &&
+		    read_pointer(cpython, block + preheader, cpython->layout.object_refcnt, &refcount) &&
+		    !target_map(cpython->target, refcount, 1))
 			return block + preheader;
 	}
 	return 0;
@@ -233,9 +334,9 @@ static struct inspect_error *send_pool(struct cpython *cpython, const struct pym
 	for (uint32_t block = 0; block < pool->blocks && !error; block++) {
 		if (pymalloc_is_free(&free, block))
 			continue;
-		uint64_t object = object_in(cpython, pymalloc_block(pool, block) + head_size(memory));
+		uint64_t start = pymalloc_block(pool, block) + head_size(memory), object = object_in(cpython, start);
 		if (object)
-			error = sink->add(sink, object);
+			error = sink->add(sink, object, start);
 	}
 	return error;
 }
