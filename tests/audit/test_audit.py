@@ -263,10 +263,13 @@ def main():
     options = interpreters.suite_parser(__doc__).parse_args()
     results = Results(options.verbose)
     chosen = [each for _, each in interpreters.chosen(options, results)]
-    if options.size == "check" and not options.interpreter:
+    is_slice = options.size == "check" and not options.interpreter
+    if is_slice:
         chosen = choose(chosen)
     for interpreter in chosen:
-        for test in (counts, collectors, statuses, redacted):
+        # The slice asks what is the same for all versions on one of them.
+        tests = [counts] if is_slice and interpreter is not chosen[-1] else [counts, collectors, statuses, redacted]
+        for test in tests:
             results.run("audit: %s on %s" % (test.__name__.replace("_", " "), interpreter.name), test, interpreter)
     results.finish()
 

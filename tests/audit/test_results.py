@@ -231,6 +231,8 @@ def statuses():
     Run("fake,count=100", bad + ok).expect(1)
     Run("fake,count=100", "nonsense").expect(2)
     check(Run("fake,noruntime", bad).expect(3).text == "", "something is said of a target without a runtime")
+    failed = list(junit_of(Run("fake,noruntime", bad, "--format=junit").expect(3).text).iter("error"))
+    check(len(failed) == 1 and "there is no" in failed[0].get("message"), "without a runtime JUnit's XML has %s", failed)
     # Lists are broken: there may be more objects than are seen.
     seen = Run("fake,broken", rule("r", "check = objects at most 0"), "--format=json").expect(1).results()["r"].found
     few, many = rule("few", "check = objects at most %d" % seen), rule("many", "check = objects at most %d" % (seen - 1))

@@ -174,7 +174,7 @@ def tasks():
 
 
 def threads():
-    threading.stack_size(1 << 16)
+    threading.stack_size(1 << 18)
     stop = threading.Event()
     for _ in range(201):
         threading.Thread(target=stop.wait, daemon=True).start()
