@@ -52,6 +52,7 @@ class Application:
     page = string.Template("<p>$name costs $price</p>")
 
     def __init__(self):
+        self.lock = threading.Lock()
         self.database = sqlite3.connect(":memory:", check_same_thread=False)
         self.database.execute("create table items (id integer primary key, name text, price real)")
         self.database.executemany("insert into items (name, price) values (?, ?)",
@@ -61,7 +62,8 @@ class Application:
 
     @functools.lru_cache(maxsize=50)
     def item(self, number):
-        return self.database.execute("select name, price from items where id = ?", (number,)).fetchone()
+        with self.lock:
+            return self.database.execute("select name, price from items where id = ?", (number,)).fetchone()
 
     def show_item(self, session, number):
         session.cart[number] += 1
