@@ -605,6 +605,26 @@ def arrays_that_overlap(context):
 
 
 @test
+def stacks_of_zeros(context):
+    """What gcore writes for stacks that it cannot read: told, since roots are missing."""
+    source = context.core()
+    threads = inspect("sql", source, "SELECT stack_start, stack_end FROM threads WHERE stack_start IS NOT NULL",
+                      "--format", "json").expect(0).json()["rows"]
+    check(threads, "there are no stacks")
+    parsed = elf.Elf(source)
+    copy = context.copy(source)
+    with open(copy, "r+b") as file:
+        for row in threads:
+            start, end = int(row["stack_start"], 16), int(row["stack_end"], 16)
+            file.seek(parsed.offset(start))
+            file.write(bytes(end - start))
+    for verb in ("roots", "heap"):
+        answer = inspect(verb, copy).expect(4)
+        wanted = "the core has zeros in place of the stacks of %d of %d threads" % (len(threads), len(threads))
+        check(wanted in answer.messages, "%s: %s", verb, answer.messages)
+
+
+@test
 def list_that_does_not_close(context):
     """The next pointer of an object in the middle of a generation leads nowhere."""
     def nowhere(core, head, members, half):

@@ -10,6 +10,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -152,9 +153,11 @@ class Program:
     # ---- cores ----
 
     def gcore(self, path, *commands):
-        """Writes a core of it with gdb to @path; it goes on."""
+        """Writes a core of it with gdb to @path; it goes on. What gdb cannot read of it is filled in (fill_core.py)."""
         arguments = GDB + GDB_OPTIONS + ["-iex", "set auto-solib-add off", "-p", str(self.pid)]
-        for command in commands + ("gcore " + path,):
+        fill = "shell %s %s %d %s" % (shlex.quote(sys.executable), shlex.quote(os.path.join(HERE, "fill_core.py")), self.pid,
+                                      shlex.quote(path))
+        for command in commands + ("gcore " + path, fill):
             arguments += ["-ex", command]
         run = subprocess.run(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                              timeout=TIMEOUT, check=False)

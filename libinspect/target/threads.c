@@ -168,6 +168,20 @@ bool thread_stack(struct inspect_target *target, const struct target_thread *thr
 	return true;
 }
 
+bool thread_stack_is_blank(struct inspect_target *target, const struct target_thread *thread)
+{
+	enum { LOOKED_AT = 4096 }; /* bytes: return addresses are nearer to the stack pointer than that */
+	uint64_t start, end;
+	if (!thread_stack(target, thread, &start, &end) || start >= end)
+		return false;
+	uint64_t size = end - start < LOOKED_AT ? end - start : LOOKED_AT;
+	const uint8_t *bytes = target_map(target, start, size);
+	for (uint64_t i = 0; bytes && i < size; i++)
+		if (bytes[i])
+			return false;
+	return bytes;
+}
+
 bool thread_stack_is_cut(const struct target_thread *thread, uint64_t end)
 {
 	return thread->stack_is_cut && thread->stack_limit == end;

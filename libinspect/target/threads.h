@@ -38,6 +38,10 @@ bool thread_stack(struct inspect_target *target, const struct target_thread *thr
 /* Is @end, which thread_stack() gave, not the end of the stack, but where the search for it was given up? */
 bool thread_stack_is_cut(const struct target_thread *thread, uint64_t end);
 
+/* Are there zeros where the stack of @thread is in use? No thread has that: they are what gdb's gcore writes in place of a mapping
+ * of which it cannot read a part, such as the guard pages that glibc 2.42 makes in the mappings of its stacks. */
+bool thread_stack_is_blank(struct inspect_target *target, const struct target_thread *thread);
+
 /* What the C library calls the thread (pthread_self()): the address of its own structure; 0 where that is not known. */
 uint64_t thread_pointer(const struct inspect_target *target, const struct target_thread *thread);
 

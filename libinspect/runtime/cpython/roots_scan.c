@@ -305,6 +305,22 @@ static struct inspect_error *scan_stack(struct root_scan *scan, const struct tar
 			 (int)thread->tid, THREAD_STACK_LIMIT >> 20);
 }
 
+/* Notes how many threads' stacks are lost, calls that run in them included: from Python 3.11 on these are partly there. */
+static struct inspect_error *note_blank_stacks(struct root_scan *scan)
+{
+	struct inspect_target *target = scan->cpython->target;
+	size_t blank = 0;
+	for (size_t i = 0; target->kind == TARGET_CORE && i < target->thread_count; i++)
+		blank += thread_stack_is_blank(target, &target->threads[i]);
+	if (!blank)
+		return NULL;
+	return notes_add(scan->notes, true,
+			 "the core has zeros in place of the stacks of %zu of %zu threads: what only they hold, and some of the calls that "
+			 "run there, are not seen; gdb's gcore cannot read stacks that glibc 2.42 or newer made: have the kernel "
+			 "write the core, or look at the process itself",
+			 blank, target->thread_count);
+}
+
 static struct inspect_error *scan_threads(struct root_scan *scan)
 {
 	const struct inspect_target *target = scan->cpython->target;
@@ -320,6 +336,9 @@ static struct inspect_error *scan_threads(struct root_scan *scan)
 		if (error)
 			return error;
 	}
+	struct inspect_error *error = note_blank_stacks(scan);
+	if (error)
+		return error;
 	if (without == target->thread_count)
 		return notes_add(scan->notes, false,
 				 "C stacks and registers were not searched for roots: this target does not show them");
