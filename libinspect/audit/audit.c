@@ -109,9 +109,11 @@ void decide_by_limit(struct decision *decision, uint64_t found)
 }
 
 /* Something is missing, so there may be more than was found. Does the result stand whatever that is? What is too much already
- * is too much, and what is enough is enough. */
+ * is too much, and what is enough is enough. But a reference whose holder was not seen looks like one that leaked. */
 static bool stands_if_incomplete(const struct rule *rule, enum outcome_result result)
 {
+	if (rule->check.subject == CHECK_REFCOUNTS)
+		return false;
 	return rule->check.comparison == CHECK_AT_MOST ? result == OUTCOME_VIOLATED : result == OUTCOME_OK;
 }
 
