@@ -213,6 +213,7 @@ static void print_help(void)
 	     "  py-inspect object core 0x7f12a4c0d5e0       and this one\n"
 	     "  py-inspect path core 0x7f12a4c0d5e0         why is it alive?\n"
 	     "  py-inspect cycles core                      what is garbage, and what closes its cycles?\n"
+	     "  py-inspect sql core \"SELECT * FROM threads\"  and any other question\n"
 	     "  py-inspect heap core --format=json          the same for a program\n"
 	     "\n"
 	     "`py-inspect VERB --help` explains a verb, its options and its columns.\n"

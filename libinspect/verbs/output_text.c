@@ -57,6 +57,12 @@ static bool has_unit(const struct verb_column *column)
 	return column->kind == COLUMN_BYTES && !column->no_unit;
 }
 
+/* Is it of text, or of what it likes but not of numbers? */
+static bool holds_text(const struct verb_column *column)
+{
+	return column->kind == COLUMN_TEXT || (column->kind == COLUMN_ANY && !column->numeric);
+}
+
 static bool is_right_aligned(const struct verb_column *column)
 {
 	enum column_kind kind = column->kind;
@@ -199,8 +205,7 @@ static bool fit_to_screen(struct table *table)
 	while (last_column && is_apart(table_column(table, last_column)))
 		last_column--;
 	const struct verb_column *column = table_column(table, last_column);
-	bool is_text = column->kind == COLUMN_TEXT || (column->kind == COLUMN_ANY && !column->numeric);
-	if (!screen || table->verb->shape != VERB_TABLE || !is_text || column->whole)
+	if (!screen || table->verb->shape != VERB_TABLE || !holds_text(column) || column->whole)
 		return true;
 	size_t before = width_before_last(text);
 	size_t room = screen > before + SHORTEST_VALUE ? screen - before : SHORTEST_VALUE;
@@ -501,7 +506,7 @@ static bool text_row(struct table *table, const struct cell *cells)
 static size_t label_column(const struct table *table)
 {
 	for (size_t i = 0; i < table->column_count; i++)
-		if (table_column(table, i)->kind == COLUMN_TEXT)
+		if (holds_text(table_column(table, i)))
 			return i;
 	return 0;
 }
@@ -537,7 +542,7 @@ static bool add_total(struct table *table)
 {
 	char number[NUMBER_TEXT_SIZE];
 	number_grouped(table->total.rows, number);
-	bool is_text = table_column(table, label_column(table))->kind == COLUMN_TEXT;
+	bool is_text = holds_text(table_column(table, label_column(table)));
 	char *label;
 	int length = is_text ? asprintf(&label, "total of %s %s", number, table->rows) :
 			       asprintf(&label, "total");
@@ -563,6 +568,8 @@ static bool text_end(struct table *table, const struct table_end *end)
 		return false;
 	if (!print_batch(table) || !print_below(table))
 		return false;
+	if (summed && table->verb->no_total && !end->error && !table->total.rows)
+		emit_format(&table->emitter, "no %s\n", table->rows);
 	if (table->summary) {
 		emit_text(&table->emitter, table->summary);
 		emit_text(&table->emitter, "\n");
