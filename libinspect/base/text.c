@@ -4,6 +4,7 @@
  */
 #include "base/text.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,4 +100,47 @@ char *text_safe_sized(const char *text, size_t size)
 	}
 	*to = '\0';
 	return safe;
+}
+
+/* ---- words ----------------------------------------------------------------------------------------- */
+
+static bool is_in_word(char character)
+{
+	return isalnum((unsigned char)character) || character == '_' || (unsigned char)character >= 0x80;
+}
+
+/* How many bytes the number at @text has that must not be seen, 0 if there is none. @hexadecimal_ret: how it is written. */
+static size_t hidden_number(const char *text, bool *hexadecimal_ret, bool (*is_address)(void *context, uint64_t number),
+			    void *context)
+{
+	enum { HARMLESS = 1 << 16, HARMLESS_DIGITS = 12 };
+	*hexadecimal_ret = text[0] == '0' && text[1] == 'x';
+	if (!*hexadecimal_ret) {
+		size_t digits = strspn(text, "0123456789");
+		return digits > HARMLESS_DIGITS && !is_in_word(text[digits]) ? digits : 0;
+	}
+	size_t size = 2 + strspn(text + 2, "0123456789abcdefABCDEF");
+	uint64_t number = strtoull(text, NULL, 16);
+	return number >= HARMLESS && !is_address(context, number) ? size : 0;
+}
+
+char *text_without_words(const char *text, bool (*is_address)(void *context, uint64_t number), void *context)
+{
+	static const char ellipsis[] = "…";
+	char *result = malloc(strlen(text) + sizeof(ellipsis)), *to = result; /* what is hidden is longer than "0x…" */
+	bool within = false; /* a word, or an offset */
+	while (result && *text) {
+		bool hexadecimal;
+		size_t size = within ? 0 : hidden_number(text, &hexadecimal, is_address, context);
+		if (size) {
+			to = stpcpy(stpcpy(to, hexadecimal ? "0x" : ""), ellipsis);
+			text += size;
+			continue;
+		}
+		within = is_in_word(*text) || *text == '+';
+		*to++ = *text++;
+	}
+	if (result)
+		*to = '\0';
+	return result;
 }

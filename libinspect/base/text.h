@@ -25,4 +25,9 @@ char *text_safe(const char *text);
 /* The same of @size bytes, which a NUL follows; NULs among them are escaped. */
 char *text_safe_sized(const char *text, size_t size);
 
+/* @text without numbers that may be words of a program's data: in place of 0x7365637265742121, and of decimal numbers of 13
+ * digits or more, is "0x…" or "…". Those that @is_address says are addresses stay, and so do offsets (+0x28). The caller
+ * frees it; NULL when out of memory. */
+char *text_without_words(const char *text, bool (*is_address)(void *context, uint64_t number), void *context);
+
 #endif

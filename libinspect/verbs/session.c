@@ -269,6 +269,29 @@ static enum inspect_exit fail(const struct inspect_output *output, struct inspec
 	return status;
 }
 
+/* Notes and errors say where a heap is damaged by what stands there. */
+static struct inspect_error *redact_notes(struct verb_context *context)
+{
+	for (size_t i = 0; i < context->notes.count; i++) {
+		char *text = table_redact_text(verb_target(context), context->notes.items[i].text);
+		if (!text)
+			return &inspect_error_no_memory;
+		free(context->notes.items[i].text);
+		context->notes.items[i].text = text;
+	}
+	return NULL;
+}
+
+static struct inspect_error *redact_error(struct verb_context *context, struct inspect_error *error)
+{
+	char *text AUTO_FREE = error ? table_redact_text(verb_target(context), inspect_error_message(error)) : NULL;
+	if (!text || inspect_error_kind(error) == INSPECT_ERROR_NO_MEMORY)
+		return error;
+	struct inspect_error *redacted = inspect_error_create(inspect_error_kind(error), "%s", text);
+	inspect_error_destroy(error);
+	return redacted;
+}
+
 /* Runs the verb and writes all of its answer. A verb that was called wrongly writes nothing. */
 static struct inspect_error *answer(struct verb_context *context)
 {
@@ -278,6 +301,11 @@ static struct inspect_error *answer(struct verb_context *context)
 	error = limits_explain(error);
 	if (error && inspect_error_kind(error) == INSPECT_ERROR_USAGE)
 		return error;
+	if (verb_target(context)->redacted) {
+		error = redact_error(context, error);
+		struct inspect_error *notes_error = redact_notes(context);
+		error = error ? error : notes_error;
+	}
 	const struct table_end end = { .error = error, .notes = &context->notes };
 	struct inspect_error *end_error = limits_explain(table_end(context->table, &end));
 	if (!error)

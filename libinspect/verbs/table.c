@@ -9,6 +9,8 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/text.h"
+#include "target/target.h"
 #include "verbs/options.h"
 
 enum {
@@ -208,6 +210,58 @@ static struct inspect_error *closed(void)
 	return inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled");
 }
 
+/* ---- what is redacted ------------------------------------------------------------------------------ */
+
+static bool is_address(void *target, uint64_t number)
+{
+	return target_has(target, number, 1);
+}
+
+char *table_redact_text(const struct inspect_target *target, const char *text)
+{
+	return text_without_words(text, is_address, (void *)target);
+}
+
+/* A copy of @cell without what may be a word of the program's data, where the heap is damaged. *@text_ret: what it has
+ * for its text, for the caller to free, or NULL. False when out of memory. */
+static bool redact_cell(const struct table *table, const struct verb_column *column, struct cell *cell, char **text_ret)
+{
+	static const int64_t most = INT64_C(1) << 46; /* bytes, objects, references: more than there can be */
+	enum column_kind kind = cell_kind(column, cell);
+	*text_ret = NULL;
+	if (cell->absent)
+		return true;
+	if (kind == COLUMN_ADDRESS)
+		cell->absent = !is_address((void *)table->target, cell->address);
+	else if (kind != COLUMN_TEXT)
+		cell->absent = kind != COLUMN_REAL && (cell->number > most || cell->number < -most);
+	else if (!cell->text_size)
+		cell->text = *text_ret = table_redact_text(table->target, cell->text);
+	if (cell->absent)
+		cell->text = NULL;
+	return kind != COLUMN_TEXT || cell->text;
+}
+
+/* Writes a row without what may be such words. */
+static bool write_redacted(struct table *table, const struct cell *cells)
+{
+	struct cell redacted[TABLE_COLUMNS_MAX];
+	char *texts[TABLE_COLUMNS_MAX] = { 0 };
+	bool done = true;
+	memcpy(redacted, cells, table->all_count * sizeof(*cells));
+	for (size_t i = 0; i < table->column_count; i++)
+		done &= redact_cell(table, table_column(table, i), &redacted[table->columns[i]], &texts[i]);
+	done = done && table->renderer->row(table, redacted);
+	for (size_t i = 0; i < TABLE_COLUMNS_MAX; i++)
+		free(texts[i]);
+	return done;
+}
+
+static bool write_row(struct table *table, const struct cell *cells)
+{
+	return table->target->redacted ? write_redacted(table, cells) : table->renderer->row(table, cells);
+}
+
 struct inspect_error *table_row(struct table *table, const struct cell *cells)
 {
 	enum { ROWS_BETWEEN_REPORTS = 64 };
@@ -220,7 +274,7 @@ struct inspect_error *table_row(struct table *table, const struct cell *cells)
 		add_to_sums(table, &table->rest, cells);
 		return NULL;
 	}
-	if (!begin_once(table) || !table->renderer->row(table, cells))
+	if (!begin_once(table) || !write_row(table, cells))
 		return &inspect_error_no_memory;
 	return table->emitter.closed ? closed() : NULL;
 }

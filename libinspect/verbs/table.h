@@ -84,6 +84,10 @@ struct inspect_error *table_end(struct table *table, const struct table_end *end
 	__attribute__((warn_unused_result));
 void table_destroy(struct table *table);
 
+/* @text, a note or a message, without what may be a word of the program's data that stands where an address should be; for
+ * the caller to free, NULL when out of memory. */
+char *table_redact_text(const struct inspect_target *target, const char *text);
+
 /* Column number @index of those to write. */
 static inline const struct verb_column *table_column(const struct table *table, size_t index)
 {

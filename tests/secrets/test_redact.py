@@ -14,7 +14,9 @@ Environment: as for tests/e2e.py.
 import importlib.util
 import json
 import os
+import random
 import re
+import struct
 import sys
 
 sys.dont_write_bytecode = True
@@ -26,6 +28,9 @@ import interpreters  # noqa: E402
 import support  # noqa: E402
 from finder import Finder, test_finder  # noqa: E402
 from runner import Failure, Results, Skip, check  # noqa: E402
+
+# What is written over parts of the heap.
+DAMAGE = "tgvxkqnwhzjprsmkxwvtgqzhkjnprxsw"
 
 # Secrets that no program plants but who starts it.
 GIVEN = {"argument": "wxzqpkvgrmtjnhswzk", "option's argument": "zvkqgxrjhmwtpnskqj", "environment": "mkqzwvhgtxpjrnskvz"}
@@ -281,6 +286,47 @@ def look_plain(planted, module, library, thorough):
     return "%d secrets" % len(known)
 
 
+def damaged_core(planted):
+    """A copy of the core in which the heads and first words of many objects are text."""
+    path = os.path.join(planted.folder, "damaged")
+    with open(planted.core, "rb") as file:
+        data = bytearray(file.read())
+    begin, = struct.unpack_from("<Q", data, 32)
+    size, count = struct.unpack_from("<HH", data, 54)
+    segments = [struct.unpack_from("<II6Q", data, begin + i * size) for i in range(count)]
+    chosen = random.Random(planted.core)
+    for i, address in enumerate(chosen.sample(planted.record["addresses"], 60)):
+        for kind, _, offset, start, _, length, _, _ in segments:
+            if kind == 1 and start <= address < start + length:
+                at = offset + address - start + 8 * (i % 5)
+                word = 8 * (i % 4)
+                data[at:at + 8] = DAMAGE[word:word + 8].encode()
+    with open(path, "wb") as file:
+        file.write(data)
+    return path
+
+
+def look_at_damage(planted, module, library):
+    """Text where addresses and numbers should be: messages say what stands there, but not with --redact."""
+    words = [DAMAGE[i:i + 8].encode() for i in range(0, len(DAMAGE), 8)]
+    numbers = {"number of %s" % word.decode(): str(int.from_bytes(word, "little")) for word in words}
+    finder = Finder(dict(planted.texts, damage=DAMAGE), dict(planted.record["numbers"], **numbers))
+    shown = {}
+    with Session(module, library, damaged_core(planted)) as session:
+        for redact in (True, False):
+            for verb, arguments in calls(library.verbs, planted, False):
+                if "json" not in arguments or is_wrong(library, arguments):
+                    continue
+                status, output = session.ask(arguments[:1] + ["--redact"] * redact + arguments[1:])
+                check(status in (0, 1, 2, 3, 4), "`%s` → %s", " ".join(arguments[:12]), status)
+                found = finder.find(output)
+                if found and redact:
+                    complain(found, arguments)
+                shown.update(found)
+    missing = ({"damage"} | set(numbers)) - set(shown)
+    check(len(missing) < 3 and "damage" not in missing, "damage is not shown without --redact: %s", missing)
+
+
 def one_call(verb, planted):
     """A call with as much in it as goes."""
     operands = ["SELECT * FROM strings"] if verb.name == "sql" else operands_of(verb, planted)[0]
@@ -330,6 +376,7 @@ def look(interpreter, module, library, thorough, plain, results):
         results.run(interpreter.name + " core", look_redacted, planted, module, library, thorough)
         if plain:
             results.run(interpreter.name + " not redacted", look_plain, planted, module, library, thorough)
+            results.run(interpreter.name + " damaged", look_at_damage, planted, module, library)
         results.run(interpreter.name + " live", look_live, planted, library)
         results.run(interpreter.name + " gdb", look_in_gdb, planted, library)
 

@@ -24,6 +24,33 @@ static void check_safe(const char *text, const char *expected)
 	free(safe);
 }
 
+static bool is_4_gib(void *context, uint64_t number)
+{
+	assert_ptr_equal(context, (void *)1);
+	return number == UINT64_C(1) << 32;
+}
+
+static void check_without_words(const char *text, const char *expected)
+{
+	char *without = text_without_words(text, is_4_gib, (void *)1);
+	assert_string_equal(without, expected);
+	free(without);
+}
+
+static void words_are_left_out(void **state __attribute__((unused)))
+{
+	check_without_words("", "");
+	check_without_words("leads to 0x7365637265742121", "leads to 0x…");
+	check_without_words("leads to 0x73656372, not to 0x100000000.", "leads to 0x…, not to 0x100000000.");
+	check_without_words("0x10000 0xffff 0x0 0x", "0x… 0xffff 0x0 0x");
+	check_without_words("0x73656372652074657874206f66206d6f7265", "0x…");
+	check_without_words("libfoo.so+0x404040, +0x7365637265742121", "libfoo.so+0x404040, +0x7365637265742121");
+	check_without_words("1234567890123 123456789012 -8315168201739072883", "… 123456789012 -…");
+	check_without_words("a1234567890123 1234567890123b é1234567890123", "a1234567890123 1234567890123b é1234567890123");
+	check_without_words("1234567890123é", "1234567890123é");
+	check_without_words("(0x73656372)0x73656372", "(0x…)0x…");
+}
+
 static void text_is_made_safe(void **state __attribute__((unused)))
 {
 	check_safe("", "");
@@ -116,6 +143,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_is_made_safe),
+		cmocka_unit_test(words_are_left_out),
 		cmocka_unit_test(every_code_point_is_decoded),
 		cmocka_unit_test(error_messages_are_safe),
 		cmocka_unit_test(numbers_are_spelt),
