@@ -16,6 +16,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "graph/workers.h"
 #include "target/target.h"
 
@@ -511,18 +512,15 @@ static struct inspect_error *vouch_for_roots(struct vouching *vouching)
 /* Follows what is trusted until nothing new is met. */
 static struct inspect_error *vouch_for_all(struct vouching *vouching)
 {
-	enum { REPORT_STEP = 1 << 16 };
 	struct checking *checking = vouching->checking;
-	const struct inspect_target_options *options = &checking->heap->runtime->target->options;
 	struct follower follower = { .checking = checking, .vouching = vouching };
 	struct inspect_error *error = vouch_for_roots(vouching);
 	if (!error)
 		error = vouch_for_listed(vouching);
 	for (size_t i = 0; vouching->count && !error; i++) {
 		error = follow(&follower, vouching->queue[--vouching->count]);
-		if (!error && i % REPORT_STEP == 0 && options->progress &&
-		    !options->progress(options->progress_context, "looking for who holds damaged objects", i, 0))
-			error = inspect_error_create(INSPECT_ERROR_CANCELLED, "cancelled");
+		if (!error)
+			error = progress_each("looking for who holds damaged objects", i, 0);
 	}
 	return error;
 }
