@@ -234,6 +234,15 @@ static bool look_at_references(struct runtime_references *references)
 	return true;
 }
 
+/* How many words arrays may have in all. Of a debugger's target it is not known how many there are. */
+static int64_t words_to_look_at(const struct inspect_target *target)
+{
+	enum { LEAST = 1 << 20 };
+	if (target->kind == TARGET_DEBUGGER)
+		return INT64_C(1) << 34;
+	return (int64_t)(target_bytes(target) / sizeof(uint64_t)) * WORDS_FACTOR + LEAST;
+}
+
 /* How many words one more object may have. Once a damaged heap has used up what is there, few. */
 static uint64_t words_allowed(struct checking *checking)
 {
@@ -296,8 +305,8 @@ static struct inspect_error *check_batch(void *context, size_t number)
 	bool listed[BATCH];
 	for (size_t id = begin; id < end; id++)
 		listed[id - begin] = heap_is_tracked(heap, (uint32_t)id);
-	struct inspect_error *error = heap->runtime->operations->verify->objects(checking->verification, heap->address + begin,
-										 listed, end - begin);
+	struct inspect_error *error = heap->runtime->operations->verify->objects(
+		checking->verification, heap->address + begin, listed, end - begin);
 	if (!error && runtime_wants_check(&checking->verifier, RUNTIME_CHECK_REFERENCES))
 		error = follow_batch(checking, begin, end);
 	return error;
@@ -306,7 +315,8 @@ static struct inspect_error *check_batch(void *context, size_t number)
 static struct inspect_error *check_objects(struct checking *checking)
 {
 	const struct heap *heap = checking->heap;
-	return workers_each(heap->runtime->target, "checking objects", (heap->count + BATCH - 1) / BATCH, check_batch, checking);
+	return workers_each(heap->runtime->target, "checking objects", (heap->count + BATCH - 1) / BATCH, check_batch,
+			    checking);
 }
 
 /* ---- who is to blame -------------------------------------------------------------------------------- */
@@ -323,7 +333,7 @@ static int compare_dangling(const void *left, const void *right)
 static char *label_of(const struct checking *checking, const struct dangling *dangling)
 {
 	struct runtime *runtime = checking->heap->runtime;
-	struct runtime_references references = { .labelled = true, .look_limit = UINT64_C(1) << 24 };
+	struct runtime_references references = { .labelled = true, .look_limit = UINT64_C(1) << 20 };
 	uint32_t id;
 	size_t damaged = 0;
 	char *label = NULL;
@@ -340,7 +350,7 @@ static char *label_of(const struct checking *checking, const struct dangling *da
 
 static void blame_holder(struct checking *checking, const struct dangling *dangling)
 {
-	enum { LABELS_MAX = 1000 }; /* findings that say what the reference is called */
+	enum { LABELS_MAX = 200 }; /* findings that say what the reference is called */
 	char *label AUTO_FREE = checking->integrity->count < LABELS_MAX ? label_of(checking, dangling) : NULL;
 	if (dangling->holder)
 		runtime_found(&checking->verifier,
@@ -586,7 +596,8 @@ static uint64_t count_damaged(struct integrity *integrity)
 		return 0;
 	qsort(integrity->items, integrity->count, sizeof(*integrity->items), compare_objects);
 	for (size_t i = 0; i < integrity->count; i++)
-		count += integrity->items[i].address && (i == 0 || integrity->items[i].address != integrity->items[i - 1].address);
+		count += integrity->items[i].address &&
+			 (i == 0 || integrity->items[i].address != integrity->items[i - 1].address);
 	qsort(integrity->items, integrity->count, sizeof(*integrity->items), compare_findings);
 	return count;
 }
@@ -605,14 +616,16 @@ static struct inspect_error *check_all(struct checking *checking, struct notes *
 		error = settle_doubts(checking);
 	}
 	operations->end(checking->verification);
-	if (!error && checking->cut)
-		error = notes_add(notes, true,
-				  "objects claim to hold more references than the target has memory for; what they refer to was not "
-				  "checked to the end: %zu objects", checking->cut);
+	if (!error && (checking->cut || checking->verifier.exhausted))
+		error = notes_add(
+			notes, true,
+			"objects claim to have more contents than the target has memory for: not all of them were checked");
 	if (!error && checking->unheld && checking->integrity->count)
-		error = notes_add(notes, false,
-				  "%zu more findings are about what only damaged objects refer to, or nobody: they may be no objects, "
-				  "and are left out", checking->unheld);
+		error = notes_add(
+			notes, false,
+			"%zu more findings are about what only damaged objects refer to, or nobody: they may be no objects, "
+			"and are left out",
+			checking->unheld);
 	return error ? error : checking->no_memory ? &inspect_error_no_memory : NULL;
 }
 
@@ -623,7 +636,7 @@ struct inspect_error *integrity_check(const struct heap *heap, unsigned int chec
 		.verifier = { .is_object = is_object, .found = keep_finding, .checks = checks },
 		.heap = heap,
 		.integrity = integrity,
-		.words_left = (int64_t)(target_bytes(heap->runtime->target) / sizeof(uint64_t) * WORDS_FACTOR + (1 << 20)),
+		.words_left = words_to_look_at(heap->runtime->target),
 	};
 	*integrity = (struct integrity){ .checked = heap->count };
 	pthread_mutex_init(&checking.lock, NULL);

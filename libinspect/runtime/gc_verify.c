@@ -113,8 +113,8 @@ static void report(const struct list_check *check, uint64_t node, bool forward, 
 			      .address = node == check->list->head ? 0 : node + heap->links.head_size,
 			      .place = place,
 		      },
-		      "%s: the %s link of %s leads to 0x%" PRIx64 " instead of to %s; %" PRIu64 " objects before and %" PRIu64
-		      " behind the damage are linked well",
+		      "%s: the %s link of %s leads to 0x%" PRIx64 " instead of to %s; %" PRIu64
+		      " objects before and %" PRIu64 " behind the damage are linked well",
 		      check->name, forward ? "forward" : "backward", whose, link, other, front->objects, back->objects);
 }
 
@@ -124,8 +124,8 @@ static void report_between(const struct list_check *check, const struct side *fr
 	uint64_t object = front->link + check->heap->links.head_size;
 	runtime_found(check->verifier,
 		      (struct runtime_finding){ .check = RUNTIME_CHECK_LISTS, .address = object, .place = front->link },
-		      "%s: both links of the object at 0x%" PRIx64 " are wrong: forward to 0x%" PRIx64 ", backward to 0x%" PRIx64
-		      "; %" PRIu64 " objects before and %" PRIu64 " behind it are linked well",
+		      "%s: both links of the object at 0x%" PRIx64 " are wrong: forward to 0x%" PRIx64
+		      ", backward to 0x%" PRIx64 "; %" PRIu64 " objects before and %" PRIu64 " behind it are linked well",
 		      check->name, object, front->next, front->previous, front->objects, back->objects);
 }
 
@@ -187,10 +187,11 @@ struct inspect_error *gc_lists_verify(const struct gc_heap *heap, struct runtime
 	for (size_t i = 0; i < heap->collector_count && !error; i++) {
 		const struct gc_lists *lists = &heap->collectors[i];
 		if (lists->collecting)
-			error = notes_add(notes, false,
-					  "%s was in the middle of a collection, which uses backward links for counts: its lists "
-					  "are followed forward alone",
-					  lists->owner);
+			error = notes_add(
+				notes, false,
+				"%s was in the middle of a collection, which uses backward links for counts: its lists "
+				"are followed forward alone",
+				lists->owner);
 		for (size_t j = 0; j < lists->count && !lists->collecting && !error; j++) {
 			struct list_check check = {
 				.heap = heap, .lists = lists, .list = &lists->items[j], .verifier = verifier,

@@ -230,6 +230,7 @@ struct runtime_verifier {
 	/* Takes a finding, and its message, which may be NULL when out of memory. Several threads may call this at once. */
 	void (*found)(struct runtime_verifier *verifier, const struct runtime_finding *finding);
 	unsigned int checks; /* bits by enum runtime_check: what is wanted */
+	bool exhausted;      /* set where contents claim more than the target has memory for, and were not all looked at */
 	struct runtime_verified verified;
 };
 

@@ -37,7 +37,8 @@ static const struct verb_column columns[] = {
 static const struct inspect_verb_option options[] = {
 	{ "check", "NAME", "only this check; may be repeated",
 	  "lists|heads|types|containers|references|allocator|free-lists|freed" },
-	{ "type", "PATTERN", "only findings about objects of this type; * ? [...] match parts of names; may be repeated", NULL },
+	{ "type", "PATTERN", "only findings about objects of this type; * ? [...] match parts of names; may be repeated",
+	  NULL },
 	{ "limit", "N", "show N findings and count the rest; 0: show all; default for text: a screenful", NULL },
 };
 

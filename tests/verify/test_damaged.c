@@ -48,7 +48,7 @@ static struct counting begin(bool believes)
 static void check_contents_at(struct verification *verification, struct pool_seen *seen, uint64_t address)
 {
 	struct cpython_type type = { .basicsize = 16, .itemsize = 8, .flags = address << 20, .index = 0 };
-	struct inspected object = { .verification = verification, .seen = seen, .type = &type, .address = address };
+	struct inspected object = { .verification = verification, .seen = seen, .seen_items = seen, .type = &type, .address = address };
 	check_str(&object);
 	check_bytes(&object);
 	check_int(&object);
@@ -164,9 +164,12 @@ static void test_each_link(void **state)
 	for (int i = 0; i <= LIST_OBJECTS; i++) {
 		for (int forward = 0; forward < 2; forward++) {
 			for (int wrong = -2; wrong <= LIST_OBJECTS; wrong++) {
-				uint64_t place = node(i) + (forward ? 0 : 8), value = wrong == -2 ? 0x10 : wrong == -1 ? 0 : node(wrong);
+				uint64_t place = node(i) + (forward ? 0 : 8), value = wrong == -2   ? 0x10
+										      : wrong == -1 ? 0
+												    : node(wrong);
 				make_ring(&world);
-				if (target_map(&world.target, place, 8) && memcmp(target_map(&world.target, place, 8), &value, 8) == 0)
+				if (target_map(&world.target, place, 8) &&
+				    memcmp(target_map(&world.target, place, 8), &value, 8) == 0)
 					continue; /* that is what it should be */
 				put_word(&world, place, value);
 				struct counting counting = check_ring(&world, true);

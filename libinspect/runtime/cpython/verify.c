@@ -25,6 +25,15 @@ static struct inspect_error *check_lists(struct verification *verification, stru
 	return error;
 }
 
+/* A word of the target is looked at so often, at most. How many a debugger's has is not known. */
+static int64_t words_to_look_at(const struct inspect_target *target)
+{
+	enum { FACTOR = 8, LEAST = 1 << 20 };
+	if (target->kind == TARGET_DEBUGGER)
+		return INT64_C(1) << 34;
+	return (int64_t)(target_bytes(target) / WORD_SIZE) * FACTOR + LEAST;
+}
+
 static struct inspect_error *verify_begin(struct runtime *runtime, struct runtime_verifier *verifier, struct notes *notes,
 					  struct runtime_verification **verification_ret)
 {
@@ -33,6 +42,7 @@ static struct inspect_error *verify_begin(struct runtime *runtime, struct runtim
 	if (!verification)
 		return &inspect_error_no_memory;
 	*verification = (struct verification){ .cpython = (struct cpython *)runtime, .verifier = verifier };
+	verification->words_left = words_to_look_at(verification->cpython->target);
 	struct inspect_error *error = NULL;
 	if (wants(verification, RUNTIME_CHECK_LISTS))
 		error = check_lists(verification, notes);
@@ -62,7 +72,8 @@ bool check_room(struct inspected *object, uint64_t size, uint64_t place)
 	uint64_t room = block_room(object->verification, object->seen, object->address, object->type->preheader);
 	if ((room && size > room) || size > size_limit) {
 		found(object->verification, CONTAINERS, object->address, place,
-		      "by its length it has %" PRIu64 " bytes, more than its block, which has room for %" PRIu64, size, room);
+		      "by its length it has %" PRIu64 " bytes, more than its block, which has room for %" PRIu64, size,
+		      room);
 		return false;
 	}
 	if (room || target_has(object->verification->cpython->target, object->address, size))
@@ -116,12 +127,14 @@ static struct inspect_error *verify_objects(struct runtime_verification *opaque,
 					    const bool *listed, size_t count)
 {
 	struct verification *verification = (struct verification *)opaque;
-	struct pool_seen seen = { 0 };
+	struct pool_seen seen = { 0 }, seen_items = { 0 };
 	enum { AHEAD = 12 };
 	for (size_t i = 0; i < count; i++) {
 		if (count - i > AHEAD)
 			read_ahead(verification->cpython, addresses[i + AHEAD]);
-		struct inspected object = { .verification = verification, .seen = &seen, .address = addresses[i] };
+		struct inspected object = {
+			.verification = verification, .seen = &seen, .seen_items = &seen_items, .address = addresses[i],
+		};
 		object.type = check_head(verification, addresses[i], listed[i]);
 		if (object.type)
 			check_object(&object);

@@ -15,11 +15,22 @@
 
 enum { WORD_SIZE = sizeof(uint64_t) };
 
+/* The pool that was looked at last: objects come in the order of their addresses. All zero at first. */
+struct pool_seen {
+	uint64_t base;
+	struct pymalloc_pool pool;
+	struct pymalloc_free free;
+	bool known; /* there is a pool */
+	bool whole; /* free is known, and agrees with the pool's header */
+};
+
 struct verification {
 	struct cpython *cpython;
 	struct runtime_verifier *verifier;
 	bool lists_whole; /* all lists of collectors close, and no collection is going on */
+	int64_t words_left; /* of contents that may still be looked at, so that damage does not make it endless (atomic) */
 	struct pymalloc pymalloc;
+	struct pool_seen seen_targets;
 	bool debug;             /* the debug allocator hands out blocks, of pools or of malloc()'s */
 	uint8_t forbidden_byte; /* that it writes around them */
 	/* siphash's key and rounds for each word, if that is how hashes of str and bytes are made (3.6 … 3.15): */
@@ -51,14 +62,6 @@ bool verify_target(struct runtime_verification *verification, uint64_t address, 
 
 /* ---- verify_allocator.c ---- */
 
-/* The pool that was looked at last: objects come in the order of their addresses. All zero at first. */
-struct pool_seen {
-	uint64_t base;
-	struct pymalloc_pool pool;
-	struct pymalloc_free free;
-	bool known; /* there is a pool */
-	bool whole; /* free is known, and agrees with the pool's header */
-};
 
 enum block_state {
 	BLOCK_ELSEWHERE, /* in no pool, or in one that is damaged */
@@ -83,10 +86,20 @@ void check_free_lists(struct verification *verification);
 /* An object whose head can be believed. */
 struct inspected {
 	struct verification *verification;
-	struct pool_seen *seen;
+	struct pool_seen *seen;       /* of objects, */
+	struct pool_seen *seen_items; /* and of what they have elsewhere */
 	const struct cpython_type *type;
 	uint64_t address;
 };
+
+/* May @words more of contents be looked at? */
+static inline bool may_look(struct verification *verification, uint64_t words)
+{
+	if (__atomic_sub_fetch(&verification->words_left, (int64_t)words, __ATOMIC_RELAXED) >= 0)
+		return true;
+	__atomic_store_n(&verification->verifier->exhausted, true, __ATOMIC_RELAXED);
+	return false;
+}
 
 /* Is the object at @address one of a type with @flag (TPFLAGS_…_SUBCLASS)? */
 bool is_instance(const struct verification *verification, uint64_t address, uint64_t flag);

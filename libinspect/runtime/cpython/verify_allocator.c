@@ -27,20 +27,21 @@ struct pool_check {
 
 /* The word at @offset of the header contradicts others. */
 #define pool_found(check, offset, ...) \
-	((check)->damaged = true, \
-	 found((check)->verification, ALLOCATOR, (check)->pool->address, (check)->pool->address + (uint64_t)(offset), __VA_ARGS__))
+	((check)->damaged = true, found((check)->verification, ALLOCATOR, (check)->pool->address, \
+					(check)->pool->address + (uint64_t)(offset), __VA_ARGS__))
 
 static void check_nonsense(struct pool_check *check)
 {
 	const struct layout *layout = &check->verification->cpython->layout;
 	const struct pymalloc_pool *pool = check->pool;
 	if (pool->block_size && pool->used > pool->blocks)
-		pool_found(check, layout->pool_used, "the pool says that %" PRIu32 " of its blocks are in use, and has %" PRIu32,
-			   pool->used, pool->blocks);
+		pool_found(check, layout->pool_used,
+			   "the pool says that %" PRIu32 " of its blocks are in use, and has %" PRIu32, pool->used,
+			   pool->blocks);
 	else
 		pool_found(check, layout->pool_size_index,
-			   "the pool's header contradicts itself: its blocks are of size %" PRIu32 " (szidx), the last one at %" PRIu32
-			   ", and the first unused one at %" PRIu32,
+			   "the pool's header contradicts itself: its blocks are of size %" PRIu32
+			   " (szidx), the last one at %" PRIu32 ", and the first unused one at %" PRIu32,
 			   pool->size_index, pool->last_offset, pool->next_offset);
 }
 
@@ -57,9 +58,10 @@ static void check_free_blocks(struct pool_check *check)
 		uint32_t count = 0;
 		for (uint32_t block = 0; block < pool->blocks; block++)
 			count += pymalloc_is_free(&free, block);
-		found(verification, ALLOCATOR, pool->address, pool->address + (uint64_t)verification->cpython->layout.pool_used,
-		      "the pool of blocks of %" PRIu32 " bytes says that %" PRIu32 " of %" PRIu32 " are in use, but %" PRIu32
-		      " are on its list of free ones",
+		found(verification, ALLOCATOR, pool->address,
+		      pool->address + (uint64_t)verification->cpython->layout.pool_used,
+		      "the pool of blocks of %" PRIu32 " bytes says that %" PRIu32 " of %" PRIu32
+		      " are in use, but %" PRIu32 " are on its list of free ones",
 		      pool->block_size, pool->used, pool->blocks, count);
 		return;
 	}
@@ -75,8 +77,8 @@ static void check_free_blocks(struct pool_check *check)
 static bool pool_link(const struct verification *verification, uint64_t node, bool forward, uint64_t *to_ret)
 {
 	const struct layout *layout = &verification->cpython->layout;
-	return node % WORD_SIZE == 0 && read_pointer(verification->cpython, node, forward ? layout->pool_next : layout->pool_previous,
-						     to_ret);
+	return node % WORD_SIZE == 0 &&
+	       read_pointer(verification->cpython, node, forward ? layout->pool_next : layout->pool_previous, to_ret);
 }
 
 static bool is_full(const struct pymalloc_pool *pool)
@@ -89,7 +91,8 @@ static bool is_no_neighbour(const struct verification *verification, const struc
 {
 	struct pymalloc_pool other;
 	return pymalloc_pool_at(&verification->pymalloc, address, &other) &&
-	       (other.address != address || !other.used || (other.sane && (is_full(&other) || other.size_index != pool->size_index)));
+	       (other.address != address || !other.used ||
+		(other.sane && (is_full(&other) || other.size_index != pool->size_index)));
 }
 
 /* Is the pool's link wrong? Its neighbour does not lead back, and agrees with another. */
@@ -114,10 +117,13 @@ static void check_pool_links(struct pool_check *check)
 		return; /* it is on no list, and its links are stale */
 	if (is_wrong_link(check->verification, pool, pool->next, true))
 		pool_found(check, layout->pool_next,
-			   "the pool's link to the next one with free blocks leads to 0x%" PRIx64 ", which does not lead back", pool->next);
+			   "the pool's link to the next one with free blocks leads to 0x%" PRIx64
+			   ", which does not lead back",
+			   pool->next);
 	if (is_wrong_link(check->verification, pool, pool->previous, false))
 		pool_found(check, layout->pool_previous,
-			   "the pool's link to the one before leads to 0x%" PRIx64 ", which does not lead back", pool->previous);
+			   "the pool's link to the one before leads to 0x%" PRIx64 ", which does not lead back",
+			   pool->previous);
 }
 
 /* ---- what the debug allocator writes around a block -------------------------------------------------- */
@@ -171,10 +177,12 @@ static void check_padding(struct verification *verification, uint64_t block, uin
 	const uint64_t size_limit = UINT64_C(1) << 46;
 	if ((room && size > room - PYMALLOC_DEBUG_HEAD - DEBUG_TAIL) || size > size_limit)
 		found(verification, ALLOCATOR, address, block,
-		      "its block at 0x%" PRIx64 " is said to have %" PRIu64 " bytes, more than there is room for", data, size);
+		      "its block at 0x%" PRIx64 " is said to have %" PRIu64 " bytes, more than there is room for", data,
+		      size);
 	else if (!has_debug_tail(verification, data + size, forbidden))
 		found(verification, ALLOCATOR, address, data + size,
-		      "the padding behind its block at 0x%" PRIx64 " of %" PRIu64 " bytes was written to: something wrote beyond its end",
+		      "the padding behind its block at 0x%" PRIx64 " of %" PRIu64
+		      " bytes was written to: something wrote beyond its end",
 		      data, size);
 }
 
@@ -211,12 +219,14 @@ static uint8_t forbidden_byte(const struct cpython *cpython)
 
 /* ---- arenas ----------------------------------------------------------------------------------------- */
 
-static bool check_pool(struct verification *verification, const struct pymalloc_arena *arena, const struct pymalloc_pool *pool)
+static bool check_pool(struct verification *verification, const struct pymalloc_arena *arena,
+		       const struct pymalloc_pool *pool)
 {
 	struct pool_check check = { verification, arena, pool, false };
 	if (pool->arena_index != arena->index)
 		pool_found(&check, verification->cpython->layout.pool_arena_index,
-			   "the pool says that it is of arena %" PRIu32 ", and is in arena %" PRIu32, pool->arena_index, arena->index);
+			   "the pool says that it is of arena %" PRIu32 ", and is in arena %" PRIu32, pool->arena_index,
+			   arena->index);
 	if (pool->used && !pool->sane) {
 		check_nonsense(&check);
 	} else if (pool->used) {
@@ -246,8 +256,8 @@ static void check_arena(struct verification *verification, const struct pymalloc
 	if (made > arena->total_pools || free + unmade != arena->free_pools)
 		found(verification, ALLOCATOR, arena->object,
 		      arena->object + (uint64_t)verification->cpython->layout.arena_free_pools,
-		      "the arena at 0x%" PRIx64 " says that %" PRIu32 " of its %" PRIu32 " pools are free, but %zu are", arena->address,
-		      arena->free_pools, arena->total_pools, free + unmade);
+		      "the arena at 0x%" PRIx64 " says that %" PRIu32 " of its %" PRIu32 " pools are free, but %zu are",
+		      arena->address, arena->free_pools, arena->total_pools, free + unmade);
 }
 
 /* Where there are no pools (PYTHONMALLOC=malloc_debug, and debug in 3.6), do names of modules have what the debug allocator
@@ -325,7 +335,8 @@ enum block_state find_block(const struct verification *verification, struct pool
 	return BLOCK_USED;
 }
 
-void check_block(struct verification *verification, struct pool_seen *seen, const struct cpython_type *type, uint64_t address)
+void check_block(struct verification *verification, struct pool_seen *seen, const struct cpython_type *type,
+		 uint64_t address)
 {
 	uint64_t block, size;
 	enum block_state state = find_block(verification, seen, address, &block, &size);
@@ -346,13 +357,14 @@ static uint64_t malloc_room(const struct verification *verification, uint64_t bl
 	const uint64_t limit = UINT64_C(1) << 40;
 	struct cpython *cpython = verification->cpython;
 	uint64_t word, next;
-	if (block % ALIGNMENT || target_image_at(cpython->target, block) || !read_pointer(cpython, block - WORD_SIZE, 0, &word))
+	if (block % ALIGNMENT || target_image_at(cpython->target, block) ||
+	    !read_pointer(cpython, block - WORD_SIZE, 0, &word))
 		return 0;
 	uint64_t size = word & ~(uint64_t)FLAGS;
 	if (size % ALIGNMENT || size < LEAST || size > limit || (word & IS_MMAPPED) ||
 	    !target_has(cpython->target, block + size - WORD_SIZE, WORD_SIZE) ||
-	    !read_pointer(cpython, block + size - WORD_SIZE, 0, &next) || !(next & PREV_INUSE) || (next & ~(uint64_t)FLAGS) > limit ||
-	    (next & ~(uint64_t)FLAGS) % ALIGNMENT)
+	    !read_pointer(cpython, block + size - WORD_SIZE, 0, &next) || !(next & PREV_INUSE) ||
+	    (next & ~(uint64_t)FLAGS) > limit || (next & ~(uint64_t)FLAGS) % ALIGNMENT)
 		return 0;
 	return size - WORD_SIZE;
 }
@@ -367,7 +379,8 @@ uint64_t block_room(const struct verification *verification, struct pool_seen *s
 	if (verification->debug) {
 		bool whole;
 		uint8_t forbidden;
-		bool known = read_debug_head(verification, address - before - PYMALLOC_DEBUG_HEAD, &size, &whole, &forbidden);
+		bool known =
+			read_debug_head(verification, address - before - PYMALLOC_DEBUG_HEAD, &size, &whole, &forbidden);
 		return known && whole && size > before ? size - before : 0;
 	}
 	size = malloc_room(verification, address - before);

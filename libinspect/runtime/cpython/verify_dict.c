@@ -54,7 +54,8 @@ static bool read_slots(struct table_check *table)
 			return false;
 		}
 		if (!is_power_of_two(table->slots) || table->slots >> LOG2_LIMIT) {
-			table_found(table, layout->dict_keys_size, "its table of keys has %" PRId64 " slots: no power of two", table->slots);
+			table_found(table, layout->dict_keys_size,
+				    "its table of keys has %" PRId64 " slots: no power of two", table->slots);
 			return false;
 		}
 		table->width = table->slots <= 0xff ? 1 : table->slots <= 0xffff ? 2 : table->slots <= 0xffffffff ? 4 : 8;
@@ -69,7 +70,8 @@ static bool read_slots(struct table_check *table)
 	bool empty = log2_slots == 0 && log2_bytes == 3; /* Py_EMPTY_KEYS */
 	if (log2_slots > LOG2_LIMIT || (!empty && log2_bytes != log2_slots + expected_log2_width(log2_slots))) {
 		table_found(table, layout->dict_keys_log2_size,
-			    "its table of keys is said to have 2^%u slots in 2^%u bytes, which contradicts itself", log2_slots, log2_bytes);
+			    "its table of keys is said to have 2^%u slots in 2^%u bytes, which contradicts itself",
+			    log2_slots, log2_bytes);
 		return false;
 	}
 	table->slots = INT64_C(1) << log2_slots;
@@ -87,7 +89,8 @@ static bool check_table_head(struct table_check *table)
 	int64_t entries, references;
 	if (!read_slots(table))
 		return false;
-	if (layout->dict_keys_kind != LAYOUT_ABSENT && read_uint8(cpython, table->address, layout->dict_keys_kind, &kind) && kind > 2) {
+	if (layout->dict_keys_kind != LAYOUT_ABSENT && read_uint8(cpython, table->address, layout->dict_keys_kind, &kind) &&
+	    kind > 2) {
 		table_found(table, layout->dict_keys_kind, "its table of keys is of kind %u, which there is not", kind);
 		return false;
 	}
@@ -99,8 +102,8 @@ static bool check_table_head(struct table_check *table)
 	if (entries < 0 || table->usable < 0 || entries > room || table->usable > room || entries + table->usable > room) {
 		bool usable = entries >= 0 && entries <= room;
 		table_found(table, usable ? layout->dict_keys_usable : layout->dict_keys_nentries,
-			    "its table of keys has %" PRId64 " entries and is said to have room for %" PRId64 " more; it has room for %" PRId64
-			    " in all",
+			    "its table of keys has %" PRId64 " entries and is said to have room for %" PRId64
+			    " more; it has room for %" PRId64 " in all",
 			    entries, table->usable, room);
 		if (entries < 0 || entries > room)
 			return false;
@@ -111,9 +114,12 @@ static bool check_table_head(struct table_check *table)
 		return false;
 	table->indices = table->address + (uint64_t)layout->dict_keys_indices;
 	table->steps_left = table->slots * STEPS_FACTOR;
+	if (!may_look(verification, (uint64_t)table->slots * 2))
+		return false;
 	uint64_t size = table->keys.entries - table->address + (uint64_t)entries * table->keys.entry_size;
 	if (!target_has(cpython->target, table->address, size)) {
-		table_found(table, 0, "its table of keys at 0x%" PRIx64 " has %" PRIu64 " bytes, which cannot be read", table->address, size);
+		table_found(table, 0, "its table of keys at 0x%" PRIx64 " has %" PRIu64 " bytes, which cannot be read",
+			    table->address, size);
 		return false;
 	}
 	return true;
@@ -183,8 +189,8 @@ static void blame_hash(struct table_check *table, uint64_t entry, uint64_t key, 
 		      "entry %" PRId64 " has another hash than its key, the str at 0x%" PRIx64, number, key);
 	else if ((has_own && own != hash) || is_indexed(table, number))
 		found(verification, CONTAINERS, key, key + (uint64_t)layout->str_hash,
-		      "its hash 0x%" PRIx64 " is not the one that it was put into the dict at 0x%" PRIx64 " with", (uint64_t)hash,
-		      table->owner);
+		      "its hash 0x%" PRIx64 " is not the one that it was put into the dict at 0x%" PRIx64 " with",
+		      (uint64_t)hash, table->owner);
 	else
 		found(verification, CONTAINERS, table->owner, table->indices,
 		      "no index of its table of keys leads to entry %" PRId64 ", whose key is at 0x%" PRIx64, number, key);
@@ -246,14 +252,17 @@ static void check_indices(struct table_check *table, int64_t active)
 		int64_t index = read_index(table, (uint64_t)slot);
 		used += index >= 0;
 		if (index >= table->keys.count || index < -2) {
-			found(table->object->verification, CONTAINERS, table->owner, table->indices + (uint64_t)slot * table->width,
-			      "index %" PRId64 " of its table of keys leads to entry %" PRId64 " of %" PRId64, slot, index, table->keys.count);
+			found(table->object->verification, CONTAINERS, table->owner,
+			      table->indices + (uint64_t)slot * table->width,
+			      "index %" PRId64 " of its table of keys leads to entry %" PRId64 " of %" PRId64, slot, index,
+			      table->keys.count);
 			return;
 		}
 	}
 	if (used != active)
 		found(table->object->verification, CONTAINERS, table->owner, table->indices,
-		      "%" PRId64 " indices of its table of keys lead to entries, of which %" PRId64 " are in use", used, active);
+		      "%" PRId64 " indices of its table of keys lead to entries, of which %" PRId64 " are in use", used,
+		      active);
 }
 
 void check_shared_keys(struct inspected *object, uint64_t keys)
@@ -321,7 +330,8 @@ void check_dict(struct inspected *object)
 		return;
 	if (used < 0 || used > table.keys.count)
 		found(object->verification, CONTAINERS, object->address, object->address + (uint64_t)layout->dict_used,
-		      "it is said to have %" PRId64 " items (ma_used), and its table of keys has %" PRId64 " entries", used, table.keys.count);
+		      "it is said to have %" PRId64 " items (ma_used), and its table of keys has %" PRId64 " entries", used,
+		      table.keys.count);
 	else if (values)
 		check_split(&table, values, used);
 	else
@@ -347,10 +357,12 @@ static bool count_entries(struct inspected *object, uint64_t table, int64_t mask
 			return false;
 		*active_ret += key && hash != -1;
 		*dummies_ret += key && hash == -1;
-		if (key && hash != -1 && str_hash(verification, key, &own) && own != hash && has_right_hash(verification, key))
+		if (key && hash != -1 && str_hash(verification, key, &own) && own != hash &&
+		    has_right_hash(verification, key))
 			found(verification, CONTAINERS, object->address, entry,
-			      "its entry %" PRId64 " has the hash 0x%" PRIx64 ", and its key, the str at 0x%" PRIx64 ", has 0x%" PRIx64, i,
-			      (uint64_t)hash, key, (uint64_t)own);
+			      "its entry %" PRId64 " has the hash 0x%" PRIx64 ", and its key, the str at 0x%" PRIx64
+			      ", has 0x%" PRIx64,
+			      i, (uint64_t)hash, key, (uint64_t)own);
 	}
 	return true;
 }
@@ -363,15 +375,20 @@ void check_set(struct inspected *object)
 	uint64_t table, address = object->address;
 	int64_t fill, used, mask, active, dummies;
 	if (layout->set_smalltable == LAYOUT_ABSENT || layout->size_of_set_entry == LAYOUT_ABSENT ||
-	    !read_ssize(cpython, address, layout->set_fill, &fill) || !read_ssize(cpython, address, layout->set_used, &used) ||
-	    !read_ssize(cpython, address, layout->set_mask, &mask) || !read_pointer(cpython, address, layout->set_table, &table))
+	    !read_ssize(cpython, address, layout->set_fill, &fill) ||
+	    !read_ssize(cpython, address, layout->set_used, &used) ||
+	    !read_ssize(cpython, address, layout->set_mask, &mask) ||
+	    !read_pointer(cpython, address, layout->set_table, &table))
 		return;
 	bool small = table == address + (uint64_t)layout->set_smalltable;
 	if (mask < SET_SMALL - 1 || !is_power_of_two(mask + 1) || mask >> LOG2_LIMIT || (small && mask != SET_SMALL - 1)) {
 		found(verification, CONTAINERS, address, address + (uint64_t)layout->set_mask,
-		      "its mask is 0x%" PRIx64 ", which is that of no table%s", (uint64_t)mask, small ? " within the set" : "");
+		      "its mask is 0x%" PRIx64 ", which is that of no table%s", (uint64_t)mask,
+		      small ? " within the set" : "");
 		return;
 	}
+	if (!may_look(verification, ((uint64_t)mask + 1) * 2))
+		return;
 	if (!count_entries(object, table, mask, &active, &dummies)) {
 		found(verification, CONTAINERS, address, address + (uint64_t)layout->set_table,
 		      "its table at 0x%" PRIx64 " of %" PRId64 " entries cannot be read", table, mask + 1);
@@ -382,5 +399,6 @@ void check_set(struct inspected *object)
 		      "it is said to have %" PRId64 " items (used), and has %" PRId64, used, active);
 	if (fill != active + dummies)
 		found(verification, CONTAINERS, address, address + (uint64_t)layout->set_fill,
-		      "it is said to have %" PRId64 " entries that are or were in use (fill), and has %" PRId64, fill, active + dummies);
+		      "it is said to have %" PRId64 " entries that are or were in use (fill), and has %" PRId64, fill,
+		      active + dummies);
 }

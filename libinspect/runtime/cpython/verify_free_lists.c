@@ -29,8 +29,8 @@ static bool check_entry(const struct free_list *list, uint64_t address, uint64_t
 	struct pool_seen seen = { 0 };
 	uint64_t block, size, word;
 	if (!address || address % WORD_SIZE || !read_pointer(verification->cpython, address, WORD_SIZE, &word)) {
-		found(verification, FREE_LISTS, holder, place, "the list of free %s leads to 0x%" PRIx64 ", where nothing can be",
-		      list->what, address);
+		found(verification, FREE_LISTS, holder, place,
+		      "the list of free %s leads to 0x%" PRIx64 ", where nothing can be", list->what, address);
 		return false;
 	}
 	if (find_block(verification, &seen, address, &block, &size) == BLOCK_FREE) {
@@ -80,8 +80,8 @@ static void check_free_list(const struct free_list *list)
 	if (list->count < 0) /* the interpreter is being finalized */
 		return;
 	if (list->count > COUNT_LIMIT)
-		found(list->verification, FREE_LISTS, 0, list->place, "the list of free %s is said to have %" PRId64 " of them", list->what,
-		      list->count);
+		found(list->verification, FREE_LISTS, 0, list->place,
+		      "the list of free %s is said to have %" PRId64 " of them", list->what, list->count);
 	else if (list->link == LAYOUT_ABSENT)
 		check_array(list);
 	else
@@ -104,8 +104,10 @@ static void check_named(struct verification *verification, uint64_t interpreter)
 	const struct layout *layout = &verification->cpython->layout;
 	check_counted(verification, interpreter, "lists", layout->free_lists, layout->free_list_count, LAYOUT_ABSENT);
 	check_counted(verification, interpreter, "dicts", layout->free_dicts, layout->free_dict_count, LAYOUT_ABSENT);
-	check_counted(verification, interpreter, "tables of keys", layout->free_dict_keys, layout->free_dict_keys_count, LAYOUT_ABSENT);
-	check_counted(verification, interpreter, "floats", layout->free_floats, layout->free_float_count, layout->object_type);
+	check_counted(verification, interpreter, "tables of keys", layout->free_dict_keys, layout->free_dict_keys_count,
+		      LAYOUT_ABSENT);
+	check_counted(verification, interpreter, "floats", layout->free_floats, layout->free_float_count,
+		      layout->object_type);
 	int first = cpython_at_least(verification->cpython, 3, 11) ? 0 : 1;
 	for (int32_t i = first; i < TUPLE_LISTS && layout->free_tuples != LAYOUT_ABSENT; i++)
 		check_counted(verification, interpreter, "tuples", layout->free_tuples + i * WORD_SIZE,
@@ -116,9 +118,11 @@ static void check_named(struct verification *verification, uint64_t interpreter)
 static void check_chains(struct verification *verification, uint64_t interpreter)
 {
 	const struct layout *layout = &verification->cpython->layout;
-	if (layout->free_chains == LAYOUT_ABSENT || layout->size_of_free_chain <= 0 || layout->size_of_free_chains == LAYOUT_ABSENT)
+	if (layout->free_chains == LAYOUT_ABSENT || layout->size_of_free_chain <= 0 ||
+	    layout->size_of_free_chains == LAYOUT_ABSENT)
 		return;
-	for (int32_t i = 0; i + layout->size_of_free_chain <= layout->size_of_free_chains; i += layout->size_of_free_chain) {
+	for (int32_t i = 0; i + layout->size_of_free_chain <= layout->size_of_free_chains;
+	     i += layout->size_of_free_chain) {
 		int64_t count;
 		uint64_t chain = interpreter + (uint64_t)(layout->free_chains + i);
 		if (read_ssize(verification->cpython, chain, layout->free_chain_size, &count))

@@ -38,7 +38,8 @@ static void check_refcount(struct verification *verification, uint64_t address, 
 	else if ((int64_t)word < 0 && !cpython_at_least(cpython, 3, 12))
 		found(verification, HEADS, address, place, "its reference count is %" PRId64, (int64_t)word);
 	else
-		found(verification, HEADS, address, place, "its reference count is 0x%" PRIx64 ", more than there can be", word);
+		found(verification, HEADS, address, place, "its reference count is 0x%" PRIx64 ", more than there can be",
+		      word);
 }
 
 /* 3.6 and 3.7: gc_refs, beside the links. */
@@ -51,8 +52,8 @@ static void check_gc_refs(struct verification *verification, uint64_t address, u
 	int64_t refs = word >> 1, expected = listed ? GC_REFS_REACHABLE : GC_REFS_UNTRACKED;
 	if (refs != expected)
 		found(verification, HEADS, address, head + (uint64_t)cpython->layout.gc_head_refs,
-		      "the collector's mark of it (gc_refs) is %" PRId64 " instead of %" PRId64 ": it is on %s list", refs, expected,
-		      listed ? "a" : "no");
+		      "the collector's mark of it (gc_refs) is %" PRId64 " instead of %" PRId64 ": it is on %s list", refs,
+		      expected, listed ? "a" : "no");
 }
 
 /* 3.8 and later. */
@@ -107,7 +108,10 @@ const struct cpython_type *check_head(struct verification *verification, uint64_
 	if (wants(verification, RUNTIME_CHECK_HEADS))
 		runtime_found(verification->verifier,
 			      (struct runtime_finding){
-				      .check = RUNTIME_CHECK_HEADS, .address = address, .place = place, .cause = type_address,
+				      .check = RUNTIME_CHECK_HEADS,
+				      .address = address,
+				      .place = place,
+				      .cause = type_address,
 			      },
 			      "what should be its type, 0x%" PRIx64 ", is none", type_address);
 	return NULL;
@@ -143,14 +147,13 @@ bool verify_target(struct runtime_verification *opaque, uint64_t address, size_t
 {
 	struct verification *verification = (struct verification *)opaque;
 	struct cpython *cpython = verification->cpython;
-	struct pool_seen seen = { 0 };
 	uint64_t refcount, type, block, size, place = address + (uint64_t)cpython->layout.object_type;
 	char *message = NULL;
 	const char *many = holders == 1 ? "" : "s", *verb = holders == 1 ? "s" : "";
 	if (!read_pointer(cpython, address, cpython->layout.object_refcnt, &refcount) ||
 	    !read_pointer(cpython, place, 0, &type))
 		return false;
-	enum block_state state = find_block(verification, &seen, address, &block, &size);
+	enum block_state state = find_block(verification, &verification->seen_targets, address, &block, &size);
 	if (is_freed_fill(type) || (state == BLOCK_FREE && (!block || can_begin(verification, address - block)))) {
 		if (asprintf(&message, "it was freed, and %zu object%s still hold%s it", holders, many, verb) < 0)
 			message = NULL;
@@ -159,12 +162,14 @@ bool verify_target(struct runtime_verification *opaque, uint64_t address, size_t
 	if (state == BLOCK_USED && !can_begin(verification, address - block))
 		return false;
 	/* a lone reference may lead into the middle of something: to a type and what follows it, in a program at low addresses */
-	if (holders < 2 && (!is_sane_refcount(cpython, refcount) || verification->verifier->is_object(verification->verifier, refcount)))
+	if (holders < 2 &&
+	    (!is_sane_refcount(cpython, refcount) || verification->verifier->is_object(verification->verifier, refcount)))
 		return false;
 	const struct cpython_type *known = cpython_known_type(cpython, type);
 	if (known && !known->damaged)
 		return false;
-	if (asprintf(&message, "what should be its type, 0x%" PRIx64 ", is none; %zu object%s hold%s it", type, holders, many, verb) < 0)
+	if (asprintf(&message, "what should be its type, 0x%" PRIx64 ", is none; %zu object%s hold%s it", type, holders,
+		     many, verb) < 0)
 		message = NULL;
 	tell_target(finding, RUNTIME_CHECK_HEADS, address, place, message);
 	finding->cause = type;

@@ -45,7 +45,8 @@ void check_list(struct inspected *object)
 		      "its length is %" PRId64 ", and it has room for %" PRId64 " items", size, allocated);
 		return;
 	}
-	uint64_t bytes = (uint64_t)allocated * WORD_SIZE, room = items ? block_room(verification, object->seen, items, 0) : 0;
+	uint64_t bytes = (uint64_t)allocated * WORD_SIZE,
+		 room = items ? block_room(verification, object->seen_items, items, 0) : 0;
 	if (allocated > 0 && !items) { /* one that has become empty may keep a block without bytes */
 		found(verification, CONTAINERS, address, address + (uint64_t)layout->list_items,
 		      "it has room for %" PRId64 " items, which are nowhere", allocated);
@@ -54,9 +55,9 @@ void check_list(struct inspected *object)
 		      "its items are at 0x%" PRIx64 ", where %" PRIu64 " bytes cannot be read", items, bytes);
 	} else if (room && room < bytes) {
 		found(verification, CONTAINERS, address, address + (uint64_t)layout->list_allocated,
-		      "it is said to have room for %" PRId64 " items, in a block of memory that has room for %" PRIu64, allocated,
-		      room / WORD_SIZE);
-	} else {
+		      "it is said to have room for %" PRId64 " items, in a block of memory that has room for %" PRIu64,
+		      allocated, room / WORD_SIZE);
+	} else if (may_look(verification, (uint64_t)size)) {
 		check_list_items(object, items, size, size < allocated);
 	}
 }

@@ -30,7 +30,8 @@ static void check_mro(struct inspected *object, uint64_t base)
 	bool has_base = !base, has_itself = false;
 	if (!read_pointer(cpython, object->address, layout->type_mro, &mro))
 		return;
-	if (!is_instance(object->verification, mro, TPFLAGS_TUPLE_SUBCLASS) || !read_ssize(cpython, mro, layout->var_size, &length)) {
+	if (!is_instance(object->verification, mro, TPFLAGS_TUPLE_SUBCLASS) ||
+	    !read_ssize(cpython, mro, layout->var_size, &length)) {
 		type_found(object, type_mro, "its MRO at 0x%" PRIx64 " is no tuple", mro);
 		return;
 	}
@@ -41,10 +42,9 @@ static void check_mro(struct inspected *object, uint64_t base)
 		has_itself |= class == object->address;
 		if (is_type_object(object, class))
 			continue;
-		found(object->verification, TYPES, mro,
-		      mro + (uint64_t)layout->tuple_items + (uint64_t)i * WORD_SIZE,
-		      "item %" PRId64 " is 0x%" PRIx64 ", which is no type: it is the MRO of the type at 0x%" PRIx64, i, class,
-		      object->address);
+		found(object->verification, TYPES, mro, mro + (uint64_t)layout->tuple_items + (uint64_t)i * WORD_SIZE,
+		      "item %" PRId64 " is 0x%" PRIx64 ", which is no type: it is the MRO of the type at 0x%" PRIx64, i,
+		      class, object->address);
 		return;
 	}
 	if (!has_itself || !has_base)
@@ -61,7 +61,8 @@ static void check_bases(struct inspected *object, uint64_t base)
 	bool has_base = false;
 	if (!read_pointer(cpython, object->address, layout->type_bases, &bases) || !bases)
 		return;
-	if (!is_instance(object->verification, bases, TPFLAGS_TUPLE_SUBCLASS) || !read_ssize(cpython, bases, layout->var_size, &length)) {
+	if (!is_instance(object->verification, bases, TPFLAGS_TUPLE_SUBCLASS) ||
+	    !read_ssize(cpython, bases, layout->var_size, &length)) {
 		type_found(object, type_bases, "its bases at 0x%" PRIx64 " are no tuple", bases);
 		return;
 	}
@@ -84,13 +85,17 @@ static void check_inherited(struct inspected *object, uint64_t base, uint64_t fl
 	    !read_ssize(cpython, base, layout->type_itemsize, &base_itemsize))
 		return;
 	if (basicsize < base_size)
-		type_found(object, type_basicsize, "its objects have %" PRId64 " bytes, fewer than those of its base, which have %" PRId64,
+		type_found(object, type_basicsize,
+			   "its objects have %" PRId64 " bytes, fewer than those of its base, which have %" PRId64,
 			   basicsize, base_size);
 	if (base_itemsize && itemsize != base_itemsize)
-		type_found(object, type_itemsize, "its objects' items have %" PRId64 " bytes, and those of its base %" PRId64, itemsize,
+		type_found(object, type_itemsize,
+			   "its objects' items have %" PRId64 " bytes, and those of its base %" PRId64, itemsize,
 			   base_itemsize);
-	if (((flags ^ base_flags) & base_flags & INHERITED) || ((base_flags & TPFLAGS_HAVE_GC) && !(flags & TPFLAGS_HAVE_GC)))
-		type_found(object, type_flags, "its flags 0x%" PRIx64 " lack some that its base has: 0x%" PRIx64, flags, base_flags);
+	if (((flags ^ base_flags) & base_flags & INHERITED) ||
+	    ((base_flags & TPFLAGS_HAVE_GC) && !(flags & TPFLAGS_HAVE_GC)))
+		type_found(object, type_flags, "its flags 0x%" PRIx64 " lack some that its base has: 0x%" PRIx64, flags,
+			   base_flags);
 }
 
 /* The bits of INHERITED that say what a type is are given to subclasses alone, by a base that has them. */
@@ -101,8 +106,10 @@ static void check_flags(struct inspected *object, uint64_t base, uint64_t flags)
 	bool builtin = !(flags & TPFLAGS_HEAPTYPE);
 	if (!(flags & TPFLAGS_READY) || (flags & TPFLAGS_READYING))
 		type_found(object, type_flags, "its flags 0x%" PRIx64 " say that it is not ready", flags);
-	if (!builtin && read_pointer(cpython, base, cpython->layout.type_flags, &base_flags) && (flags & ~base_flags & INHERITED))
-		type_found(object, type_flags, "its flags 0x%" PRIx64 " say that it is what its base is not: 0x%" PRIx64, flags, base_flags);
+	if (!builtin && read_pointer(cpython, base, cpython->layout.type_flags, &base_flags) &&
+	    (flags & ~base_flags & INHERITED))
+		type_found(object, type_flags, "its flags 0x%" PRIx64 " say that it is what its base is not: 0x%" PRIx64,
+			   flags, base_flags);
 }
 
 static void check_names(struct inspected *object, uint64_t flags)
@@ -136,11 +143,13 @@ static void check_sizes(struct inspected *object, int64_t basicsize, int64_t ite
 	const int64_t managed = 8 * WORD_SIZE; /* before the object */
 	if (read_ssize(cpython, object->address, layout->type_dictoffset, &dictoffset) &&
 	    (dictoffset > basicsize || dictoffset < -basicsize - managed))
-		type_found(object, type_dictoffset, "its objects' __dict__ is at %" PRId64 " of %" PRId64 " bytes", dictoffset, basicsize);
+		type_found(object, type_dictoffset, "its objects' __dict__ is at %" PRId64 " of %" PRId64 " bytes",
+			   dictoffset, basicsize);
 	if (read_ssize(cpython, object->address, layout->type_weaklistoffset, &weaklistoffset) &&
 	    (weaklistoffset > basicsize || weaklistoffset < -managed))
-		type_found(object, type_weaklistoffset, "its objects' list of weak references is at %" PRId64 " of %" PRId64 " bytes",
-			   weaklistoffset, basicsize);
+		type_found(object, type_weaklistoffset,
+			   "its objects' list of weak references is at %" PRId64 " of %" PRId64 " bytes", weaklistoffset,
+			   basicsize);
 }
 
 void check_type(struct inspected *object)

@@ -93,7 +93,8 @@ static bool agrees(struct verification *verification)
 		return false;
 	while (right + wrong < ENOUGH && dict_iterator_next(&iterator, &key, &value)) {
 		int64_t hash, kept;
-		if (!hash_str(verification, key, &hash) || !read_ssize(cpython, key, cpython->layout.str_hash, &kept) || kept == -1)
+		if (!hash_str(verification, key, &hash) || !read_ssize(cpython, key, cpython->layout.str_hash, &kept) ||
+		    kept == -1)
 			continue;
 		right += kept == hash;
 		wrong += kept != hash;
@@ -121,7 +122,8 @@ bool has_right_hash(struct verification *verification, uint64_t address)
 {
 	int64_t hash, kept;
 	return !verification->hash_known || !hash_str(verification, address, &hash) ||
-	       !read_ssize(verification->cpython, address, verification->cpython->layout.str_hash, &kept) || kept == -1 || kept == hash;
+	       !read_ssize(verification->cpython, address, verification->cpython->layout.str_hash, &kept) || kept == -1 ||
+	       kept == hash;
 }
 
 static void check_kept_hash(struct inspected *object, uint64_t place, int64_t hash)
@@ -157,7 +159,8 @@ static void check_text(struct inspected *object, const struct cpython_str *str, 
 	memcpy(&end, bytes + size, str->kind);
 	if (end) {
 		found(verification, CONTAINERS, object->address, str->data + size,
-		      "its text of %" PRId64 " characters does not end with NUL: its length or the text was written to", str->length);
+		      "its text of %" PRId64 " characters does not end with NUL: its length or the text was written to",
+		      str->length);
 		return;
 	}
 	/* A str that nobody has asked for its hash may be the buffer of somebody who still writes to it. */
@@ -167,7 +170,8 @@ static void check_text(struct inspected *object, const struct cpython_str *str, 
 		found(verification, CONTAINERS, object->address, object->address + (uint64_t)layout->str_state,
 		      "it is said to be ASCII, and has other characters");
 	if (verification->hash_known)
-		check_kept_hash(object, object->address + (uint64_t)layout->str_hash, hash_bytes(verification, bytes, size));
+		check_kept_hash(object, object->address + (uint64_t)layout->str_hash,
+				hash_bytes(verification, bytes, size));
 }
 
 /* The UTF-8 that a str keeps once somebody has asked for it. */
@@ -194,16 +198,20 @@ void check_str(struct inspected *object)
 	struct cpython_str str;
 	int64_t length;
 	if (!cpython_str_open(cpython, object->address, &str)) {
-		bool wrong_length = read_ssize(cpython, object->address, layout->str_length, &length) && (length < 0 || length >> 60);
+		bool wrong_length =
+			read_ssize(cpython, object->address, layout->str_length, &length) && (length < 0 || length >> 60);
 		found(verification, CONTAINERS, object->address,
 		      object->address + (uint64_t)(wrong_length ? layout->str_length : layout->str_state),
-		      wrong_length ? "its length is none that a str can have" : "its state (kind, ASCII, compact) is none that a str can have");
+		      wrong_length ? "its length is none that a str can have"
+				   : "its state (kind, ASCII, compact) is none that a str can have");
 		return;
 	}
 	if (!str.ready || (!str.compact && !str.data))
 		return;
 	uint64_t size = (uint64_t)str.length * str.kind, place = object->address + (uint64_t)layout->str_length;
 	if (str.compact && !check_room(object, str.data - object->address + size + str.kind, place))
+		return;
+	if (!may_look(verification, size / WORD_SIZE))
 		return;
 	const uint8_t *bytes = target_map(cpython->target, str.data, size + str.kind);
 	if (bytes)
@@ -231,9 +239,13 @@ void check_bytes(struct inspected *object)
 	}
 	if (!check_room(object, (uint64_t)layout->bytes_data + (uint64_t)length + 1, place))
 		return;
-	const uint8_t *bytes = target_map(cpython->target, object->address + (uint64_t)layout->bytes_data, (uint64_t)length + 1);
+	if (!may_look(verification, (uint64_t)length / WORD_SIZE))
+		return;
+	const uint8_t *bytes =
+		target_map(cpython->target, object->address + (uint64_t)layout->bytes_data, (uint64_t)length + 1);
 	if (bytes && bytes[length])
-		found(verification, CONTAINERS, object->address, object->address + (uint64_t)layout->bytes_data + (uint64_t)length,
+		found(verification, CONTAINERS, object->address,
+		      object->address + (uint64_t)layout->bytes_data + (uint64_t)length,
 		      "its %" PRId64 " bytes do not end with NUL: its length or the end was written to", length);
 	else if (bytes && verification->hash_known && layout->bytes_hash != LAYOUT_ABSENT)
 		check_kept_hash(object, object->address + (uint64_t)layout->bytes_hash,
@@ -276,10 +288,13 @@ void check_int(struct inspected *object)
 	if (!read_digit_count(object, &count, &place))
 		return;
 	if (count > limit) {
-		found(object->verification, CONTAINERS, object->address, place, "it is said to have %" PRIu64 " digits", count);
+		found(object->verification, CONTAINERS, object->address, place, "it is said to have %" PRIu64 " digits",
+		      count);
 		return;
 	}
 	if (!check_room(object, digits - object->address + count * DIGIT_SIZE, place))
+		return;
+	if (!may_look(object->verification, count / 2))
 		return;
 	for (uint64_t i = 0; i < count; i++) {
 		int32_t digit;
@@ -287,7 +302,8 @@ void check_int(struct inspected *object)
 			return;
 		if ((uint32_t)digit >> DIGIT_BITS) {
 			found(object->verification, CONTAINERS, object->address, digits + i * DIGIT_SIZE,
-			      "digit %" PRIu64 " of %" PRIu64 " is 0x%" PRIx32 ", larger than a digit can be", i, count, (uint32_t)digit);
+			      "digit %" PRIu64 " of %" PRIu64 " is 0x%" PRIx32 ", larger than a digit can be", i, count,
+			      (uint32_t)digit);
 			return;
 		}
 		if (i + 1 == count && !digit)

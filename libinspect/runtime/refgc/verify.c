@@ -17,9 +17,10 @@ struct checking {
 };
 
 #define found(checking, check_, address_, place_, ...) \
-	runtime_found((checking)->verifier, \
-		      (struct runtime_finding){ .check = RUNTIME_CHECK_##check_, .address = (address_), .place = (place_) }, \
-		      __VA_ARGS__)
+	runtime_found( \
+		(checking)->verifier, \
+		(struct runtime_finding){ .check = RUNTIME_CHECK_##check_, .address = (address_), .place = (place_) }, \
+		__VA_ARGS__)
 
 /* ---- the allocator ---------------------------------------------------------------------------------- */
 
@@ -50,8 +51,8 @@ static bool is_sane(const struct refgc *refgc, const struct pool *pool)
 {
 	uint64_t size = refgc->descriptor->pool_size.value, room = size - pool->first;
 	return pool->size_class < size && pool->block_size && pool->block_size <= room &&
-	       pool->capacity <= room / pool->block_size && pool->used <= pool->capacity && pool->untouched >= pool->first &&
-	       pool->untouched <= size;
+	       pool->capacity <= room / pool->block_size && pool->used <= pool->capacity &&
+	       pool->untouched >= pool->first && pool->untouched <= size;
 }
 
 /* Follows the list of free blocks; at most as many as there can be. */
@@ -74,7 +75,8 @@ static void check_free_blocks(struct checking *checking, const struct pool *pool
 	}
 	if (pool->used + count != touched)
 		found(checking, ALLOCATOR, pool->address, pool->address + refgc->descriptor->pool_used.value,
-		      "the pool says that %" PRIu64 " blocks are in use; %" PRIu64 " of %" PRIu64 " that were once are on its list of free ones",
+		      "the pool says that %" PRIu64 " blocks are in use; %" PRIu64 " of %" PRIu64
+		      " that were once are on its list of free ones",
 		      pool->used, count, touched);
 }
 
@@ -98,11 +100,12 @@ static void check_pool(struct checking *checking, uint64_t address)
 static bool describes_pools(const struct descriptor *descriptor)
 {
 	const uint64_t limit = UINT64_C(1) << 30;
-	return descriptor->collector_arenas.known && descriptor->collector_arena_count.known && descriptor->arena_address.known &&
-	       descriptor->arena_untouched.known && descriptor->arena_size.known && descriptor->pool_header_size.known &&
-	       descriptor->pool_block_unit.known && descriptor->pool_size_class.known && descriptor->pool_used.known &&
-	       descriptor->pool_capacity.known && descriptor->pool_free.known && descriptor->pool_untouched.known &&
-	       descriptor->block_next.known && descriptor->pool_size.known && descriptor->pool_size.value >= WORD &&
+	return descriptor->collector_arenas.known && descriptor->collector_arena_count.known &&
+	       descriptor->arena_address.known && descriptor->arena_untouched.known && descriptor->arena_size.known &&
+	       descriptor->pool_header_size.known && descriptor->pool_block_unit.known &&
+	       descriptor->pool_size_class.known && descriptor->pool_used.known && descriptor->pool_capacity.known &&
+	       descriptor->pool_free.known && descriptor->pool_untouched.known && descriptor->block_next.known &&
+	       descriptor->pool_size.known && descriptor->pool_size.value >= WORD &&
 	       descriptor->pool_header_size.value < descriptor->pool_size.value && descriptor->arena_size.value < limit &&
 	       descriptor->pool_block_unit.value && descriptor->pool_block_unit.value < descriptor->pool_size.value;
 }
@@ -219,12 +222,17 @@ static bool verify_target(struct runtime_verification *verification, uint64_t ad
 	int64_t refcount;
 	uint64_t type;
 	if (!described_signed(checking->refgc->target, address, &descriptor->object_refcount, &refcount) ||
-	    !described_number(checking->refgc->target, address, &descriptor->object_type, &type) || (holders < 2 && refcount <= 0))
+	    !described_number(checking->refgc->target, address, &descriptor->object_type, &type) ||
+	    (holders < 2 && refcount <= 0))
 		return false;
 	*finding = (struct runtime_finding){
-		.check = RUNTIME_CHECK_HEADS, .address = address, .place = address + descriptor->object_type.value, .cause = type,
+		.check = RUNTIME_CHECK_HEADS,
+		.address = address,
+		.place = address + descriptor->object_type.value,
+		.cause = type,
 	};
-	if (asprintf(&finding->message, "what should be its type, 0x%" PRIx64 ", is none; objects that hold it: %zu", type, holders) < 0)
+	if (asprintf(&finding->message, "what should be its type, 0x%" PRIx64 ", is none; objects that hold it: %zu", type,
+		     holders) < 0)
 		finding->message = NULL;
 	return true;
 }
