@@ -251,22 +251,33 @@ static struct inspect_error *find_control_blocks(struct search *search, const st
 	return NULL;
 }
 
-/* What kind of place is @address in a thread's stack? False: none. *@live_ret: somebody may still look at it. */
-static bool look_at_stacks(struct search *search, uint64_t address, struct outside_word *word, bool *live_ret)
+/* Is @address in the stack of @thread, in the part in use or, if @dead, below that? */
+static bool in_stack(const struct search *search, const struct target_thread *thread, uint64_t address, bool dead)
 {
-	for (size_t i = 0; i < search->target->thread_count; i++) {
-		uint64_t start, end;
-		const struct target_thread *thread = &search->target->threads[i];
-		if (!thread_stack(search->target, thread, &start, &end))
-			continue;
-		uint64_t below = end - start > STACK_MAX ? 0 : STACK_MAX - (end - start);
-		const struct target_segment *segment = target_segment_at(search->target, start);
-		if (!segment || address >= end || address < segment->start || address < (start > below ? start - below : 0))
-			continue;
-		*live_ret = address >= start;
-		word->kind = OUTSIDE_STACK;
-		word->thread = thread->tid;
-		return true;
+	uint64_t start, end;
+	if (!thread_stack(search->target, thread, &start, &end))
+		return false;
+	if (!dead)
+		return address >= start && address < end;
+	uint64_t below = end - start > STACK_MAX ? 0 : STACK_MAX - (end - start);
+	const struct target_segment *segment = target_segment_at(search->target, start);
+	return segment && address < start && address >= segment->start && address >= (start > below ? start - below : 0);
+}
+
+/* What kind of place is @address in a thread's stack? False: none. *@live_ret: somebody may still look at it. The next
+ * thread's stack may be right below, so parts in use come first. */
+static bool look_at_stacks(const struct search *search, uint64_t address, struct outside_word *word, bool *live_ret)
+{
+	for (int dead = 0; dead <= 1; dead++) {
+		for (size_t i = 0; i < search->target->thread_count; i++) {
+			const struct target_thread *thread = &search->target->threads[i];
+			if (!in_stack(search, thread, address, dead))
+				continue;
+			*live_ret = !dead;
+			word->kind = OUTSIDE_STACK;
+			word->thread = thread->tid;
+			return true;
+		}
 	}
 	return false;
 }

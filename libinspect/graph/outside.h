@@ -8,14 +8,15 @@
 
 #include "graph/graph.h"
 
+/* Those that are the likelier to hold come first. */
 enum outside_kind {
 	OUTSIDE_GLOBAL,   /* in the data of an executable or a library */
-	OUTSIDE_STACK,    /* on the part of a thread's C stack that is in use */
-	OUTSIDE_REGISTER, /* in a register of a thread */
 	OUTSIDE_THREAD,   /* in a thread's own structure: thread-local variables */
 	OUTSIDE_BLOCK,    /* in a block of the runtime's allocator that is no object */
 	OUTSIDE_MALLOC,   /* in a block of malloc()'s that is no object */
 	OUTSIDE_MEMORY,   /* elsewhere */
+	OUTSIDE_STACK,    /* on the part of a thread's C stack that is in use */
+	OUTSIDE_REGISTER, /* in a register of a thread */
 	OUTSIDE_OBJECT,   /* in an object, but no reference that it holds */
 };
 

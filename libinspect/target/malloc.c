@@ -135,8 +135,9 @@ static struct inspect_error *find_main_heap(struct malloc_heaps *heaps, const st
 	return error || !place ? error : add_fastbins(heaps, place);
 }
 
-/* The first block of the first heap is the cache of the thread that called malloc() first, with lists of blocks that were
- * freed: since 2.29 these have a key in their second word, the cache's address and since 2.34 a number. */
+/* Blocks that threads' caches keep have a key in their second word: since 2.34 a random number, from 2.29 on the cache's
+ * address. The first block of the first heap is the cache of the thread that called malloc() first, with lists of such
+ * blocks. */
 static void find_key(struct malloc_heaps *heaps, const struct malloc_heap *heap)
 {
 	struct inspect_target *target = heaps->target;
@@ -155,7 +156,7 @@ static void find_key(struct malloc_heaps *heaps, const struct malloc_heap *heap)
 		heaps->key = 0;
 }
 
-/* The same where that block is another's (2.42): a number that is no address and stands in the second word of several blocks. */
+/* The random number: what is no address and stands in the second word of several blocks. */
 static void find_common_key(struct malloc_heaps *heaps, const struct malloc_heap *heap)
 {
 	enum { SLOTS = 1 << 10, LEAST = 4, LARGEST = 1040, ADDRESS_BITS = 48 };
@@ -166,8 +167,9 @@ static void find_common_key(struct malloc_heaps *heaps, const struct malloc_heap
 		size = chunk_head(heaps->target, chunk, heap->end) & ~(uint64_t)FLAGS;
 		if (!size)
 			return;
+		/* small numbers, addresses, and bytes that memory is filled with (behind a letter, as CPython does) are none */
 		if (size > LARGEST || !read_word(heaps->target, chunk + 3 * WORD, &key) || !(key >> ADDRESS_BITS) ||
-		    !(~key >> ADDRESS_BITS))
+		    !(~key >> ADDRESS_BITS) || key >> 8 == (key >> 56) * UINT64_C(0x01010101010101))
 			continue;
 		size_t slot = (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 54);
 		slots[slot].count = slots[slot].key == key ? slots[slot].count + 1 : 1;
@@ -206,9 +208,9 @@ struct inspect_error *malloc_heaps_find(struct inspect_target *target, struct ma
 	for (size_t i = 0; i < target->segment_count && !error; i++)
 		error = look_at_segment(heaps, &target->segments[i]);
 	for (size_t i = 0; i < heaps->count && !heaps->key; i++)
-		find_key(heaps, &heaps->items[i]);
-	for (size_t i = 0; i < heaps->count && !heaps->key; i++)
 		find_common_key(heaps, &heaps->items[i]);
+	for (size_t i = 0; i < heaps->count && !heaps->key; i++)
+		find_key(heaps, &heaps->items[i]);
 	if (error)
 		malloc_heaps_deinit(heaps);
 	return error;
@@ -264,11 +266,11 @@ static struct malloc_block find_mmapped(struct inspect_target *target, uint64_t 
 		uint64_t previous;
 		if (!read_word(target, page, &previous) || !read_word(target, page + WORD, &head))
 			break;
-		uint64_t size = head & ~(uint64_t)FLAGS;
-		/* 2.42 has flags in the first word */
-		if (previous < ALIGNMENT && (head & FLAGS) == IS_MMAPPED && size && size % PAGE == 0 && size > address - page &&
-		    size <= segment->end - page)
-			return (struct malloc_block){ page + 2 * WORD, size - 2 * WORD, true };
+		/* the whole mapping, and since 2.42 without the first two words */
+		uint64_t size = head & ~(uint64_t)FLAGS, whole = (size + PAGE - 1) & -(uint64_t)PAGE;
+		if (previous < ALIGNMENT && (head & FLAGS) == IS_MMAPPED && size && whole - size <= 2 * WORD &&
+		    whole > address - page && whole <= segment->end - page)
+			return (struct malloc_block){ page + 2 * WORD, size - (whole == size ? 2 : 1) * WORD, true };
 	}
 	return (struct malloc_block){ 0 };
 }

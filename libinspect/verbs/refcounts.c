@@ -324,23 +324,28 @@ static struct inspect_error *judge_object(struct listing *listing, uint32_t id)
 	return add_finding(listing, &finding);
 }
 
-/* A stray is an orphan if nobody refers to it. */
+/* A stray is an orphan if nobody refers to it, nor to the block that it begins. One that objects refer to is a part of theirs. */
 static struct inspect_error *judge_stray(struct listing *listing, size_t number)
 {
 	const struct strays *strays = &listing->strays;
-	size_t words, inside, of_block, inside_of_block;
-	words_of(listing, strays->address[number], &words, &inside);
+	size_t word_count, inside, of_block, inside_of_block;
+	const struct outside_word *words = words_of(listing, strays->address[number], &word_count, &inside);
 	words_of(listing, strays->items[number].block, &of_block, &inside_of_block);
-	if (words || inside || of_block || inside_of_block || strays->held[number] || strays->refcount[number] <= 0 ||
-	    strays->flags[number] & (RUNTIME_IMMORTAL | RUNTIME_DAMAGED | RUNTIME_TRACKED))
+	if (inside || inside_of_block || strays->held[number] || strays->refcount[number] <= 0 ||
+	    strays->flags[number] & (RUNTIME_IMMORTAL | RUNTIME_DAMAGED | RUNTIME_TRACKED) || (of_block && !word_count))
 		return NULL;
-	const struct finding finding = {
+	struct finding finding = {
 		.address = strays->address[number],
 		.type = strays->type[number],
 		.refcount = strays->refcount[number],
-		.verdict = REFCOUNT_ORPHAN,
+		.verdict = word_count ? REFCOUNT_HELD : REFCOUNT_ORPHAN,
 	};
-	return add_finding(listing, &finding);
+	if (!is_wanted(listing, finding.verdict, finding.type))
+		return NULL;
+	struct inspect_error *error = NULL;
+	if (word_count)
+		error = holder_describe(listing->runtime->target, words, word_count, 0, &finding.holder);
+	return error ? error : add_finding(listing, &finding);
 }
 
 static struct inspect_error *judge_all(struct listing *listing)

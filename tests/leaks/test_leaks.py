@@ -72,15 +72,23 @@ def loaded_at(pid, path):
         return min(int(line.split("-")[0], 16) for line in file if line.rstrip().endswith(path))
 
 
+UNDECIDABLE = ("C stack of thread ", "malloc block ", "allocated block ", "memory at ", "register ")
+
+
 def verify(target, truth):
-    """Every accusation and no other."""
+    """Every accusation and no other. A word that is left over somewhere, on a stack or in a block that was used before, may
+    look as if it held the one reference that is leaked: then the object is there with all its numbers, and held by that."""
     expected = sorted((verdict, kind, hex(address), excess) for verdict, kind, address, excess in truth["findings"])
-    found = sorted((row["verdict"], row["type"], row["address"], row["excess"]) for row in rows_of(target, *ACCUSATIONS))
-    lines = ["missing: %s" % (row,) for row in expected if row not in found]
+    rows = rows_of(target)
+    found = sorted((row["verdict"], row["type"], row["address"], row["excess"]) for row in rows if row["verdict"] != "held")
+    doubtful = {(row["type"], row["address"], row["excess"]) for row in rows
+                if row["verdict"] == "held" and row["excess"] == 1 and row["holder"].startswith(UNDECIDABLE)}
+    missing = [row for row in expected if row not in found]
+    lines = ["missing: %s" % (row,) for row in missing if row[1:] not in doubtful]
     lines += ["wrong: %s" % (row,) for row in found if row not in expected]
     if lines:
         raise Failure("\n".join(lines))
-    return "%d findings" % len(found)
+    return "%d findings, %d undecided" % (len(found), len(missing))
 
 
 def verify_holders(target, holders, hidden):
@@ -101,7 +109,7 @@ def examine(results, interpreter, usable, full):
     name = interpreter.name + " %s"
     try:
         with support.Folder() as folder:
-            stripped = not full and len(name) % 2 == 0
+            stripped = interpreter.minor[1] % 2 == 0  # without symbols holders are named by their sections
             build(headers(interpreter, usable), folder, stripped)
             program = os.path.join(support.PROGRAMS, "leaks.py")
             with support.Program(interpreter.command(program, folder), interpreter.env(), folder) as running:

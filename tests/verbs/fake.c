@@ -299,11 +299,11 @@ static struct runtime_label label_of(uint64_t number, uint64_t reference)
 	case 11:
 		return (struct runtime_label){ RUNTIME_LABEL_ATTRIBUTE, BASE + SPACING * value, NULL };
 	case 12:
-		return (struct runtime_label){ RUNTIME_LABEL_ATTRIBUTE, BASE + SPACING * value, "local" };
+		return (struct runtime_label){ .kind = RUNTIME_LABEL_ATTRIBUTE, .value = BASE + SPACING * value, .text = "local" };
 	case 13:
-		return (struct runtime_label){ RUNTIME_LABEL_MEMBER, MEMBER_NAME, NULL };
+		return (struct runtime_label){ .kind = RUNTIME_LABEL_MEMBER, .value = MEMBER_NAME };
 	}
-	return (struct runtime_label){ RUNTIME_LABEL_OFFSET, value, NULL };
+	return (struct runtime_label){ .kind = RUNTIME_LABEL_OFFSET, .value = value };
 }
 
 /* Which flags a reference has: mostly none. */
