@@ -12,8 +12,14 @@ for _ in range(20000):
     if random.random() < 0.4:
         del kept[random.randrange(len(kept))]
 del kept[3000:5000]
-sys._debugmallocstats()
-os.write(1, b"")  # the first time, what is called may keep something
-sys._debugmallocstats()
-os.write(1, b"ready\n")
-signal.pause()
+
+
+def say(stats=sys._debugmallocstats, write=os.write):
+    """What is called for the first time may keep something or let go of it; nothing happens between the last words and the pause."""
+    for text, after in (b"", os.getpid), (b"", os.getpid), (b"ready\n", signal.pause):
+        stats()
+        write(1, text)
+        after()
+
+
+say()

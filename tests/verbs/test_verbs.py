@@ -17,6 +17,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -572,13 +573,16 @@ def test_help():
         check(word in text, "--help does not say %s", word)
     same(Run("-h").expect(0).text, text, "-h")
     check(re.fullmatch(r"py-inspect \d+\.\d+\n", Run("--version").expect(0).text), "version")
+    rules = tempfile.NamedTemporaryFile("w", suffix=".rules")
+    print("[any]\nseverity = info\nmessage = {count}\ncheck = objects at most 1", file=rules, flush=True)
+    calls = dict(CALLS, audit=[["--rules=" + rules.name]])
     for verb in verbs:
         text = Run(verb, "--help").expect(0).text
         same(Run(verb, "fake", "--help").expect(0).text, text, "help with a target")
         if verb == "sql":  # its columns are those of the query
             continue
         status = 1 if verb == "refcounts" else 0  # the fake's counts are made up
-        headers = [Run(verb, "fake", *call, "--format=csv").expect(status).text.splitlines()[0].split(",") for call in CALLS.get(verb, [[]])]
+        headers = [Run(verb, "fake", *call, "--format=csv").expect(status).text.splitlines()[0].split(",") for call in calls.get(verb, [[]])]
         documented = re.findall(r"^  ([a-z][a-z_0-9]*) ", text.split("Columns:\n")[1], re.MULTILINE)
         same(sorted(documented), sorted(set(sum(headers, []))), "columns of " + verb)
         for header in headers:
