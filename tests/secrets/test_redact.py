@@ -17,6 +17,7 @@ import os
 import random
 import re
 import struct
+import subprocess
 import sys
 
 sys.dont_write_bytecode = True
@@ -327,6 +328,45 @@ def look_at_damage(planted, module, library):
     check(len(missing) < 3 and "damage" not in missing, "damage is not shown without --redact: %s", missing)
 
 
+HEAP = """make dict D
+make str S ghjkmnpqrstvwxzgh
+make bytes B zxwvtsrqpnmkjhgzx
+make int N 4611686018427387904
+make list L
+link D S qzzvkwqzxxq
+link D L other
+link L S
+link L B
+link L N
+checkpoint wait
+"""
+
+
+def look_at_refgc():
+    """A heap that describes itself: with --redact nothing of its values and keys."""
+    driver = os.path.join(support.BUILD, "refgc")
+    if not os.path.exists(driver):
+        raise Skip("there is no %s" % driver)
+    finder = Finder({"str": "ghjkmnpqrstvwxzgh", "bytes": "zxwvtsrqpnmkjhgzx", "key": "qzzvkwqzxxq"},
+                    {"int": "4611686018427387904"})
+    with subprocess.Popen([driver], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        program.stdin.write(HEAP.encode())
+        program.stdin.close()
+        program.stdout.readline()  # the report of the checkpoint
+        found = {}
+        try:
+            for redact in ([], ["--redact"]):
+                for call in (["status"], ["heap"], ["objects", "--values"], ["referents", "--all"], ["roots", "--values"]):
+                    answer = support.inspect(*(call + [program.pid, "--format=json"] + redact)).expect(0, 4)
+                    seen = finder.find((answer.output + answer.messages).encode())
+                    if seen and redact:
+                        complain(seen, call + redact)
+                    found.update(seen)
+        finally:
+            program.kill()
+    check(len(found) == 4, "without --redact only these are shown: %s", found)
+
+
 def one_call(verb, planted):
     """A call with as much in it as goes."""
     operands = ["SELECT * FROM strings"] if verb.name == "sql" else operands_of(verb, planted)[0]
@@ -386,6 +426,7 @@ def main():
     options = interpreters.suite_parser(__doc__).parse_args()
     results = Results(options.verbose)
     results.run("finder", test_finder)
+    results.run("refgc", look_at_refgc)
     module = load_library()
     library = module.Library(support.LIBRARY)
     every = [interpreter for _, interpreter in interpreters.chosen(options, results)]
