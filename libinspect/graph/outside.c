@@ -442,7 +442,8 @@ static struct inspect_error *drop_spare(struct search *search)
 
 /* ---- roots ------------------------------------------------------------------------------------------ */
 
-/* Adds the guessed roots: all where memory could not be looked through, else those that are in no memory. */
+/* Adds the guessed roots: all where memory could not be looked through, else those that are in no memory or in memory that
+ * the runtime has described, such as the stacks of running frames. */
 static struct inspect_error *take_roots(struct search *search)
 {
 	const struct graph_roots *roots = &search->graph->roots;
@@ -451,7 +452,8 @@ static struct inspect_error *take_roots(struct search *search)
 		const struct graph_root *root = &roots->items[i];
 		struct outside_word word = { .address = root->label.word, .kind = OUTSIDE_REGISTER, .name = root->label.text };
 		if (!(root->flags & RUNTIME_GUESSED) || !is_subject(search, root->address, &word.subject) ||
-		    (root->label.word && !search->words->partial))
+		    (root->label.word && !search->words->partial &&
+		     (root->kind == RUNTIME_ROOT_GLOBAL || root->kind == RUNTIME_ROOT_STACK)))
 			continue;
 		if (root->label.word)
 			word.kind = root->kind == RUNTIME_ROOT_GLOBAL ? OUTSIDE_GLOBAL : OUTSIDE_STACK;
