@@ -381,7 +381,7 @@ void check_set(struct inspected *object)
 	    !read_pointer(cpython, address, layout->set_table, &table))
 		return;
 	bool small = table == address + (uint64_t)layout->set_smalltable;
-	if (mask < SET_SMALL - 1 || !is_power_of_two(mask + 1) || mask >> LOG2_LIMIT || (small && mask != SET_SMALL - 1)) {
+	if (mask < SET_SMALL - 1 || mask >> LOG2_LIMIT || !is_power_of_two(mask + 1) || (small && mask != SET_SMALL - 1)) {
 		found(verification, CONTAINERS, address, address + (uint64_t)layout->set_mask,
 		      "its mask is 0x%" PRIx64 ", which is that of no table%s", (uint64_t)mask,
 		      small ? " within the set" : "");

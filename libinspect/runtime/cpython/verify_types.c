@@ -136,8 +136,10 @@ static void check_sizes(struct inspected *object, int64_t basicsize, int64_t ite
 	struct cpython *cpython = object->verification->cpython;
 	const struct layout *layout = &cpython->layout;
 	int64_t dictoffset, weaklistoffset;
-	if (basicsize < layout->size_of_object || basicsize > BASICSIZE_LIMIT)
+	if (basicsize < layout->size_of_object || basicsize > BASICSIZE_LIMIT) {
 		type_found(object, type_basicsize, "its objects have %" PRId64 " bytes", basicsize);
+		return;
+	}
 	if (itemsize < 0 || itemsize > BASICSIZE_LIMIT)
 		type_found(object, type_itemsize, "its objects' items have %" PRId64 " bytes", itemsize);
 	const int64_t managed = 8 * WORD_SIZE; /* before the object */
