@@ -348,6 +348,23 @@ PLANS = (
 )
 
 
+ORDERS = (
+    "objects ORDER BY {0}type, {0}address DESC", "objects ORDER BY {0}type DESC, {0}address", "objects ORDER BY {0}type, {0}size, {0}address",
+    "objects ORDER BY {0}address DESC, {0}type", "refs ORDER BY {0}referrer, {0}referent, {0}visited, {0}counted, {0}guessed",
+    "refs ORDER BY {0}referent DESC, {0}referrer, {0}visited, {0}counted, {0}guessed", "components ORDER BY {0}component DESC",
+    "types ORDER BY {0}type DESC, {0}address",
+)
+
+
+def orders(target):
+    """Orders that tables take over, and others that only look like these, against SQLite's own sorting."""
+    names = {"objects": COLUMNS, "refs": "referrer, referent, visited, counted, guessed"}
+    for order in ORDERS:
+        select = "SELECT %s FROM " % names.get(order.split()[0], "*")
+        same(ask_csv(target, select + order.format("")), ask_csv(target, select + order.format("+")), order)
+    return "%d orders" % len(ORDERS)
+
+
 def plans(target):
     answers = several(target, ["EXPLAIN QUERY PLAN " + query for query, _, _ in PLANS])
     for (query, taken, not_there), (_, rows) in zip(PLANS, answers):
@@ -558,7 +575,7 @@ def examine(results, interpreter, way, full):
                 with open(record_path) as file:
                     record = [json.loads(line) for line in file]
                 target = subject.pid if way == "live" else subject.gcore(os.path.join(folder, "core"))
-                for check in objects, heap, refs, roots, components, verbs, plans:
+                for check in objects, heap, refs, roots, components, verbs, orders, plans:
                     results.run(name % check.__name__, check, target)
                 results.run(name % "strings", strings, target, record)
                 results.run(name % "threads", threads, target, record, subject.pid if way == "live" else None)
