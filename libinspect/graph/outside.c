@@ -456,7 +456,9 @@ static struct inspect_error *take_roots(struct search *search)
 		     (root->kind == RUNTIME_ROOT_GLOBAL || root->kind == RUNTIME_ROOT_STACK)))
 			continue;
 		if (root->label.word)
-			word.kind = root->kind == RUNTIME_ROOT_GLOBAL ? OUTSIDE_GLOBAL : OUTSIDE_STACK;
+			word.kind = root->kind == RUNTIME_ROOT_GLOBAL ? OUTSIDE_GLOBAL :
+				    root->kind == RUNTIME_ROOT_STACK  ? OUTSIDE_STACK :
+									OUTSIDE_FRAME;
 		error = add_word(search, &word);
 	}
 	return error;

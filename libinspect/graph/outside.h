@@ -17,6 +17,7 @@ enum outside_kind {
 	OUTSIDE_MEMORY,   /* elsewhere */
 	OUTSIDE_STACK,    /* on the part of a thread's C stack that is in use */
 	OUTSIDE_REGISTER, /* in a register of a thread */
+	OUTSIDE_FRAME,    /* on the stack of a function that runs, if that is so high */
 	OUTSIDE_OBJECT,   /* in an object, but no reference that it holds */
 };
 

@@ -59,6 +59,9 @@ static char *describe_word(struct inspect_target *target, const struct outside_w
 	case OUTSIDE_REGISTER:
 		length = asprintf(&text, "register %s", word->name[0] == '.' ? word->name + 1 : word->name);
 		break;
+	case OUTSIDE_FRAME:
+		length = asprintf(&text, "stack of a running function");
+		break;
 	case OUTSIDE_THREAD:
 		length = asprintf(&text, "thread-local memory of thread %d", (int)word->thread);
 		break;

@@ -72,7 +72,8 @@ def loaded_at(pid, path):
         return min(int(line.split("-")[0], 16) for line in file if line.rstrip().endswith(path))
 
 
-UNDECIDABLE = ("C stack of thread ", "malloc block ", "allocated block ", "memory at ", "register ")
+UNDECIDABLE = ("C stack of thread ", "malloc block ", "allocated block ", "memory at ", "register ",
+               "stack of a running function")
 
 
 def verify(target, truth):
