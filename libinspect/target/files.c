@@ -64,6 +64,25 @@ static int open_regular(const char *path, struct stat *status)
 	return -1;
 }
 
+/* libelf writes to the section headers that it was given when it unpacks a section, though that is a copy (elfutils 0.188,
+ * libelf/elf_compress.c and elf_compress_gnu.c): such a file needs pages of its own. Other files have none, since pages that
+ * may be written to count as memory in use (RLIMIT_DATA). */
+static bool has_compressed_sections(Elf *elf)
+{
+	size_t names;
+	if (elf_getshdrstrndx(elf, &names) != 0)
+		return false;
+	for (Elf_Scn *section = elf_nextscn(elf, NULL); section; section = elf_nextscn(elf, section)) {
+		GElf_Shdr header;
+		if (!gelf_getshdr(section, &header))
+			continue;
+		const char *name = elf_strptr(elf, names, header.sh_name);
+		if (header.sh_flags & SHF_COMPRESSED || (name && strncmp(name, ".zdebug", strlen(".zdebug")) == 0))
+			return true;
+	}
+	return false;
+}
+
 struct inspect_error *mapped_file_open(const char *path, struct mapped_file **file_ret, int *reason_ret)
 {
 	int reason;
@@ -82,8 +101,7 @@ struct inspect_error *mapped_file_open(const char *path, struct mapped_file **fi
 		file->owners = 1;
 	if (!file || !(file->path = strdup(path)))
 		return &inspect_error_no_memory;
-	/* libelf writes to what it is given where it unpacks compressed sections (elfutils 0.188, libelf/elf_compress.c). */
-	void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (bytes == MAP_FAILED) {
 		if (reason_ret)
 			*reason_ret = errno;
@@ -98,6 +116,8 @@ struct inspect_error *mapped_file_open(const char *path, struct mapped_file **fi
 		elf_end(file->elf);
 		file->elf = NULL;
 	}
+	if (file->elf && has_compressed_sections(file->elf))
+		mprotect(bytes, file->size, PROT_READ | PROT_WRITE);
 	file->build_id_size = read_build_id(file->elf, file->build_id);
 	*file_ret = file;
 	file = NULL;
