@@ -286,18 +286,18 @@ static struct runtime_label label_of(uint64_t number, uint64_t reference)
 	case 4:
 		return (struct runtime_label){ .kind = RUNTIME_LABEL_TEXT, .text = label_texts[value % 4] };
 	case 5:
-		return (struct runtime_label){ RUNTIME_LABEL_INDEX, value, NULL };
+		return (struct runtime_label){ .kind = RUNTIME_LABEL_INDEX, .value = value };
 	case 6:
-		return (struct runtime_label){ RUNTIME_LABEL_INDEX, value, "stack" };
+		return (struct runtime_label){ .kind = RUNTIME_LABEL_INDEX, .value = value, .text = "stack" };
 	case 7:
 	case 8:
-		return (struct runtime_label){ RUNTIME_LABEL_KEY, BASE + SPACING * value, NULL };
+		return (struct runtime_label){ .kind = RUNTIME_LABEL_KEY, .value = BASE + SPACING * value };
 	case 9:
-		return (struct runtime_label){ RUNTIME_LABEL_DICT_KEY, BASE + SPACING * value, NULL };
+		return (struct runtime_label){ .kind = RUNTIME_LABEL_DICT_KEY, .value = BASE + SPACING * value };
 	case 10:
 		return (struct runtime_label){ .kind = RUNTIME_LABEL_ITEM };
 	case 11:
-		return (struct runtime_label){ RUNTIME_LABEL_ATTRIBUTE, BASE + SPACING * value, NULL };
+		return (struct runtime_label){ .kind = RUNTIME_LABEL_ATTRIBUTE, .value = BASE + SPACING * value };
 	case 12:
 		return (struct runtime_label){ .kind = RUNTIME_LABEL_ATTRIBUTE, .value = BASE + SPACING * value, .text = "local" };
 	case 13:
