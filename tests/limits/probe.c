@@ -170,7 +170,7 @@ static int memory(int rounds, int count, char **arguments)
 	const struct inspect_limits none = { 0 };
 	const struct answer whole = run(arguments[0], count - 1, arguments + 1, &none, NULL);
 	/* The least that is enough, to a part in a hundred. */
-	double low = 1, high = 1 << 20;
+	double low = 1, high = 1 << 18;
 	for (;; high *= 2) {
 		const struct inspect_limits limits = { .max_memory = (uint64_t)high };
 		const struct answer answer = run(arguments[0], count - 1, arguments + 1, &limits, NULL);
@@ -179,8 +179,8 @@ static int memory(int rounds, int count, char **arguments)
 		low = high;
 	}
 	int limited = 0;
-	for (int i = 0; i < rounds; i++) {
-		double size = i % 2 ? (low + high) / 2 : random_fraction() * high;
+	for (int i = 0; i < rounds; i++) { /* near it, and anywhere below it */
+		double size = i % 2 ? (low + high) / 2 : random_fraction() * low;
 		const struct inspect_limits limits = { .max_memory = (uint64_t)size + 1 };
 		const struct answer answer = run(arguments[0], count - 1, arguments + 1, &limits, NULL);
 		bool was = was_limited(&answer, &whole, "--max-memory", size);
