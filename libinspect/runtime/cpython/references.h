@@ -172,7 +172,8 @@ char *cpython_label(struct runtime *runtime, const struct runtime_label *label);
 /* ---- functions of references.def, by the file that has them ---- */
 
 /* references_module.c */
-visit_fn module_state_references, atexit_references, asyncio_free_list_references;
+visit_fn module_state_references, atexit_references, asyncio_free_list_references,
+	future_iterator_references;
 /* references_collections.c */
 visit_fn methodcaller_references, deque_references, lru_cache_references, tee_data_references, queue_ring_references;
 /* references_io.c */

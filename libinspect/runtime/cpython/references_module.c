@@ -97,18 +97,34 @@ void atexit_references(struct visit *visit, const struct reference_step *step)
 	}
 }
 
-/* In 3.12, module _asyncio visits iterators of futures that are free: a list through their first member. */
+/* Iterators of futures that are free, a list through their first member: FutureIter_dealloc() of Modules/_asynciomodule.c.
+ * Each keeps its reference to its type. In 3.12 the module visits them, and they visit the type; in 3.13 it does not. */
 void asyncio_free_list_references(struct visit *visit, const struct reference_step *step)
 {
 	const struct layout *layout = visit->layout;
-	uint64_t iterator;
-	if (cpython_at_least(visit->cpython, 3, 13) ||
-	    !visit_pointer(visit, visit->address, layout->asyncio_free_list, &iterator))
+	bool is_visited = !cpython_at_least(visit->cpython, 3, 13);
+	uint64_t iterator, type;
+	if (!visit_pointer(visit, visit->address, layout->asyncio_free_list, &iterator))
 		return;
 	struct visit_chain chain = { .limit = 1 };
 	while (iterator && !visit->no_memory && visit_chain_goes_on(visit, &chain, iterator)) {
-		visit_emit(visit, iterator, step->flags | RUNTIME_UNCOUNTED, RUNTIME_LABEL_TEXT, 0, "free iterator");
+		if (is_visited)
+			visit_emit(visit, iterator, step->flags | RUNTIME_UNCOUNTED, RUNTIME_LABEL_TEXT, 0, "free iterator");
+		else if (visit_pointer(visit, iterator, layout->object_type, &type))
+			visit_emit(visit, type, step->flags | RUNTIME_UNVISITED, RUNTIME_LABEL_TEXT, 0, "free iterator's type");
 		if (!visit_pointer(visit, iterator, layout->future_iterator_future, &iterator))
 			return;
 	}
+}
+
+/* What an iterator is for; of one that is free, the next one in the list of these, which is not held. */
+void future_iterator_references(struct visit *visit, const struct reference_step *step)
+{
+	const struct layout *layout = visit->layout;
+	uint64_t future;
+	int64_t refcount;
+	if (!visit_pointer(visit, visit->address, layout->future_iterator_future, &future) || !future ||
+	    !visit_ssize(visit, visit->address, layout->object_refcnt, &refcount))
+		return;
+	visit_emit(visit, future, step->flags | (refcount ? 0 : RUNTIME_UNCOUNTED), RUNTIME_LABEL_TEXT, 0, "future");
 }
