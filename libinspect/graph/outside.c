@@ -211,12 +211,17 @@ static bool is_object(const struct search *search, uint64_t block, uint64_t size
 	       begins_in(search->known, search->known_count, block, size);
 }
 
-/* Is @address inside of an object in the data of an image? */
+/* Is @address inside of an object in the data of an image? What comes before an object's address counts in its size. */
 static bool in_static_object(const struct search *search, uint64_t address)
 {
 	const struct heap *heap = search->graph->heap;
 	size_t place = count_below(heap->address, heap->count, address + 1);
-	return place && address - heap->address[place - 1] < heap_size_of(heap, (uint32_t)(place - 1));
+	if (!place)
+		return false;
+	uint32_t id = (uint32_t)(place - 1);
+	uint64_t before = search->runtime->operations->preheader ?
+				  search->runtime->operations->preheader(search->runtime, heap->type[id]) : 0;
+	return address - heap->address[id] + before < heap_size_of(heap, id);
 }
 
 /* ---- stacks ----------------------------------------------------------------------------------------- */

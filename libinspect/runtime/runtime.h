@@ -390,6 +390,8 @@ struct runtime_operations {
 	 * to it or not. For one thread at a time. May be NULL. */
 	struct inspect_error *(*allocated)(struct runtime *runtime, struct runtime_allocated_sink *sink,
 					   struct notes *notes);
+	/* How many of the bytes of the size of objects of the type with index @type come before their address. May be NULL: none. */
+	uint64_t (*preheader)(struct runtime *runtime, uint32_t type);
 };
 
 /* What every adapter's structure begins with. */

@@ -368,6 +368,11 @@ static struct inspect_error *cpython_object(struct runtime *runtime, uint64_t ad
 	return &inspect_error_no_memory;
 }
 
+static uint64_t preheader(struct runtime *runtime, uint32_t type_index)
+{
+	return cpython_type_at((struct cpython *)runtime, type_index)->preheader;
+}
+
 const struct runtime_operations cpython_operations = {
 	.name = "cpython",
 	.attach = cpython_attach,
@@ -389,4 +394,5 @@ const struct runtime_operations cpython_operations = {
 	.memory = cpython_memory_at,
 	.spare = cpython_is_spare,
 	.allocated = cpython_allocated,
+	.preheader = preheader,
 };

@@ -240,7 +240,7 @@ static bool in_frozen_object(struct cpython *cpython, uint64_t address)
 		    !read_pointer(cpython, object, cpython->layout.object_type, &type_address))
 			continue;
 		const struct cpython_type *type = cpython_known_type(cpython, type_address);
-		return type && cpython_size(cpython, type, object, &size, &basic) && address - object < size;
+		return type && cpython_size(cpython, type, object, &size, &basic) && address - object + type->preheader < size;
 	}
 	return false;
 }
