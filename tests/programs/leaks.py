@@ -19,6 +19,7 @@ import signal
 import sys
 import threading
 import types
+import warnings
 import weakref
 
 folder, clean = sys.argv[1], "clean" in sys.argv
@@ -161,6 +162,8 @@ released = [["held twice"] for _ in range(3)]
 released_too = list(released)
 forgotten = [Session(), ["forgotten"]]
 held = [["held %d" % number] for number in range(9)]
+warnings.simplefilter("ignore")
+leaks.warn()
 plant()
 hold()
 leaks.keep_on_stack(held[7], wait)

@@ -24,6 +24,19 @@ static bool is_str(struct cpython *cpython, uint64_t address, const char *text)
 	return cpython_str_equals(cpython, address, text);
 }
 
+/* Is the object at @address the string @text, and does a variable of CPython's lead to it? */
+static bool is_str_of_variable(struct cpython *cpython, uint64_t address, const char *text)
+{
+	uint64_t start, end, target;
+	if (!is_str(cpython, address, text))
+		return false;
+	for (size_t i = 0; cpython->image && image_data(cpython->image, i, &start, &end); i++)
+		for (uint64_t word = start; word < end; word += sizeof(word))
+			if (read_pointer(cpython, word, 0, &target) && target == address)
+				return true;
+	return false;
+}
+
 static bool is_type(struct cpython *cpython, uint64_t address, const char *text)
 {
 	char *name AUTO_FREE = cpython_type_name(cpython, address);
@@ -59,6 +72,9 @@ static const struct forgotten {
 	{ V(3, 6), V(3, 8), "module", is_module, "builtins", 1 },  /* Python/pylifecycle.c: bimod */
 	{ V(3, 7), V(3, 9), "str", is_str, "__main__", 1 },        /* Python/_warnings.c: create_filter(), modname_obj */
 	{ V(3, 6), V(3, 7), "str", is_str, "__init__", 1 },        /* not found where; no word in the whole memory is left over */
+	/* Python/_warnings.c: is_internal_frame(), in every program in which C code has warned */
+	{ V(3, 6), V(3, 11), "str", is_str_of_variable, "importlib", 1 },
+	{ V(3, 6), V(3, 11), "str", is_str_of_variable, "_bootstrap", 1 },
 	{ V(3, 6), V(3, 10), "type", is_type, "_thread.lock", 1 }, /* Modules/_threadmodule.c: PyInit__thread() */
 	{ V(3, 6), V(3, 10), "type", is_type, "str", 1 },          /* Modules/_sqlite/module.c: OptimizedUnicode */
 	{ V(3, 9), V(3, 10), "type", is_type, "select.poll", 1 },  /* Modules/selectmodule.c: PyInit_select() */
