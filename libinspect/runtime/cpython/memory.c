@@ -15,7 +15,7 @@ enum { THREADS_LIMIT = 1 << 20, CHUNKS_LIMIT = 1 << 16 }; /* lists of a damaged 
 /* What is made when it is asked for first. */
 struct cpython_memory {
 	struct pymalloc pymalloc;
-	struct address_range *described; /* state of the runtime, by address */
+	struct address_range *described; /* state of the runtime, ascending, none touching another */
 	size_t described_count, described_capacity;
 	struct pymalloc_pool pool; /* looked at last; its address is 0 at first */
 	struct pymalloc_free free; /* blocks of that */
@@ -36,7 +36,7 @@ void cpython_memory_destroy(struct cpython *cpython)
 /* Notes that [@start, @start + @size) is known. False when out of memory. */
 static bool add_range(struct cpython_memory *memory, uint64_t start, int64_t size)
 {
-	if (!start || size <= 0)
+	if (!start || size <= 0 || start + (uint64_t)size < start)
 		return true;
 	if (!array_reserve(memory->described, memory->described_count, memory->described_capacity))
 		return false;
@@ -88,6 +88,28 @@ static bool add_state(struct cpython_memory *memory, struct cpython *cpython)
 	return good;
 }
 
+static int compare_ranges(const void *a, const void *b)
+{
+	const struct address_range *one = a, *other = b;
+	return (one->start > other->start) - (one->start < other->start);
+}
+
+/* Sorts the ranges, and makes one of those that touch. */
+static void order_state(struct cpython_memory *memory)
+{
+	struct address_range *ranges = memory->described;
+	size_t kept = 0;
+	if (memory->described_count)
+		qsort(ranges, memory->described_count, sizeof(*ranges), compare_ranges);
+	for (size_t i = 0; i < memory->described_count; i++) {
+		if (!kept || ranges[i].start > ranges[kept - 1].end)
+			ranges[kept++] = ranges[i];
+		else if (ranges[i].end > ranges[kept - 1].end)
+			ranges[kept - 1].end = ranges[i].end;
+	}
+	memory->described_count = kept;
+}
+
 static struct inspect_error *make_memory(struct cpython *cpython)
 {
 	if (cpython->memory)
@@ -100,6 +122,8 @@ static struct inspect_error *make_memory(struct cpython *cpython)
 		error = &inspect_error_no_memory;
 	if (error)
 		cpython_memory_destroy(cpython);
+	else
+		order_state(cpython->memory);
 	return error;
 }
 
@@ -247,10 +271,15 @@ static bool in_frozen_object(struct cpython *cpython, uint64_t address)
 
 static bool is_described(const struct cpython_memory *memory, uint64_t address)
 {
-	for (size_t i = 0; i < memory->described_count; i++)
-		if (address >= memory->described[i].start && address < memory->described[i].end)
-			return true;
-	return false;
+	size_t low = 0, high = memory->described_count; /* the first that ends behind the address is among these */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (memory->described[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < memory->described_count && address >= memory->described[low].start;
 }
 
 /* A block of the allocator's that @address is in, a place in one of its arenas. */
