@@ -141,7 +141,7 @@ int64_t refcounts_excess(const struct refcounts *refcounts, const struct heap *h
 {
 	if (heap->flags[id] & (RUNTIME_IMMORTAL | RUNTIME_DAMAGED))
 		return 0;
-	return heap->refcount[id] - refcounts->expected[id];
+	return refcounts_difference(heap->refcount[id], refcounts->expected[id]);
 }
 
 enum refcount_verdict refcounts_judge(const struct refcounts *refcounts, const struct heap *heap, uint32_t id,

@@ -34,6 +34,22 @@ static inline bool refcounts_is_certain(const struct refcounts *refcounts, uint3
 	return refcounts->certain[id / 64] >> id % 64 & 1;
 }
 
+/* A damaged object may have any count: sums of counts stop at the largest and the least number, and differences at such
+ * that have an absolute value. */
+static inline int64_t refcounts_sum(int64_t a, int64_t b)
+{
+	int64_t sum;
+	return !__builtin_add_overflow(a, b, &sum) ? sum : b < 0 ? INT64_MIN : INT64_MAX;
+}
+
+static inline int64_t refcounts_difference(int64_t a, int64_t b)
+{
+	int64_t difference;
+	if (__builtin_sub_overflow(a, b, &difference))
+		return b > 0 ? -INT64_MAX : INT64_MAX;
+	return difference < -INT64_MAX ? -INT64_MAX : difference;
+}
+
 /* How many references more object @id has than are certain; negative: fewer. 0 if its count means nothing. @heap has
  * reference counts. */
 int64_t refcounts_excess(const struct refcounts *refcounts, const struct heap *heap, uint32_t id);

@@ -372,7 +372,7 @@ static int compare_numbers(int64_t a, int64_t b)
 
 static int64_t excess_of(const struct finding *finding)
 {
-	return finding->refcount - finding->expected;
+	return refcounts_difference(finding->refcount, finding->expected);
 }
 
 static const char *type_of(const struct listing *listing, const struct finding *finding)
@@ -405,6 +405,11 @@ struct group {
 	int64_t expected, refcount;
 };
 
+static int64_t excess_of_group(const struct group *group)
+{
+	return refcounts_difference(group->refcount, group->expected);
+}
+
 static struct inspect_error *send_group(struct listing *listing, const struct group *group)
 {
 	const struct finding *finding = &listing->findings[group->first];
@@ -414,7 +419,7 @@ static struct inspect_error *send_group(struct listing *listing, const struct gr
 		[COUNT] = cell_count((int64_t)group->count),
 		[EXPECTED] = cell_count(group->expected),
 		[REFCOUNT] = cell_count(group->refcount),
-		[EXCESS] = cell_count(group->refcount - group->expected),
+		[EXCESS] = cell_count(excess_of_group(group)),
 		[ADDRESS] = cell_address(finding->address),
 		[HOLDER] = cell_text(group->count > 1 ? finding->holder.kind : finding->holder.exact),
 		[VALUE] = cell_absent(NULL),
@@ -431,15 +436,15 @@ static int compare_sizes(const void *a, const void *b, void *context)
 	const struct finding *of_one = &listing->findings[one->first], *of_other = &listing->findings[other->first];
 	int result = compare_numbers(of_one->verdict, of_other->verdict);
 	if (!result)
-		result = compare_numbers(llabs(other->refcount - other->expected), llabs(one->refcount - one->expected));
+		result = compare_numbers(llabs(excess_of_group(other)), llabs(excess_of_group(one)));
 	return result ? result : compare_findings(of_one, of_other, context);
 }
 
 static void add_to_group(struct group *group, const struct finding *finding)
 {
 	group->count++;
-	group->expected += finding->expected;
-	group->refcount += finding->refcount;
+	group->expected = refcounts_sum(group->expected, finding->expected);
+	group->refcount = refcounts_sum(group->refcount, finding->refcount);
 }
 
 static struct inspect_error *send_all(struct listing *listing)
