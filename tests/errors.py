@@ -387,6 +387,29 @@ def truncated_core(context):
             raise Failure("cut off at %d bytes (seed %d): %s" % (length, context.seed, failure))
 
 
+@test
+def reference_counts_of_any_size(context):
+    """No count is so large or small that sums and differences go wrong."""
+    older = [each for each in context.usable if not each.debug and each.hexversion < 0x030c0000]  # all 64 bits are the count
+    if not older:
+        raise Skip("there is no CPython before 3.12")
+    core = elf.Elf(context.core(older[0]))
+    rows = inspect("objects", context.core(older[0]), "--type=list", "--tracked", "--format=jsonl").lines()
+    wanted = {}
+    for row, count in zip(rows[-40:], (-1 << 63, (1 << 63) - 1, (-1 << 63) + 1, -1) * 10):
+        wanted[row["address"]] = count
+        core.set_word(int(row["address"], 16), count % (1 << 64))
+    path = context.path("counts")
+    core.write(path)
+    said = {row["address"]: row for row in inspect("refcounts", path, "--objects", "--limit=0", "--format=jsonl").expect(1).lines()}
+    for address, count in wanted.items():
+        row = said[address]
+        check(row["refcount"] == (count if count > -1 << 63 else None), "%s: the count is %d", row, count)  # the least: unknown
+        check(row["excess"] == max(count - row["expected"], -(1 << 63) + 1), "%s: the excess is wrong", row)
+    sums = inspect("refcounts", path, "--format=jsonl").expect(1).lines()
+    check(sums[0]["verdict"] == "low" and sums[0]["excess"] == -(1 << 63) + 1, "%s: is not the least of all sums", sums[0])
+
+
 def pointers_of(data, segments, randomness):
     """Some 8-byte words of @segments that look like pointers into them, as file offsets."""
     found = []
