@@ -136,6 +136,29 @@ class Session:
         return status, b"".join(pieces)
 
 
+class Commands:
+    """The same through py-inspect, since Python cannot load a library with sanitizers in it."""
+
+    def __init__(self, _module, _library, core):
+        self.core = core
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *details):
+        pass
+
+    def ask(self, arguments):
+        """As Session.ask()."""
+        answer = support.inspect(arguments[0], self.core, *arguments[1:]).expect(0, 1, 2, 3, 4)
+        return answer.status, (answer.output + answer.messages).encode()
+
+
+def ask(module, library, core):
+    """A Session, or what there is instead."""
+    return (Commands if support.SANITIZED else Session)(module, library, core)
+
+
 # ---- calls ----
 
 def operands_of(verb, planted, thorough=False):
@@ -206,7 +229,7 @@ def is_wrong(library, arguments):
 
 def is_no_query(output):
     """Does the table take other arguments?"""
-    return re.match(rb"error: .*(needs|has no option|takes no|too many arguments)", output)
+    return re.match(rb"(?:py-inspect: )?error: .*(needs|has no option|takes no|too many arguments)", output)
 
 
 # ---- tests ----
@@ -247,7 +270,7 @@ def complain(found, arguments):
 def look_redacted(planted, module, library, thorough):
     """Every call with --redact shows nothing."""
     asked = {}
-    with Session(module, library, planted.core) as session:
+    with ask(module, library, planted.core) as session:
         for verb, arguments in calls(library.verbs, planted, thorough):
             redacted = arguments[:1] + ["--redact"] + arguments[1:]
             if is_wrong(library, arguments):
@@ -269,7 +292,7 @@ def look_redacted(planted, module, library, thorough):
 def look_plain(planted, module, library, thorough):
     """The same without it shows every secret somewhere, but values only where they are asked for."""
     shown, by_verb = set(), {}
-    with Session(module, library, planted.core) as session:
+    with ask(module, library, planted.core) as session:
         for verb, arguments in calls(library.verbs, planted, thorough):
             if "json" not in arguments or is_wrong(library, arguments):
                 continue
@@ -313,7 +336,7 @@ def look_at_damage(planted, module, library):
     numbers = {"number of %s" % word.decode(): str(int.from_bytes(word, "little")) for word in words}
     finder = Finder(dict(planted.texts, damage=DAMAGE), dict(planted.record["numbers"], **numbers))
     shown = {}
-    with Session(module, library, damaged_core(planted)) as session:
+    with ask(module, library, damaged_core(planted)) as session:
         for redact in (True, False):
             for verb, arguments in calls(library.verbs, planted, False):
                 if "json" not in arguments or is_wrong(library, arguments):
@@ -418,7 +441,8 @@ def look(interpreter, module, library, thorough, plain, results):
             results.run(interpreter.name + " not redacted", look_plain, planted, module, library, thorough)
             results.run(interpreter.name + " damaged", look_at_damage, planted, module, library)
         results.run(interpreter.name + " live", look_live, planted, library)
-        results.run(interpreter.name + " gdb", look_in_gdb, planted, library)
+        if not support.SANITIZED:  # gdb cannot load such a library either
+            results.run(interpreter.name + " gdb", look_in_gdb, planted, library)
 
 
 def main():
@@ -428,7 +452,13 @@ def main():
     results.run("finder", test_finder)
     results.run("refgc", look_at_refgc)
     module = load_library()
-    library = module.Library(support.LIBRARY)
+    try:
+        library = module.Library(support.LIBRARY)  # with sanitizers: one without, which knows the verbs
+    except module.LoadError as reason:
+        if not support.SANITIZED:
+            raise
+        results.skip("verbs", "LIBINSPECT_LIBRARY is no library without sanitizers: %s" % reason)
+        results.finish()
     every = [interpreter for _, interpreter in interpreters.chosen(options, results)]
     if options.size == "check" and not options.interpreter:
         every.sort(key=lambda each: (each.debug, each.hexversion))
