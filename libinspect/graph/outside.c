@@ -26,6 +26,18 @@ enum {
 	CONTROL_BLOCK_SIZE = 0x900, /* struct pthread */
 };
 
+/* A thread's stack: the part in use, and where what is below that begins. */
+struct stack {
+	uint64_t start, end, dead;
+	pid_t thread;
+};
+
+/* A thread's own structure. */
+struct structure {
+	uint64_t address;
+	pid_t thread;
+};
+
 /* The threads' structures in one segment, ascending; of threads that have ended, too. */
 struct control_blocks {
 	const struct target_segment *segment;
@@ -48,6 +60,9 @@ struct search {
 	size_t place_count, place_capacity;
 	struct malloc_heaps heaps;
 	struct control_blocks control; /* of the segment looked at last */
+	struct stack *stacks; /* of threads that there are, ascending */
+	struct structure *structures; /* the same */
+	size_t stack_count, structure_count;
 	struct outside_words *words;
 };
 
@@ -226,13 +241,54 @@ static bool in_static_object(const struct search *search, uint64_t address)
 
 /* ---- stacks ----------------------------------------------------------------------------------------- */
 
-/* The thread whose stack or structure @address may be in, by the address of that; NULL: it has ended. */
-static const struct target_thread *thread_at(const struct search *search, uint64_t structure)
+static int compare_stacks(const void *a, const void *b)
 {
-	for (size_t i = 0; i < search->target->thread_count; i++)
-		if (thread_pointer(search->target, &search->target->threads[i]) == structure)
-			return &search->target->threads[i];
+	const struct stack *one = a, *other = b;
+	return (one->start > other->start) - (one->start < other->start);
+}
+
+static int compare_structures(const void *a, const void *b)
+{
+	const struct structure *one = a, *other = b;
+	return (one->address > other->address) - (one->address < other->address);
+}
+
+/* Where begins what lies below the part of the stack in use that is at [@start, @end)? */
+static uint64_t dead_start(const struct search *search, uint64_t start, uint64_t end)
+{
+	const struct target_segment *segment = target_segment_at(search->target, start);
+	uint64_t below = end - start > STACK_MAX ? 0 : STACK_MAX - (end - start);
+	uint64_t lowest = start > below ? start - below : 0;
+	return !segment ? start : segment->start > lowest ? segment->start : lowest;
+}
+
+/* Notes where the threads' stacks and structures are. */
+static struct inspect_error *find_threads(struct search *search)
+{
+	size_t count = search->target->thread_count;
+	search->stacks = reallocarray(NULL, count + 1, sizeof(*search->stacks));
+	search->structures = reallocarray(NULL, count + 1, sizeof(*search->structures));
+	if (!search->stacks || !search->structures)
+		return &inspect_error_no_memory;
+	for (size_t i = 0; i < count; i++) {
+		const struct target_thread *thread = &search->target->threads[i];
+		struct stack stack = { .thread = thread->tid };
+		if (thread_stack(search->target, thread, &stack.start, &stack.end)) {
+			stack.dead = dead_start(search, stack.start, stack.end);
+			search->stacks[search->stack_count++] = stack;
+		}
+		search->structures[search->structure_count++] = (struct structure){ thread_pointer(search->target, thread), thread->tid };
+	}
+	qsort(search->stacks, search->stack_count, sizeof(*search->stacks), compare_stacks);
+	qsort(search->structures, search->structure_count, sizeof(*search->structures), compare_structures);
 	return NULL;
+}
+
+/* The thread that has its structure at @address; NULL: it has ended. */
+static const struct structure *thread_at(const struct search *search, uint64_t address)
+{
+	const struct structure wanted = { .address = address };
+	return bsearch(&wanted, search->structures, search->structure_count, sizeof(wanted), compare_structures);
 }
 
 /* glibc puts a thread's structure at the end of its stack; it begins with two pointers to itself: tcbhead_t. */
@@ -256,35 +312,29 @@ static struct inspect_error *find_control_blocks(struct search *search, const st
 	return NULL;
 }
 
-/* Is @address in the stack of @thread, in the part in use or, if @dead, below that? */
-static bool in_stack(const struct search *search, const struct target_thread *thread, uint64_t address, bool dead)
-{
-	uint64_t start, end;
-	if (!thread_stack(search->target, thread, &start, &end))
-		return false;
-	if (!dead)
-		return address >= start && address < end;
-	uint64_t below = end - start > STACK_MAX ? 0 : STACK_MAX - (end - start);
-	const struct target_segment *segment = target_segment_at(search->target, start);
-	return segment && address < start && address >= segment->start && address >= (start > below ? start - below : 0);
-}
-
 /* What kind of place is @address in a thread's stack? False: none. *@live_ret: somebody may still look at it. The next
  * thread's stack may be right below, so parts in use come first. */
 static bool look_at_stacks(const struct search *search, uint64_t address, struct outside_word *word, bool *live_ret)
 {
-	for (int dead = 0; dead <= 1; dead++) {
-		for (size_t i = 0; i < search->target->thread_count; i++) {
-			const struct target_thread *thread = &search->target->threads[i];
-			if (!in_stack(search, thread, address, dead))
-				continue;
-			*live_ret = !dead;
-			word->kind = OUTSIDE_STACK;
-			word->thread = thread->tid;
-			return true;
-		}
+	size_t low = 0, high = search->stack_count; /* the first that begins behind @address is among these */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (search->stacks[middle].start <= address)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return false;
+	const struct stack *stack = NULL;
+	if (low && address < search->stacks[low - 1].end)
+		stack = &search->stacks[low - 1];
+	else if (low < search->stack_count && address >= search->stacks[low].dead)
+		stack = &search->stacks[low];
+	if (!stack)
+		return false;
+	*live_ret = address >= stack->start;
+	word->kind = OUTSIDE_STACK;
+	word->thread = stack->thread;
+	return true;
 }
 
 /* The same of threads' own structures, and of stacks whose threads have ended. */
@@ -297,16 +347,16 @@ static struct inspect_error *look_at_control_blocks(struct search *search, const
 	if (error)
 		return error;
 	if (place && address - control->items[place - 1] < CONTROL_BLOCK_SIZE) {
-		const struct target_thread *thread = thread_at(search, control->items[place - 1]);
+		const struct structure *thread = thread_at(search, control->items[place - 1]);
 		*live_ret = thread;
 		word->kind = OUTSIDE_THREAD;
-		word->thread = thread ? thread->tid : 0;
+		word->thread = thread ? thread->thread : 0;
 	} else if (place < control->count && control->items[place] - address < STACK_MAX) {
 		/* what the linker gives each thread is before its structure; the main thread's stack is elsewhere */
-		const struct target_thread *thread = thread_at(search, control->items[place]);
+		const struct structure *thread = thread_at(search, control->items[place]);
 		*live_ret = thread;
 		word->kind = OUTSIDE_THREAD;
-		word->thread = thread ? thread->tid : 0;
+		word->thread = thread ? thread->thread : 0;
 	}
 	return NULL;
 }
@@ -488,6 +538,8 @@ static struct inspect_error *search_memory(struct search *search)
 		error = find_places(search);
 	if (!error)
 		error = malloc_heaps_find(search->target, &search->heaps);
+	if (!error)
+		error = find_threads(search);
 	if (error)
 		return error;
 	drop_known(search);
@@ -511,6 +563,8 @@ struct inspect_error *outside_find(const struct graph *graph, const uint64_t *su
 	words_deinit(&search.found);
 	free(search.places);
 	free(search.control.items);
+	free(search.stacks);
+	free(search.structures);
 	malloc_heaps_deinit(&search.heaps);
 	if (error)
 		outside_deinit(words);
