@@ -61,7 +61,8 @@ repeat a b 500
 end
 """
 VERBS = (["status"], ["objects", "--values"], ["referents", "--all"], ["roots"], ["gc"], ["heap"], ["generations"],
-         ["cycles"], ["cycles", "--objects", "--all"], ["finalizers"], ["weakrefs"], ["garbage"], ["verify"])
+         ["cycles"], ["cycles", "--objects", "--all"], ["finalizers"], ["weakrefs"], ["garbage"], ["verify"],
+         ["refcounts", "--objects"])
 MEMORY = 2 << 30  # bytes that py-inspect may have
 SECONDS = 60
 RESULT = (0, 1, 3, 4)
