@@ -438,35 +438,62 @@ def wrong(target):
 
 class Terminal:
     def __init__(self, target, folder):
+        self.seen = ""
         self.pid, self.master = pty.fork()
         if self.pid == 0:
             os.environ.update(TERM="xterm", XDG_STATE_HOME=os.path.join(folder, "state"), LC_ALL="C.UTF-8", HOME=folder)
             os.execv(support.PY_INSPECT, ["py-inspect", "sql", str(target)])
 
     def expect(self, text, timeout=60):
-        seen, end = "", time.monotonic() + timeout
-        while text not in seen:
+        """Waits for @text; returns what came up to its end."""
+        end = time.monotonic() + timeout
+        while text not in self.seen:
             if not select.select([self.master], [], [], max(0, end - time.monotonic()))[0]:
-                raise Failure("no %r in %r" % (text, seen[-1000:]))
+                raise Failure("no %r in %r" % (text, self.seen[-1000:]))
             try:
-                seen += os.read(self.master, 65536).decode("utf-8", "replace")
+                self.seen += os.read(self.master, 65536).decode("utf-8", "replace")
             except OSError:
-                raise Failure("the prompt has ended; no %r in %r" % (text, seen[-1000:]))
-        return seen
+                raise Failure("the prompt has ended; no %r in %r" % (text, self.seen[-1000:]))
+        before, found, self.seen = self.seen.partition(text)
+        return before + found
 
-    def type(self, text, expected="sql> "):
+    def ready(self, prompt="sql> ", timeout=60):
+        """Waits until @prompt is the last of all and stays so: it is also drawn anew while a line is typed. What is typed before
+        the prompt is there may be lost. Returns what came."""
+        quiet, end = 0.3, time.monotonic() + timeout
+        while True:
+            more = select.select([self.master], [], [], quiet)[0]
+            if more:
+                self.seen += os.read(self.master, 65536).decode("utf-8", "replace")
+            elif self.seen.endswith(prompt):
+                seen, self.seen = self.seen, ""
+                return seen
+            elif time.monotonic() > end:
+                raise Failure("no prompt at the end of %r" % self.seen[-1000:])
+
+    def type(self, text, prompt="sql> "):
+        """Types @text; returns what comes up to the next prompt."""
         os.write(self.master, text.encode())
-        return self.expect(expected)
+        return self.ready(prompt)
 
-    def end(self):
-        status = os.waitpid(self.pid, 0)[1]
+    def end(self, timeout=60):
+        end = time.monotonic() + timeout
+        while True:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid or time.monotonic() > end:
+                break
+            time.sleep(0.01)
         os.close(self.master)
+        if not pid:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            raise Failure("the prompt does not end")
         return status
 
 
 def prompt(target, folder):
     terminal = Terminal(target, folder)
-    terminal.expect("sql> ")
+    terminal.ready()
     terminal.type("SELECT 'two'\n", "...> ")
     if "two lines" not in terminal.type("|| ' lines';\n"):
         raise Failure("no answer")
@@ -492,10 +519,10 @@ def prompt(target, folder):
         same("still" in file.read(), True, "history")
     same(os.stat(file.name).st_mode & 0o777, 0o600, "mode of the history")
     terminal = Terminal(target, folder)
-    terminal.expect("sql> ")
+    terminal.ready()
     if "still here" not in terminal.type("\x1b[A\n"):
         raise Failure("the history of before is gone")
-    terminal.type(".quit\n", "quit")
+    os.write(terminal.master, b".quit\n")
     same(terminal.end(), 0, "exit status")
     run = subprocess.run([support.PY_INSPECT, "sql", str(target), "--format=csv"], input="SELECT 1\n; SELECT bad; \n-- c\nSELECT 3",
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=support.TIMEOUT, check=False)
