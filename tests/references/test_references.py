@@ -83,7 +83,7 @@ def main():
     for number, interpreter in interpreters.chosen(options, results):
         full = options.size == "check-full"
         ways = options.how or (("live", "gcore", "kernel") if full else ("live", "gcore", "kernel")[number % 3:][:1])
-        heaps = ["heap"] if full or number % 7 == 0 else []
+        heaps = ["heap"] if full or number % 8 == 0 else []
         objects = ["objects"] if full or options.interpreter or number % 2 == 0 else []
         for program in options.program or heaps + objects:
             examine(results, interpreter, program, ways)

@@ -414,7 +414,7 @@ def main():
     parser.add_argument("--programs", type=int, help="how many are run live; the others in proportion")
     parser.add_argument("--only", action="append", metavar="WORD", help="only tests with this word in their names")
     options = parser.parse_args()
-    count = options.programs or (20 if SANITIZED else 100000 if options.size == "check-full" else 10000)
+    count = options.programs or (20 if SANITIZED else 100000 if options.size == "check-full" else 6000)
     results = Results(verbose=True)
     tests = [("live", live, count),
              ("kernel's cores", cores, max(count // 50, 3), "kernel"),
