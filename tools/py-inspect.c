@@ -213,11 +213,15 @@ static void print_help(void)
 	     "  py-inspect object core 0x7f12a4c0d5e0       and this one\n"
 	     "  py-inspect path core 0x7f12a4c0d5e0         why is it alive?\n"
 	     "  py-inspect cycles core                      what is garbage, and what closes its cycles?\n"
+	     "  py-inspect refcounts core                   does a C extension leak references?\n"
+	     "  py-inspect verify core                      is the heap damaged, and by whom?\n"
+	     "  py-inspect audit 4711 --rules=web-service   is all well? for a script\n"
 	     "  py-inspect sql core \"SELECT * FROM threads\"  and any other question\n"
 	     "  py-inspect heap core --format=json          the same for a program\n"
 	     "\n"
 	     "`py-inspect VERB --help` explains a verb, its options and its columns.\n"
-	     "Exit status: 0 all is said, 2 wrong call, 3 the target cannot be read,\n"
+	     "Exit status: 0 all is said, 1 a check found something (audit, verify, refcounts),\n"
+	     "2 wrong call, 3 the target cannot be read,\n"
 	     "4 there is an answer, but messages say what is missing from it.");
 }
 
