@@ -61,8 +61,10 @@ def count_calls(verb, core):
         raise Skip("strace is not installed")
     if support.SANITIZED:
         raise Skip("a sanitizer makes system calls of its own")
+    one_core = {min(os.sched_getaffinity(0))}  # how often threads wait for each other is a matter of what else runs
     run = subprocess.run(["strace", "-f", "-c", "-o", core + ".calls", support.PY_INSPECT, *verb, core],
-                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False,
+                         preexec_fn=lambda: os.sched_setaffinity(0, one_core))
     if run.returncode != 0:
         raise Skip("strace does not work here: %s" % run.stderr.decode("utf-8", "replace")[-200:])
     with open(core + ".calls", encoding="utf-8") as file:
@@ -70,16 +72,10 @@ def count_calls(verb, core):
                 re.findall(r"^ *[\d.]+ +[\d.]+ +\d+ +(\d+)(?: +\d+)? +(\w+)$", file.read(), re.MULTILINE)}
 
 
-def fewest_calls(verb, core):
-    """The same, of each the fewest in three runs: how often threads wait for each other is also a matter of what else runs."""
-    runs = [count_calls(verb, core) for _ in range(3)]
-    return {name: min(run.get(name, 0) for run in runs) for name in set().union(*runs)}
-
-
 def calls(verb, small, large):
     """The larger heap takes no more system calls, but for the few that ask for memory, wait and write the output."""
     by_size = ("total", "write", "mmap", "munmap", "mremap", "brk", "madvise", "mprotect", "futex")
-    few, many = fewest_calls(verb, small), fewest_calls(verb, large)
+    few, many = count_calls(verb, small), count_calls(verb, large)
     check("total" in few and few["total"] > 20, "strace counted nothing: %s", few)
     for name in set(many) - set(by_size):
         check(many[name] <= few.get(name, 0) + 16, "%s: %d calls for the small heap, %d for the large one",
