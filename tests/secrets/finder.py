@@ -4,7 +4,7 @@ import re
 
 PART = 6          # characters of a text
 DIGITS_PART = 9   # digits of a number: addresses and sizes have six by chance
-HEX_PART = 10     # the same in hexadecimal
+HEX_PART = 13     # the same in hexadecimal, in which addresses have twelve
 
 LETTERS = "[ghjkmnpqrstvwxz]"  # of planted_secrets.py
 WIDE = "[\u0400-\u04ff\U00010330-\U0001034f]"
@@ -38,7 +38,7 @@ class Finder:
             self.of.update({part: how for part in parts(digits, DIGITS_PART)})
             for number in (int(digits), int(digits) << 3, int(digits) << 1):
                 self.of.update({part: how for part in parts("%x" % number, HEX_PART)})
-        self.lengths = sorted({len(part) for part in self.of})
+        self.lengths = sorted({len(part) for part in self.of if len(part) >= 2 * PART})  # of what is hexadecimal
         self.clean, self.dirty = set(), {}  # pieces of output that have been looked at, since most come again
 
     def _among(self, runs, lengths):
@@ -74,9 +74,10 @@ class Finder:
         for width, pad in ((1, b"\\x00"), (3, b"\\x00\\x00\\x00")):
             for run in set(re.findall(b"(?:%s%s){%d,}" % (LETTERS.encode(), pad, PART), output)):
                 found.update(self._in_text(run[::width + 1].decode()))
-        hexadecimal = re.findall("[0-9a-f]{%d,}" % HEX_PART, text.lower())
-        found.update(self._among(hexadecimal, [length for length in self.lengths if length >= HEX_PART]))
-        joined = re.sub(r"(?<=\d)[ _](?=\d\d\d)", "", text)  # 1 204 331
+        hexadecimal = re.findall("[0-9a-f]{%d,}" % (2 * PART), text.lower())
+        found.update(self._among(hexadecimal, self.lengths))
+        decimal = re.sub(r"0x[0-9a-fA-F]{1,12}\b", "", text)  # addresses, which are in hexadecimal
+        joined = re.sub(r"(?<=\d)[ _](?=\d\d\d)", "", decimal)  # 1 204 331
         found.update(self._among(re.findall(r"\d{%d,}" % DIGITS_PART, joined), [DIGITS_PART]))
         for run in set(re.findall(r"(?:\b\d{1,3}\b[, ]+){%d,}" % PART, text)):  # bytes as numbers
             codes = [int(code) for code in re.findall(r"\d+", run)]
@@ -99,5 +100,6 @@ def test_finder():
         assert list(finder.find(spelled.encode())) == ["wide"], spelled
     for spelled in (number, number[4:13], "012 345 678 90", "0x%x" % int(number)):
         assert list(finder.find(spelled.encode())) == ["number"], spelled
-    for other in (secret[:5], "вгджз", number[:8], "0x7f1234a4567890", "strtok strxfrm", "12345678  90123456", "12345678,90123456"):
+    for other in (secret[:5], "вгджз", number[:8], "0x7f1234a4567890", "strtok strxfrm", "12345678  90123456",
+                  "12345678,90123456", "0x" + ("%x" % int(number))[2:14], "0x7" + number[:11]):
         assert not finder.find(other.encode()), other
