@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * graph.c - how long the parts of a graph take: for bench/run, and for whoever makes them faster.
+ * graph.c - how long the parts of a graph take: for whoever makes them faster.
  *
  *   bench-graph TARGET        says seconds of each part, counts of objects and edges, and bytes of memory, as JSON
  */

@@ -1,14 +1,27 @@
 # SPDX-License-Identifier: MIT
-"""A process with a heap of many tracked objects, for bench/run: python3 heap.py OBJECTS
+"""A process with a heap of many objects, for bench/run and bench/sql: python3 heap.py OBJECTS [KIND]
 
-Answers commands on standard input, one a line, with one line each:
+  ordinary  as many tracked objects in the proportions of a service, made one after the other
+  shuffled  the same, but most references lead to some other object far away, and the collector's list has no order either
+  chain     a list of so many linked nodes
+  dict      one dict with so many keys, and a small list for each
+  strings   so many small strings
+
+Says how many objects are tracked, and answers commands on standard input, one a line, with one line each:
   litter N  drops about N tracked objects in cycles of several shapes, and says how many
   collect   seconds that its own gc.collect() takes, seconds of processor time, and how many objects that found
-  count     the seconds of collections.Counter(map(type, gc.get_objects()))
-  beat      seconds of the longest time since the last `beat` that it could not run
+  count     the same of collections.Counter(map(type, gc.get_objects())), and how many types that found
+  beat      seconds of the longest time since the last `beat` or `watch` that it could not run
+  watch     from now on, it notices that; until `rest`
+  rest      no longer, so that nothing disturbs what is measured
+  deep      the address of an object deep inside
+  head      the address of the collector's head of a tracked object
+  peer NAME seconds, of the processor, too, bytes of memory and objects that another inspector of the process itself takes: see PEERS
 """
 import collections
 import gc
+import os
+import random
 import sys
 import threading
 import time
@@ -42,6 +55,55 @@ def build(objects):
         record = {"node": node, "name": "n%d" % number, "data": b"%d" % number}
         heap.append((node, record, {node}, Slots(node, number + 0.25)))  # 4
     return heap
+
+
+def shuffle(objects):
+    """As build() makes it, without locality: the order of addresses, of references and of the collector's list have nothing to
+    do with each other."""
+    chance = random.Random(1)
+    heap = build(objects)
+    chance.shuffle(heap)
+    nodes = [each[0] for each in heap]
+
+    def any_node():
+        return nodes[int(chance.random() * len(nodes))]
+
+    for node, record, single, slots in heap:
+        node.parent, node.tags[1] = any_node(), any_node()
+        record["node"] = any_node()
+        single.clear()
+        single.add(any_node())
+        slots.left = any_node()
+    return heap
+
+
+def chain(objects):
+    """Linked nodes; the first is the last one made."""
+    node = None
+    for number in range(objects):
+        node = Slots(node, number + 0.5)
+    return [node]
+
+
+KINDS = {
+    "ordinary": build,
+    "shuffled": shuffle,
+    "chain": chain,
+    "dict": lambda objects: [{"key %d" % number: [number] for number in range(objects)}],
+    "strings": lambda objects: ["string %d" % number for number in range(objects)],
+}
+
+
+def deep(kind, heap):
+    """An object as far inside as those of this heap are."""
+    if kind == "chain":
+        node = heap[0]
+        while node.left:
+            node = node.left
+        return node
+    if kind == "dict":
+        return next(reversed(heap[0].values()))
+    return heap[len(heap) // 2] if kind == "strings" else heap[len(heap) // 2][0].tags
 
 
 # ---- garbage: each of these drops something in a cycle ----
@@ -97,19 +159,28 @@ def litter(objects):
 
 
 class Heartbeat(threading.Thread):
-    """Notices when the process stands still."""
+    """Notices when the process stands still, while it is awake."""
 
     def __init__(self):
         super().__init__(daemon=True)
+        self.awake = threading.Event()
         self.longest = 0.0
 
     def run(self):
-        last = time.monotonic()
         while True:
-            time.sleep(0.0002)
-            now = time.monotonic()
-            self.longest = max(self.longest, now - last)
-            last = now
+            self.awake.wait()
+            last = time.monotonic()
+            while self.awake.is_set():
+                time.sleep(0.0002)
+                now = time.monotonic()
+                self.longest = max(self.longest, now - last)
+                last = now
+
+    def said(self):
+        """The longest time, which begins anew."""
+        time.sleep(0.05)
+        longest, self.longest = self.longest, 0.0
+        return longest
 
 
 def timed(function):
@@ -122,23 +193,64 @@ def count():
     return len(collections.Counter(map(type, gc.get_objects())))
 
 
+# ---- other inspectors that run inside: what they count ----
+
+
+def guppy3():
+    import guppy
+    return guppy.hpy().heap().count
+
+
+def pympler():
+    from pympler import muppy, summary
+    return sum(row[1] for row in summary.summarize(muppy.get_objects()))
+
+
+PEERS = {"guppy3": guppy3, "pympler": pympler}
+
+
+def memory(field):
+    """Bytes of memory of this process: VmHWM or VmRSS."""
+    with open("/proc/self/status", encoding="utf-8") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith(field))
+
+
+def ask_peer(name):
+    """Its seconds, bytes beyond what the process has anyway, and objects; empty if it is not installed."""
+    try:
+        __import__("guppy" if name == "guppy3" else name)
+    except ImportError:
+        return ""
+    with open("/proc/self/clear_refs", "w", encoding="utf-8") as peak:
+        peak.write("5")  # VmHWM begins anew: proc(5)
+    before = memory("VmRSS")
+    times = timed(PEERS[name]).split()
+    return " ".join(times[:2] + [str(memory("VmHWM") - before), times[2]])
+
+
 def main():
     gc.disable()
-    heap = build(int(sys.argv[1]))
+    kind = sys.argv[2] if len(sys.argv) > 2 else "ordinary"
+    heap = KINDS[kind](int(sys.argv[1]))
     heartbeat = Heartbeat()
     heartbeat.start()
+    answers = {
+        "litter": lambda objects: litter(int(objects)),
+        "collect": lambda: timed(gc.collect),
+        "count": lambda: timed(count),
+        "watch": lambda: heartbeat.awake.set() or heartbeat.said(),
+        "beat": heartbeat.said,
+        "rest": heartbeat.awake.clear,
+        "deep": lambda: hex(id(deep(kind, heap))),
+        "head": lambda: hex(id(heap) - 16),  # struct PyGC_Head, CPython 3.8 and newer
+        "peer": ask_peer,
+    }
     print(len(gc.get_objects()), flush=True)
     for command in sys.stdin:
         verb, *arguments = command.split()
-        if verb == "litter":
-            print(litter(int(arguments[0])), flush=True)
-        elif verb in ("collect", "count"):
-            print(timed(gc.collect if verb == "collect" else count), flush=True)
-        else:
-            time.sleep(0.05)
-            print(heartbeat.longest, flush=True)
-            heartbeat.longest = 0.0
-    return heap
+        print(answers[verb](*arguments), flush=True)
+    sys.stdout.flush()
+    os._exit(0)  # to free all of it would take as long as to make it
 
 
 if __name__ == "__main__":
