@@ -84,6 +84,31 @@ struct inspect_error *histogram_build(const struct heap *heap, const struct heap
 	return error;
 }
 
+struct inspect_error *histogram_of_tally(const struct runtime *runtime, const struct tally *tally,
+					 struct histogram *histogram)
+{
+	*histogram = (struct histogram){ 0 };
+	uint32_t *places AUTO_FREE = NULL;
+	uint32_t place_count = 0;
+	struct inspect_error *error = type_places(runtime, &places, &place_count);
+	if (error)
+		return error;
+	struct histogram_row *rows = calloc(place_count + 1, sizeof(*rows));
+	if (!rows)
+		return &inspect_error_no_memory;
+	for (size_t type = 0; type < tally->count && type < runtime->type_count; type++) {
+		struct histogram_row *row = &rows[places[type]];
+		row->type = runtime->types[type].name;
+		row->count += tally->rows[type].count;
+		row->bytes = add_saturating(row->bytes, tally->rows[type].bytes);
+		row->tracked += tally->rows[type].tracked;
+		row->basic += tally->rows[type].basic;
+	}
+	histogram->rows = rows;
+	histogram->count = drop_empty(rows, place_count);
+	return NULL;
+}
+
 void histogram_deinit(struct histogram *histogram)
 {
 	free(histogram->rows);

@@ -10,6 +10,7 @@
 
 #include "analysis/filter.h"
 #include "graph/heap.h"
+#include "graph/tally.h"
 
 /* The objects of one type name, or of one type name in one generation. */
 struct histogram_row {
@@ -29,6 +30,9 @@ struct histogram {
 struct inspect_error *histogram_build(const struct heap *heap, const struct heap_filter *filter,
 				      bool by_generation, struct histogram *histogram)
 	__attribute__((warn_unused_result));
+/* The same of all objects, from their numbers by type. */
+struct inspect_error *histogram_of_tally(const struct runtime *runtime, const struct tally *tally,
+					 struct histogram *histogram) __attribute__((warn_unused_result));
 void histogram_deinit(struct histogram *histogram);
 
 /* The place of each type's name among the names of @runtime's types in alphabetical order: types of the same

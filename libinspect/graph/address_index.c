@@ -54,8 +54,8 @@ void index_deinit(struct address_index *index)
 		free(index->regions[i]->ranks);
 		free(index->regions[i]->cut);
 		free(index->regions[i]->doubtful);
-		free(index->regions[i]);
 	}
+	slab_deinit(&index->slab);
 	free(index->regions);
 	for (struct region_table *table = index->table, *smaller; table; table = smaller) {
 		smaller = table->smaller;
@@ -70,7 +70,7 @@ struct index_region *index_region_add(struct address_index *index, uint64_t addr
 		return NULL;
 	if (!array_reserve(index->regions, index->count, index->capacity))
 		return NULL;
-	struct index_region *region = calloc(1, sizeof(*region));
+	struct index_region *region = slab_allocate(&index->slab, sizeof(*region));
 	if (!region)
 		return NULL;
 	region->number = address >> REGION_SHIFT;

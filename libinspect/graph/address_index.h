@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/slab.h"
+
 enum {
 	GRANULE_SHIFT = 3,
 	REGION_SHIFT = 20, /* bytes of a region, as a power of two */
@@ -29,6 +31,7 @@ struct index_region {
 	uint64_t references;        /* of all of its objects: discovery.h */
 	uint64_t *cut;              /* objects whose references are too many to be true, or NULL: discovery.h */
 	uint64_t *doubtful;         /* objects that only guessed references lead to, or NULL: discovery.h */
+	struct region_list *list;   /* what the collectors' lists say, or NULL: discovery.h */
 	struct region_search *search; /* while objects are being found: discovery.c */
 	uint64_t bits[REGION_WORDS];
 };
@@ -49,6 +52,7 @@ struct address_index {
 	struct region_table *table;
 	struct index_region **regions; /* sealed: ascending */
 	size_t count, capacity;
+	struct slab slab; /* has them */
 };
 
 bool index_init(struct address_index *index) __attribute__((warn_unused_result));

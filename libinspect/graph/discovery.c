@@ -28,6 +28,7 @@
 #include "base/limits.h"
 #include "base/threads.h"
 #include "graph/heap.h"
+#include "graph/tally.h"
 #include "graph/workers.h"
 #include "target/target.h"
 
@@ -49,6 +50,7 @@ struct region_search {
 	bool queued;
 	uint64_t *guessed; /* guessed references lead here; NULL: none */
 	uint64_t *refused; /* what has a bit and is no object; NULL: none */
+	uint64_t *claimed; /* for a tally: what says of itself that it is listed; NULL: nothing does */
 	uint64_t dirty[REGION_WORDS / 64]; /* which words have new bits */
 	uint64_t visited[REGION_WORDS];    /* whose references have been followed */
 };
@@ -59,9 +61,12 @@ struct discovery {
 	struct listed_objects *listed;
 	struct graph_roots *roots;
 	struct notes *notes;
+	struct tally *tally; /* where nothing but numbers is wanted */
+	struct slab slab;    /* has what is being found out about regions */
 	struct runtime_sink sink;
 	struct runtime_root_sink root_sink;
 
+	size_t new_listed;     /* objects that were first found on a list */
 	size_t refused_listed; /* entries of the lists that cannot be objects */
 	uint64_t first_refused_listed;
 
@@ -83,6 +88,7 @@ struct discovery {
 	/* atomic */
 	bool stopped; /* for an error, or: */
 	bool too_many_references;
+	bool unsound; /* there is damage, of which no tally can be made */
 	size_t objects;
 	uint64_t visited;    /* how many of them have been looked at */
 	uint64_t references; /* how many have been counted */
@@ -95,11 +101,13 @@ struct searcher {
 	struct discovery *discovery;
 	struct index_region *region; /* the one that it has */
 	struct runtime_references references;
+	struct tally tally;
 	size_t new_objects;
 	bool cut;      /* careful: the object has too many references */
 	uint64_t allowance; /* careful: what the present object may have */
 	uint64_t addresses[BATCH];
 	uint32_t types[BATCH];
+	uint64_t sizes[BATCH]; /* for a tally */
 	uint8_t flags[BATCH];
 };
 
@@ -113,6 +121,13 @@ static bool is_stopped(const struct discovery *discovery)
 static void stop(struct discovery *discovery)
 {
 	__atomic_store_n(&discovery->stopped, true, __ATOMIC_RELAXED);
+}
+
+/* The heap is damaged, which a tally is not made for. */
+static void find_unsound(struct discovery *discovery)
+{
+	__atomic_store_n(&discovery->unsound, true, __ATOMIC_RELAXED);
+	stop(discovery);
 }
 
 static void fail(struct discovery *discovery, struct inspect_error *error)
@@ -196,12 +211,10 @@ static struct index_region *add_region(struct discovery *discovery, uint64_t add
 	bool no_memory = false;
 	if (!region) {
 		/* where only the lists matter nothing is searched for */
-		struct region_search *search = discovery->roots ? calloc(1, sizeof(*search)) : NULL;
+		struct region_search *search = discovery->roots ? slab_allocate(&discovery->slab, sizeof(*search)) : NULL;
 		if (search || !discovery->roots)
 			region = index_region_add(discovery->index, address, search);
 		no_memory = !region;
-		if (!region)
-			free(search);
 	}
 	pthread_mutex_unlock(&discovery->lock);
 	if (no_memory)
@@ -316,6 +329,49 @@ static struct inspect_error *too_many_objects(void)
 				    graph_limits.objects);
 }
 
+/* Lets the generation of an object of @list be @generation, a number of two bits. */
+static bool set_generation(struct slab *slab, struct region_list *list, uint64_t address, unsigned int generation)
+{
+	for (unsigned int i = 0; i < GENERATION_BITS; i++) {
+		bool bit = (generation ^ OLDEST_GENERATION) >> i & 1;
+		if (!bit && !list->generation[i])
+			continue;
+		if (!list->generation[i] && !(list->generation[i] = slab_allocate(slab, REGION_WORDS * sizeof(uint64_t))))
+			return false;
+		uint64_t *word = &list->generation[i][region_word(address)];
+		*word = (*word & ~(UINT64_C(1) << region_bit(address))) | (uint64_t)bit << region_bit(address);
+	}
+	return true;
+}
+
+static bool add_other(struct listed_objects *listed, uint64_t address, unsigned int collector)
+{
+	if (!array_reserve(listed->others, listed->other_count, listed->other_capacity))
+		return false;
+	listed->others[listed->other_count++] = address | (uint64_t)collector << 56;
+	return true;
+}
+
+/* Keeps what a list says about an object. One that is listed twice stays in its youngest generation. Only the thread that
+ * walks along the lists comes here. False when out of memory. */
+static bool list_object(struct listed_objects *listed, struct index_region *region, uint64_t address,
+			unsigned int generation, unsigned int collector)
+{
+	if (!region->list && !(region->list = slab_allocate(&listed->slab, sizeof(*region->list))))
+		return false;
+	uint64_t *word = &region->list->listed[region_word(address)], bit = UINT64_C(1) << region_bit(address);
+	bool again = *word & bit;
+	if (again) {
+		if (listed->duplicates++ == 0 || address < listed->first_duplicate)
+			listed->first_duplicate = address;
+		if (listed_generation(region->list, region_word(address), region_bit(address)) <= generation)
+			return true;
+	}
+	*word |= bit;
+	return set_generation(&listed->slab, region->list, address, generation) &&
+	       ((!collector && !again) || add_other(listed, address, collector));
+}
+
 static struct inspect_error *note_listed(struct runtime_sink *sink, uint64_t address, unsigned int generation,
 					 unsigned int collector)
 {
@@ -330,18 +386,16 @@ static struct inspect_error *note_listed(struct runtime_sink *sink, uint64_t add
 			discovery->first_refused_listed = address;
 		return NULL;
 	}
-	if (listed->count >= graph_limits.objects)
+	if (listed->count++ >= graph_limits.objects)
 		return too_many_objects();
-	if (!array_reserve(listed->words, listed->count, listed->capacity))
-		return &inspect_error_no_memory;
-	listed->words[listed->count++] = address | generation | (uint64_t)collector << 56;
 	struct index_region *region = index_region_at(discovery->index, address);
 	if (!region)
 		region = add_region(discovery, address);
 	if (!region)
 		return discovery->error ? &inspect_error_no_memory : NULL;
-	if (mark(discovery, region, address))
-		__atomic_fetch_add(&discovery->objects, 1, __ATOMIC_RELAXED);
+	if (!list_object(listed, region, address, generation, collector))
+		return &inspect_error_no_memory;
+	discovery->new_listed += mark(discovery, region, address);
 	return NULL;
 }
 
@@ -349,6 +403,7 @@ static struct inspect_error *walk_lists(struct discovery *discovery)
 {
 	struct runtime *runtime = discovery->runtime;
 	struct inspect_error *error = runtime->operations->walk(runtime, &discovery->sink, discovery->notes);
+	__atomic_fetch_add(&discovery->objects, discovery->new_listed, __ATOMIC_RELAXED);
 	if (!error && discovery->refused_listed)
 		error = notes_add(discovery->notes, true,
 				  "the collector's lists are damaged: entries that cannot be objects and were left "
@@ -508,17 +563,51 @@ static void follow_carefully(struct searcher *searcher, size_t count)
 	}
 }
 
+/* Notes which of the batch's @count objects say that they are listed. They are in the order of addresses. */
+static void claim_batch(struct searcher *searcher, size_t count)
+{
+	uint64_t *claimed = extra_bits(searcher->discovery, &searcher->region->search->claimed);
+	for (size_t i = 0; claimed && i < count;) {
+		size_t word = region_word(searcher->addresses[i]);
+		uint64_t bits = 0;
+		for (; i < count && region_word(searcher->addresses[i]) == word; i++)
+			if (searcher->flags[i] & RUNTIME_TRACKED)
+				bits |= UINT64_C(1) << region_bit(searcher->addresses[i]);
+		if (bits)
+			__atomic_fetch_or(&claimed[word], bits, __ATOMIC_RELAXED);
+	}
+}
+
+/* Counts the batch's @count objects. */
+static void tally_batch(struct searcher *searcher, size_t count)
+{
+	const uint64_t size_limit = UINT64_C(1) << 32; /* of so many objects as there can be the sum is below 2^64 */
+	for (size_t i = 0; i < count; i++)
+		if (searcher->flags[i] & RUNTIME_DAMAGED || searcher->sizes[i] >= size_limit)
+			return find_unsound(searcher->discovery);
+	const struct tally_batch batch = { searcher->types, searcher->flags, searcher->sizes, count };
+	if (!tally_add(&searcher->tally, &batch))
+		fail(searcher->discovery, &inspect_error_no_memory);
+	claim_batch(searcher, count);
+}
+
 /* Looks at the @count objects of the batch and follows their references. */
 static void visit_batch(struct searcher *searcher, size_t count)
 {
 	struct discovery *discovery = searcher->discovery;
 	struct runtime *runtime = discovery->runtime;
-	const struct runtime_columns columns = { .type = searcher->types, .flags = searcher->flags };
+	const struct runtime_columns columns = {
+		.type = searcher->types,
+		.flags = searcher->flags,
+		.size = discovery->tally ? searcher->sizes : NULL,
+	};
 	struct inspect_error *error = runtime->operations->examine(runtime, searcher->addresses, count, &columns);
 	if (error) {
 		fail(discovery, error);
 		return;
 	}
+	if (discovery->tally)
+		tally_batch(searcher, count);
 	size_t good = 0;
 	for (size_t i = 0; i < count; i++) {
 		if (searcher->flags[i] & RUNTIME_DAMAGED) {
@@ -630,8 +719,22 @@ static struct searcher *searcher_create(struct discovery *discovery)
 	return searcher;
 }
 
+/* Adds what the worker has counted to what all have. */
+static void join_tally(struct searcher *searcher)
+{
+	struct discovery *discovery = searcher->discovery;
+	if (!discovery->tally)
+		return;
+	pthread_mutex_lock(&discovery->lock);
+	bool enough = tally_join(discovery->tally, &searcher->tally);
+	pthread_mutex_unlock(&discovery->lock);
+	if (!enough)
+		fail(discovery, &inspect_error_no_memory);
+}
+
 static void searcher_destroy(struct searcher *searcher)
 {
+	tally_deinit(&searcher->tally);
 	free(searcher->references.items);
 	free(searcher);
 }
@@ -650,6 +753,7 @@ static void search(void *context, unsigned int worker)
 	struct index_region *region;
 	while ((region = take_region(searcher)))
 		visit_region(searcher, region);
+	join_tally(searcher);
 	searcher_destroy(searcher);
 }
 
@@ -763,32 +867,27 @@ static void accept_guesses(struct discovery *discovery)
 static void settle_refused(struct discovery *discovery)
 {
 	struct address_index *index = discovery->index;
-	bool any = false;
 	for (size_t i = 0; i < index->count; i++) {
 		struct index_region *region = index->regions[i];
-		for (size_t word = 0; region->search->refused && word < REGION_WORDS; word++)
-			region->bits[word] &= ~region->search->refused[word];
-		any |= region->search->refused != NULL;
-	}
-	for (size_t i = 0; any && i < discovery->listed->count; i++) {
-		uint64_t address = listed_address(discovery->listed->words[i]);
-		struct index_region *region = index_region_at(index, address);
-		if (region)
-			region->bits[region_word(address)] |= UINT64_C(1) << region_bit(address);
+		const uint64_t *refused = region->search->refused;
+		for (size_t word = 0; refused && word < REGION_WORDS; word++)
+			region->bits[word] &= ~refused[word] | (region->list ? region->list->listed[word] : 0);
 	}
 }
 
-static void free_searches(struct address_index *index)
+static void free_searches(struct discovery *discovery)
 {
+	struct address_index *index = discovery->index;
 	for (size_t i = 0; i < index->count; i++) {
 		struct region_search *search = index->regions[i]->search;
 		if (search) {
 			free(search->guessed);
 			free(search->refused);
+			free(search->claimed);
 		}
-		free(search);
 		index->regions[i]->search = NULL;
 	}
+	slab_deinit(&discovery->slab);
 }
 
 /* Finds all that the objects found so far lead to. */
@@ -827,17 +926,23 @@ static void find_all(struct discovery *discovery)
 	}
 }
 
-/* One search. *@again_ret: it found too many references, and is to be made again, carefully. */
-static struct inspect_error *try(struct discovery *discovery, bool *again_ret)
+static struct inspect_error *search_once(struct discovery *discovery)
 {
 	pthread_mutex_init(&discovery->lock, NULL);
 	pthread_cond_init(&discovery->changed, NULL);
 	find_all(discovery);
 	pthread_cond_destroy(&discovery->changed);
 	pthread_mutex_destroy(&discovery->lock);
+	return discovery->error;
+}
+
+/* One search. *@again_ret: it found too many references, and is to be made again, carefully. */
+static struct inspect_error *try(struct discovery *discovery, bool *again_ret)
+{
+	search_once(discovery);
 	if (discovery->roots && !discovery->error && !discovery->too_many_references)
 		settle_refused(discovery);
-	free_searches(discovery->index);
+	free_searches(discovery);
 	*again_ret = !discovery->error && discovery->too_many_references;
 	return discovery->error;
 }
@@ -845,8 +950,8 @@ static struct inspect_error *try(struct discovery *discovery, bool *again_ret)
 /* Forgets what a search found. False when out of memory. */
 static bool forget(struct discovery *discovery)
 {
+	listed_objects_deinit(discovery->listed, discovery->index);
 	index_deinit(discovery->index);
-	listed_objects_deinit(discovery->listed);
 	graph_roots_deinit(discovery->roots);
 	return index_init(discovery->index);
 }
@@ -870,6 +975,48 @@ static struct inspect_error *note_cut(const struct address_index *index, struct 
 			 "the heap is damaged: objects claim to hold more references than the target has memory for; "
 			 "the references of so many objects are left out: %zu, the first at 0x%" PRIx64,
 			 count, first);
+}
+
+/* Are the objects that the lists have those that say so themselves? */
+static bool lists_are_true(const struct discovery *discovery)
+{
+	const struct address_index *index = discovery->index;
+	for (size_t i = 0; i < index->count; i++) {
+		const struct region_list *list = index->regions[i]->list;
+		const uint64_t *claimed = index->regions[i]->search->claimed;
+		for (size_t word = 0; (list || claimed) && word < REGION_WORDS; word++)
+			if ((list ? list->listed[word] : 0) != (claimed ? claimed[word] : 0))
+				return false;
+	}
+	return !discovery->listed->duplicates && !discovery->refused_listed;
+}
+
+struct inspect_error *discover_and_tally(struct runtime *runtime, struct tally *tally, struct notes *notes)
+{
+	struct address_index index;
+	struct listed_objects listed = { 0 };
+	struct graph_roots roots = { 0 };
+	struct discovery discovery = {
+		.runtime = runtime,
+		.index = &index,
+		.listed = &listed,
+		.roots = &roots,
+		.notes = notes,
+		.tally = tally,
+		.sink.add = note_listed,
+		.root_sink.add = note_root,
+		.references_limit = references_limit(runtime->target),
+		.settled = FIRST_ALLOWANCE,
+	};
+	if (!index_init(&index))
+		return &inspect_error_no_memory;
+	struct inspect_error *error = search_once(&discovery);
+	tally->sound = !error && !discovery.unsound && !discovery.too_many_references && lists_are_true(&discovery);
+	free_searches(&discovery);
+	listed_objects_deinit(&listed, &index);
+	graph_roots_deinit(&roots);
+	index_deinit(&index);
+	return error;
 }
 
 struct inspect_error *discover(struct runtime *runtime, struct address_index *index, size_t *count_ret,
@@ -906,9 +1053,12 @@ struct inspect_error *discover(struct runtime *runtime, struct address_index *in
 	return index_seal(index, count_ret) ? note_cut(index, notes) : &inspect_error_no_memory;
 }
 
-void listed_objects_deinit(struct listed_objects *listed)
+void listed_objects_deinit(struct listed_objects *listed, struct address_index *index)
 {
-	free(listed->words);
+	for (size_t i = 0; i < index->count; i++)
+		index->regions[i]->list = NULL;
+	slab_deinit(&listed->slab);
+	free(listed->others);
 	*listed = (struct listed_objects){ 0 };
 }
 

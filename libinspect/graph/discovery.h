@@ -9,6 +9,8 @@
 #include "graph/address_index.h"
 #include "runtime/runtime.h"
 
+struct tally;
+
 enum {
 	EDGE_FLAG_BITS = 3,
 	GRAPH_OBJECTS_MAX = 1 << (32 - EDGE_FLAG_BITS), /* ids and flags share a word */
@@ -21,10 +23,25 @@ struct graph_limits {
 };
 extern struct graph_limits graph_limits;
 
-/* The objects on the collectors' lists: address, generation in the lowest bits, collector in the highest. */
+/* What the collectors' lists say about a region: a bit for each granule, like the region's. */
+struct region_list {
+	uint64_t listed[REGION_WORDS];
+	/* The generation of an object that is listed, less OLDEST_GENERATION, as two bits; NULL: no bit is set. The most are
+	 * in the oldest one. */
+	uint64_t *generation[2];
+};
+
+enum { OLDEST_GENERATION = 2, GENERATION_BITS = 2 };
+
+/* The objects on the collectors' lists that cannot be told by bits. */
 struct listed_objects {
-	uint64_t *words;
-	size_t count, capacity;
+	size_t count;      /* of all entries, */
+	size_t duplicates; /* of these, those of objects that were listed before: damage */
+	uint64_t first_duplicate;
+	uint64_t *others;  /* address, and the collector in the highest bits, where it may be another than the first; of an
+			    * object that is there twice the last one counts */
+	size_t other_count, other_capacity;
+	struct slab slab;  /* has the regions' lists */
 };
 
 static inline uint64_t listed_address(uint64_t word)
@@ -32,14 +49,19 @@ static inline uint64_t listed_address(uint64_t word)
 	return word & UINT64_C(0x00fffffffffffff8);
 }
 
-static inline unsigned int listed_generation(uint64_t word)
-{
-	return word & 7;
-}
-
 static inline unsigned int listed_collector(uint64_t word)
 {
 	return word >> 56;
+}
+
+/* The generation of the object at bit @bit of word @word, which is listed. */
+static inline unsigned int listed_generation(const struct region_list *list, size_t word, unsigned int bit)
+{
+	unsigned int generation = OLDEST_GENERATION;
+	for (unsigned int i = 0; i < GENERATION_BITS; i++)
+		if (list->generation[i])
+			generation ^= (unsigned int)(list->generation[i][word] >> bit & 1) << i;
+	return generation;
 }
 
 /* A root and what it is called. */
@@ -68,8 +90,13 @@ struct inspect_error *discover(struct runtime *runtime, struct address_index *in
 			       struct listed_objects *listed, struct graph_roots *roots, struct notes *notes)
 	__attribute__((warn_unused_result));
 
-void listed_objects_deinit(struct listed_objects *listed);
+/* The regions of @index forget what they know of lists. */
+void listed_objects_deinit(struct listed_objects *listed, struct address_index *index);
 void graph_roots_deinit(struct graph_roots *roots);
+
+/* Counts the same objects, with their sizes, and keeps nothing of them. The tally is sound unless something is damaged. */
+struct inspect_error *discover_and_tally(struct runtime *runtime, struct tally *tally, struct notes *notes)
+	__attribute__((warn_unused_result));
 
 /* Is @address one of the objects whose references are left out, because all together they would be more than the
  * target can have? */

@@ -30,7 +30,7 @@ static bool columns_create(struct heap *heap)
 	heap->type = column_create(heap->count, sizeof(*heap->type));
 	heap->generation = column_create(heap->count, sizeof(*heap->generation));
 	heap->flags = column_create(heap->count, sizeof(*heap->flags));
-	heap->collector = column_create(heap->count, sizeof(*heap->collector));
+	heap->collector = calloc(heap->count + 1, sizeof(*heap->collector)); /* takes no memory where all are 0 */
 	return heap->address && heap->type && heap->generation && heap->flags && heap->collector;
 }
 
@@ -76,71 +76,48 @@ struct inspect_error *heap_fill(struct heap *heap)
 
 /* ---- generations and collectors --------------------------------------------------------------------- */
 
-struct listing {
-	struct heap *heap;
-	const struct listed_objects *listed;
-};
-
-/* Fills them for a batch of listed objects. */
+/* Fills the generations of a region: its listed objects have those of the lists. */
 static struct inspect_error *fill_listed(void *context, size_t number)
 {
-	const struct listing *listing = context;
-	struct heap *heap = listing->heap;
-	size_t end = (number + 1) * BATCH < listing->listed->count ? (number + 1) * BATCH : listing->listed->count;
-	for (size_t i = number * BATCH; i < end; i++) {
-		uint64_t word = listing->listed->words[i];
-		uint32_t id;
-		if (!heap_find(heap, listed_address(word), &id))
-			continue;
-		/* one that is listed twice may be met by two workers: fill_twice_listed() */
-		__atomic_store_n(&heap->generation[id], (uint8_t)listed_generation(word), __ATOMIC_RELAXED);
-		__atomic_store_n(&heap->collector[id], (uint8_t)listed_collector(word), __ATOMIC_RELAXED);
+	struct heap *heap = context;
+	const struct index_region *region = heap->index.regions[number];
+	uint8_t *generation = heap->generation + region->first;
+	size_t tracked = 0;
+	memset(generation, HEAP_UNTRACKED, region->count);
+	for (size_t word = 0; region->list && word < REGION_WORDS; word++) {
+		uint64_t listed = region->list->listed[word];
+		for (uint64_t bits = region->bits[word]; bits; bits &= bits - 1, generation++) {
+			unsigned int bit = (unsigned int)__builtin_ctzll(bits);
+			if (!(listed >> bit & 1))
+				continue;
+			*generation = (uint8_t)listed_generation(region->list, word, bit);
+			tracked++;
+		}
 	}
+	__atomic_fetch_add(&heap->tracked, tracked, __ATOMIC_RELAXED);
 	return NULL;
 }
 
-/* The same where objects are listed more than once: they stay in their youngest generation. */
-static struct inspect_error *fill_twice_listed(struct heap *heap, const struct listed_objects *listed,
-					       struct notes *notes)
+static void fill_collectors(struct heap *heap, const struct listed_objects *listed)
 {
-	size_t duplicates = 0;
-	uint64_t first = 0;
-	memset(heap->generation, HEAP_UNTRACKED, heap->count);
-	for (size_t i = 0; i < listed->count; i++) {
-		struct inspect_error *error = progress_each("sorting objects", i, listed->count);
-		if (error)
-			return error;
-		uint64_t address = listed_address(listed->words[i]);
-		unsigned int generation = listed_generation(listed->words[i]);
+	for (size_t i = 0; i < listed->other_count; i++) {
 		uint32_t id;
-		if (!heap_find(heap, address, &id))
-			continue;
-		if (heap_is_tracked(heap, id) && (duplicates++ == 0 || address < first))
-			first = address;
-		if (heap->generation[id] <= generation)
-			continue;
-		heap->generation[id] = (uint8_t)generation;
-		heap->collector[id] = (uint8_t)listed_collector(listed->words[i]);
+		if (heap_find(heap, listed_address(listed->others[i]), &id))
+			heap->collector[id] = (uint8_t)listed_collector(listed->others[i]);
 	}
-	return notes_add(notes, true,
-			 "the collector's lists are damaged: objects that they have more than once, and that "
-			 "count once here: %zu, the first at 0x%" PRIx64,
-			 duplicates, first);
 }
 
 static struct inspect_error *fill_generations(struct heap *heap, const struct listed_objects *listed,
 					      struct notes *notes)
 {
-	struct listing listing = { .heap = heap, .listed = listed };
-	memset(heap->generation, HEAP_UNTRACKED, heap->count);
-	memset(heap->collector, 0, heap->count);
-	struct inspect_error *error =
-		workers_each(NULL, "sorting objects", (listed->count + BATCH - 1) / BATCH, fill_listed, &listing);
-	for (size_t id = 0; id < heap->count; id++)
-		heap->tracked += heap_is_tracked(heap, (uint32_t)id);
-	if (!error && heap->tracked < listed->count)
-		error = fill_twice_listed(heap, listed, notes);
-	return error;
+	struct inspect_error *error = workers_each(NULL, "sorting objects", heap->index.count, fill_listed, heap);
+	fill_collectors(heap, listed);
+	if (error || !listed->duplicates)
+		return error;
+	return notes_add(notes, true,
+			 "the collector's lists are damaged: objects that they have more than once, and that "
+			 "count once here: %zu, the first at 0x%" PRIx64,
+			 listed->duplicates, listed->first_duplicate);
 }
 
 /* ---- building --------------------------------------------------------------------------------------- */
@@ -176,7 +153,7 @@ static struct inspect_error *find_clean(struct runtime *runtime, struct heap *he
 	struct listed_objects listed = { 0 };
 	*heap = (struct heap){ 0 };
 	struct inspect_error *error = find(runtime, heap, &listed, roots, notes);
-	listed_objects_deinit(&listed);
+	listed_objects_deinit(&listed, &heap->index);
 	if (error)
 		heap_deinit(heap);
 	return error;

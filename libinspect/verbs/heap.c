@@ -126,22 +126,52 @@ static struct inspect_error *show(struct verb_context *context, struct histogram
 	return send_rows(context, histogram);
 }
 
-static struct inspect_error *run(struct verb_context *context)
+/* Counts the objects that the options choose. */
+static struct inspect_error *count_chosen(struct verb_context *context, struct histogram *histogram)
 {
 	struct heap *heap;
 	struct inspect_error *error = selection_heap(context, &heap);
 	if (error)
 		return error;
 	struct selection selection;
-	struct histogram histogram = { 0 };
 	error = selection_init(&selection, context, heap);
 	if (!error)
 		error = histogram_build(heap, &selection.filter,
-					option_flag(context->options, "by-generation"), &histogram);
+					option_flag(context->options, "by-generation"), histogram);
+	selection_deinit(&selection);
+	return error;
+}
+
+/* Do the options choose among the objects, or tell them apart by more than their types? */
+static bool is_about_single_objects(const struct options *given)
+{
+	static const char *const names[] = { "type", "tracked", "untracked", "generation", "interpreter", "by-generation" };
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (option_flag(given, names[i]))
+			return true;
+	return false;
+}
+
+static struct inspect_error *count(struct verb_context *context, struct histogram *histogram)
+{
+	const struct tally *tally = NULL;
+	struct inspect_error *error = NULL;
+	if (!is_about_single_objects(context->options))
+		error = verb_tally_of(context, &tally);
+	if (error)
+		return error;
+	struct runtime *runtime;
+	error = tally ? verb_runtime(context, &runtime) : count_chosen(context, histogram);
+	return error || !tally ? error : histogram_of_tally(runtime, tally, histogram);
+}
+
+static struct inspect_error *run(struct verb_context *context)
+{
+	struct histogram histogram = { 0 };
+	struct inspect_error *error = count(context, &histogram);
 	if (!error)
 		error = show(context, &histogram);
 	histogram_deinit(&histogram);
-	selection_deinit(&selection);
 	return error;
 }
 

@@ -44,10 +44,12 @@ static void forget(struct inspect_session *session)
 {
 	sql_database_close(session->database);
 	found_deinit(&session->tracked_found);
+	found_deinit(&session->tally_found);
 	found_deinit(&session->heap_found);
 	found_deinit(&session->columns_found);
 	found_deinit(&session->sizes_found);
 	found_deinit(&session->graph_found);
+	tally_deinit(&session->tally);
 	graph_deinit(&session->graph);
 	heap_deinit(&session->heap);
 	heap_deinit(&session->tracked);
@@ -126,6 +128,14 @@ struct inspect_error *verb_runtime(struct verb_context *context, struct runtime 
 	return notes_add_all(&context->notes, &session->runtime->notes);
 }
 
+static struct inspect_error *make_tally(struct inspect_session *session, struct notes *notes)
+{
+	struct inspect_error *error = discover_and_tally(session->runtime, &session->tally, notes);
+	if (!session->tally.sound)
+		notes_deinit(notes); /* who finds objects one by one will say it again */
+	return error;
+}
+
 static struct inspect_error *make_tracked(struct inspect_session *session, struct notes *notes)
 {
 	struct inspect_error *error = heap_build(session->runtime, &session->tracked, notes);
@@ -183,6 +193,18 @@ static struct inspect_error *find_once(struct verb_context *context, struct foun
 		found->made = true;
 	}
 	return notes_add_all(&context->notes, &found->notes);
+}
+
+struct inspect_error *verb_tally_of(struct verb_context *context, const struct tally **tally_ret)
+{
+	struct inspect_session *session = context->session;
+	*tally_ret = NULL;
+	if (session->sizes_found.made)
+		return NULL;
+	struct inspect_error *error = find_once(context, &session->tally_found, make_tally);
+	if (!error && session->tally.sound)
+		*tally_ret = &session->tally;
+	return error;
 }
 
 struct inspect_error *verb_tracked_of(struct verb_context *context, struct heap **heap_ret)

@@ -7,6 +7,7 @@
 
 #include "base/notes.h"
 #include "graph/graph.h"
+#include "graph/tally.h"
 #include "inspect.h"
 
 /* What is made on first use and kept. */
@@ -21,7 +22,8 @@ struct inspect_session {
 	char *wanted_runtime;          /* the name of its adapter, or NULL: the one that is tried first */
 	struct runtime *runtime;       /* NULL: not looked for yet, or not there */
 	struct inspect_error *no_runtime; /* why it is not there */
-	struct found tracked_found, heap_found, columns_found, sizes_found, graph_found;
+	struct found tally_found, tracked_found, heap_found, columns_found, sizes_found, graph_found;
+	struct tally tally;  /* all objects by type, as long as nothing else is known of them */
 	struct heap tracked; /* the tracked objects, with sizes */
 	struct heap heap;    /* all objects */
 	struct graph graph;  /* the same with their references */

@@ -20,6 +20,7 @@ struct heap;
 struct options;
 struct runtime;
 struct table;
+struct tally;
 
 enum { TABLE_COLUMNS_MAX = 255 };
 
@@ -113,6 +114,10 @@ const char *verb_nearest(const char *name);
 struct inspect_target *verb_target(const struct verb_context *context);
 /* The session's runtime, found on first use, and what is made of it on first use. Notes join the answer's. */
 struct inspect_error *verb_runtime(struct verb_context *context, struct runtime **runtime_ret)
+	__attribute__((warn_unused_result));
+/* How many objects of each type there are: what verb_heap_of() would tell of all objects, in less time and memory.
+ * *@tally_ret is NULL where that has been asked before, or where something is damaged: then verb_heap_of() is to be asked. */
+struct inspect_error *verb_tally_of(struct verb_context *context, const struct tally **tally_ret)
 	__attribute__((warn_unused_result));
 /* The objects that the collectors track, with sizes; others may be among them. Costs a fraction of the next two. */
 struct inspect_error *verb_tracked_of(struct verb_context *context, struct heap **heap_ret)
