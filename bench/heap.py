@@ -16,7 +16,7 @@ Says how many objects are tracked, and answers commands on standard input, one a
   rest      no longer, so that nothing disturbs what is measured
   deep      the address of an object deep inside
   head      the address of the collector's head of a tracked object
-  peer NAME seconds, of the processor, too, bytes of memory and objects that another inspector of the process itself takes: see PEERS
+  peer NAME seconds, seconds of processor time, bytes of memory and objects of another inspector, which runs inside: see PEERS
 """
 import collections
 import gc

@@ -6,8 +6,8 @@ from xml.sax.saxutils import escape
 
 COLLECT = "gc.collect()"
 COLOURS = {  # by Okabe and Ito, for all eyes
-    "status": "#999999", "gc": "#cc79a7", "heap": "#0072b2", "cycles": "#d55e00", "path": "#009e73", "objects --format csv": "#e69f00",
-    COLLECT: "#000000", "Counter(map(type, gc.get_objects()))": "#56b4e9", "cat core": "#b0b0b0",
+    "status": "#999999", "gc": "#cc79a7", "heap": "#0072b2", "cycles": "#d55e00", "path": "#009e73",
+    "objects --format csv": "#e69f00", COLLECT: "#000000", "Counter(map(type, gc.get_objects()))": "#56b4e9", "cat core": "#b0b0b0",
 }
 DASHED = {COLLECT: "6 4", "Counter(map(type, gc.get_objects()))": "6 4", "cat core": "2 3"}
 FONT = 'font-family="sans-serif" font-size="%d"'
@@ -113,14 +113,16 @@ def write_ratios(heaps, path):
         return left + width * min(ratio, most) / most
 
     for mark in [0.7] + [float(unit) for unit in range(1, int(most) + 1)]:
-        drawing.line([(across(mark), 40), (across(mark), 50 + 36 * len(ratios))], "#bbbbbb", 1, None if mark == 1.0 else "3 3")
+        ends = [(across(mark), 40), (across(mark), 50 + 36 * len(ratios))]
+        drawing.line(ends, "#bbbbbb", 1, None if mark == 1.0 else "3 3")
         drawing.text(across(mark), 34, "%g" % mark, "middle", 11)
     for number, (name, each) in enumerate(ratios.items()):
         y = 48 + 36 * number
         drawing.text(left - 8, y + 19, name, "end")
         for part, ratio in enumerate(each):
             drawing.bar(left, y + part * 14, across(ratio) - left, 12, ("#0072b2", "#e69f00")[part])
-            drawing.text(across(ratio) + 5, y + part * 14 + 10, "%.2f" % ratio + (" (off the scale)" if ratio > most else ""), size=10)
+            said = "%.2f" % ratio + (" (off the scale)" if ratio > most else "")
+            drawing.text(across(ratio) + 5, y + part * 14 + 10, said, size=10)
     for part, heap in enumerate(heaps):
         x = left + part * 330
         drawing.bar(x, 62 + 36 * len(ratios), 12, 12, ("#0072b2", "#e69f00")[part])

@@ -97,8 +97,9 @@ def heap_table(heap):
             rows += [row_cells(heap, name, row) for name, row in members]
     yield "### " + heap_title(heap)
     yield ""
-    yield "A core of %.0f MiB on disk, of a process with %.0f MiB of anonymous memory. `cycles` says, as `gc.collect()` does, that %s " \
-        "objects are unreachable." % (heap["core"] / MIB, heap["own"] / MIB, number(heap["found"]))
+    yield "%s references. A core of %.0f MiB on disk, of a process with %.0f MiB of anonymous memory. `cycles` says, as " \
+        "`gc.collect()` does, that %s objects are unreachable." % (
+            number(heap["references"]), heap["core"] / MIB, heap["own"] / MIB, number(heap["found"]))
     yield ""
     yield from table(columns, rows)
     if heap["absent"]:
@@ -144,8 +145,8 @@ def gdb_bounds(heap, which):
     for verb in ("status", "heap"):
         alone, ours, shell = (median(heap, name) if heap else None for name in ("gdb alone", "gdb, first verb: " + verb, verb))
         most = (alone + shell) * GDB_FACTOR if alone and shell else 0
-        yield Bound("first verb in gdb, `%s` of %s" % (verb, which),
-                    "gdb's start + the shell's time + 10 %" + (" = " + seconds(most) if most else ""), most, ours, seconds(ours or 0))
+        said = "gdb's start + the shell's time + 10 %" + (" = " + seconds(most) if most else "")
+        yield Bound("first verb in gdb, `%s` of %s" % (verb, which), said, most, ours, seconds(ours or 0))
 
 
 def memory_bounds(heap, kind):
@@ -208,13 +209,38 @@ def billions_table(results):
             row = heap and heap["rows"].get(verb)
             if row:
                 time = statistics.median(row["seconds"]) / heap["objects"]
-                anonymous, core = row["anonymous"] / heap["objects"], heap["core"] / heap["objects"]
-                rows.append(("`%s`, %s" % (verb, kind), "%.1f" % (time * 1e9), "%.1f" % anonymous, "%.0f" % core,
+                anonymous, core = row["anonymous"] / heap["objects"], heap["own"] / heap["objects"]
+                rows.append(("`%s`, %s" % (verb, kind), "%.0f" % (time * 1e9), "%.1f" % anonymous, "%.0f" % core,
                              "%.0f s" % (time * BILLIONS), "%.0f GiB" % (anonymous * BILLIONS / GIB),
-                             "%.0f GiB" % (core * BILLIONS / GIB), "%.0f GiB" % ((anonymous + core) * BILLIONS / GIB),
-                             "%.0f s" % (core * BILLIONS / 3e9)))
-    yield from table(("2 000 000 000 objects", "ns an object", "anonymous bytes an object", "bytes of core an object", "time",
-                      "anonymous memory", "core", "both in memory", "reading the core at 3 GB/s"), rows)
+                             "%.0f GiB" % (core * BILLIONS / GIB), "%.0f GiB" % ((anonymous + core) * BILLIONS / GIB)))
+    yield from table(("", "ns an object", "anonymous bytes an object", "bytes of core an object", "time", "anonymous memory",
+                      "core", "both in memory"), rows)
+    yield ""
+    yield from billions_text(results)
+
+
+def memory_to_buy(size):
+    """The next size of memory that machines come with, in GiB."""
+    return next(gibibytes for gibibytes in (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 4096, 8192) if
+                size < gibibytes * GIB)
+
+
+def billions_text(results):
+    heap = find(results, "ordinary")
+    rows = [heap["rows"][verb] for verb in ("heap", "cycles", "path") if heap and verb in heap["rows"]]
+    if not rows:
+        return
+    most = max(row["anonymous"] for row in rows) / heap["objects"] * BILLIONS
+    core = heap["own"] / heap["objects"] * BILLIONS
+    slowest = max(statistics.median(row["seconds"]) for row in rows) / heap["objects"] * BILLIONS
+    yield "A machine with %d GiB of memory holds the core of such an ordinary heap and what py-inspect needs beyond it: each of " \
+        "these answers takes at most %.0f minutes there, with %s cores like those of this machine. A core that is read from a " \
+        "disk at 3 GB/s takes %.0f s more, once; what of it does not stay in memory is read again where references lead." % (
+            memory_to_buy(most + core), slowest / 60 + 0.5, results["machine"]["cores"], core / 3e9)
+    references = heap["references"] / heap["objects"]
+    yield ""
+    yield "Such a heap has %.2f references an object, %.1f × 10⁹ in all: %s 2³² = 4.3 × 10⁹, which is what rows with 32-bit places " \
+        "can hold." % (references, references * BILLIONS / 1e9, "more than" if references * BILLIONS > 2**32 else "fewer than")
 
 
 # ---- the report ----

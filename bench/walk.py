@@ -3,9 +3,9 @@
 
     python HEAD, OBJECTS, HOW = 0x7f..., 200000, "Value"; exec(open("walk.py").read())
 
-HEAD is the collector's head of any tracked object; the list is a ring. At most so many OBJECTS are counted. HOW is "Value", a gdb.Value for
-each field, or "memory": read_memory() and struct. CPython 3.8 and newer: a head of two words (Include/internal/pycore_gc.h), and the type
-in the second word of the object. Says how many objects it counted, and the seconds.
+HEAD is the collector's head of any tracked object; the list is a ring. At most so many OBJECTS are counted. HOW is "Value",
+a gdb.Value for each field, or "memory": read_memory() and struct. CPython 3.8 and newer: a head of two words
+(Include/internal/pycore_gc.h), and the type in the second word of the object. Says how many objects it counted, and the seconds.
 """
 import collections
 import struct

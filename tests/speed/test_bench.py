@@ -24,22 +24,24 @@ PYTHON = "/usr/bin/python3"
 VERBS = ("`status`", "`gc`", "`heap --tracked`", "`heap`", "`cycles`", "`path`", "`objects --format csv`")
 INSIDE = ("`Counter(map(type, gc.get_objects()))`", "`gc.collect()`")
 MACHINE = ("cat core", "summing the mapped core, one thread")
-OUTSIDE = ("gdb alone", "gdb, first verb: status", "gdb, first verb: heap", "gdb, second verb: heap again", "gdb, third verb: cycles",
-           "live: heap", "live: cycles", "live: pause of the process")
+OUTSIDE = ("gdb alone", "gdb, first verb: status", "gdb, first verb: heap", "gdb, second verb: heap again",
+           "gdb, third verb: cycles", "live: heap", "live: cycles", "live: pause of the process")
 PEERS = ("guppy3", "pympler", "chap", "pystack", "a script in gdb, gdb.Value", "a script in gdb, read_memory() and struct")
 ROWS = {"ordinary": VERBS + INSIDE + MACHINE + OUTSIDE, "shuffled": VERBS + INSIDE + MACHINE + OUTSIDE,
         "chain": VERBS + INSIDE + MACHINE, "dict": VERBS + INSIDE + MACHINE, "strings": VERBS + INSIDE + MACHINE}
 BOUNDS = [subject % kind for subject in ("`heap`, %s", "`cycles`, %s", "`path`, %s", "anonymous memory of `heap`, %s",
                                          "anonymous memory of `cycles`, %s", "anonymous memory of `path`, %s",
                                          "growth of `heap`, %s", "growth of `cycles`, %s", "growth of `path`, %s")
-          for kind in ("ordinary", "shuffled")] + ["`status` of a small core", "first verb in gdb, `status`", "first verb in gdb, `heap`"]
+          for kind in ("ordinary", "shuffled")]
+BOUNDS += ["`status` of a small core", "first verb in gdb, `status`", "first verb in gdb, `heap`"]
 
 
 def run(*arguments):
     """What bench/run prints."""
-    done = subprocess.run([sys.executable, os.path.join(TOP, "bench", "run"), "--build", BUILD, "--python", PYTHON, *arguments],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT, text=True, check=False)
-    check(done.returncode == 0, "bench/run %s: exit status %d: %s", " ".join(arguments), done.returncode, done.stderr[-2000:])
+    command = [sys.executable, os.path.join(TOP, "bench", "run"), "--build", BUILD, "--python", PYTHON, *arguments]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT,
+                          text=True, check=False)
+    check(done.returncode == 0, "%s: exit status %d: %s", " ".join(command), done.returncode, done.stderr[-2000:])
     return done.stdout
 
 
@@ -90,14 +92,16 @@ def plots(folder):
     for name, least in (("performance-time.svg", 20), ("performance-ratio.svg", 20)):
         root = xml.etree.ElementTree.parse(os.path.join(folder, name)).getroot()
         texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
-        check(len(list(root)) > least and "cycles" in texts and "gc.collect()" in texts, "%s: %d elements: %s", name, len(list(root)), texts)
+        check(len(list(root)) > least and "cycles" in texts and "gc.collect()" in texts, "%s: %d elements: %s", name,
+              len(list(root)), texts)
 
 
 def document(folder, before, report):
     with open(os.path.join(folder, "performance.md"), encoding="utf-8") as file:
         after = file.read()
     begin, end = before.index("begin -->\n") + len("begin -->\n"), before.index("<!-- bench/run writes this: end")
-    check(after == before[:begin] + report.strip("\n") + "\n" + before[end:], "the document is not what it was with the report between its marks")
+    check(after == before[:begin] + report.strip("\n") + "\n" + before[end:],
+          "the document is not what it was with the report between its marks")
 
 
 def saved(path, report):
@@ -106,7 +110,8 @@ def saved(path, report):
     with open(path, encoding="utf-8") as file:
         machine = json.load(file)["machine"]
     check(len(machine) >= 10 and all(machine.values()), "the machine has properties without values: %s", machine)
-    check(os.uname().nodename not in " ".join(machine.values()).split() and "/" not in machine["interpreter"], "it names the host: %s", machine)
+    words = " ".join(machine.values()).split()
+    check(os.uname().nodename not in words and "/" not in machine["interpreter"], "it names the host: %s", machine)
 
 
 def main():

@@ -6,8 +6,8 @@
 
 Runs verbs under valgrind (callgrind), by one thread, on cores of two sizes of the same heap: of a CPython process
 (bench/heap.py) and of the reference collector (bench/refgc/scale.c). The difference is what the objects in between take; what
-is left for no object at all is the start. Counted are instructions of libinspect itself, since other libraries choose theirs by
-the processor, and calls of other libraries' functions. None may be a tenth more than is recorded in
+is left for no object at all is the start. Counted are instructions of libinspect itself, since other libraries choose theirs by the
+processor, and calls of other libraries' functions. None may be a tenth more than is recorded in
 tests/speed/instructions.txt, for this compiler, its optimisation and this CPython; where nothing is recorded it is skipped.
 
 What became better or had to become worse is recorded anew, in a build folder: python3 ../tests/speed/test_instructions.py --record
@@ -112,8 +112,8 @@ class PythonHeaps:
     def make(folder, size):
         """(core, its objects, the address of one)."""
         # No site, no environment: the same interpreter has the same objects everywhere.
-        program = Program([PYTHON, "-S", "-s", "-B", os.path.join(TOP, "bench", "heap.py"), str(size)], {"PYTHONHASHSEED": "0"},
-                          folder, stdin=subprocess.PIPE)
+        command = [PYTHON, "-S", "-s", "-B", os.path.join(TOP, "bench", "heap.py"), str(size)]
+        program = Program(command, {"PYTHONHASHSEED": "0"}, folder, stdin=subprocess.PIPE)
         try:
             program.process.stdout.readline()
             program.process.stdin.write(b"collect\nlitter %d\ndeep\n" % (size // 20))
