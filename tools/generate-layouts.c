@@ -67,7 +67,7 @@ static bool add_file(const char *path, const struct layout_field *fields, int32_
 		for (unsigned int i = 0; i < layout_field_count; i++)
 			found[i] = LAYOUT_ABSENT;
 		struct inspect_error *error INSPECT_ERROR_AUTO =
-			layout_fields_from_elf(elf, fields, layout_field_count, found, &found_count);
+			layout_fields_from_elf(elf, fields, layout_field_count, NULL, found, &found_count);
 		if (error)
 			fprintf(stderr, "%s: %s\n", path, inspect_error_message(error));
 		fine = !error && merge(path, fields, found, values);

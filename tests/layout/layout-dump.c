@@ -3,7 +3,8 @@
  * layout-dump.c - shows the test of layouts what the three sources say.
  *
  *     layout-dump fields                          "name<TAB>types<TAB>members" of each field
- *     layout-dump elf FILE                        "name value" of each field that its debug information has
+ *     layout-dump elf FILE [VERSION]              "name value" of each field that its debug information has, looking for
+ *                                                 what builds of VERSION (a number) have
  *     layout-dump offsets FILE                    the same from the _Py_DebugOffsets in it
  *     layout-dump table VERSION FLAVOUR MACHINE   the same of the tables that are chosen (numbers), best
  *                                                 first, each after a line "table FIRST LAST SOURCE"
@@ -75,7 +76,7 @@ static Elf *file_elf(struct file *file)
 	return elf;
 }
 
-static void dump_elf(const char *path)
+static void dump_elf(const char *path, uint32_t version)
 {
 	/* By descriptor, so that libdw finds files beside it. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -85,7 +86,7 @@ static void dump_elf(const char *path)
 	struct layout layout;
 	unsigned int found;
 	layout_init(&layout);
-	die(layout_from_elf(elf, &layout, &found));
+	die(layout_from_elf(elf, version, &layout, &found));
 	print_layout(&layout);
 	elf_end(elf);
 	close(fd);
@@ -168,7 +169,7 @@ static void read_damaged(const char *path, int count, unsigned int seed)
 		unsigned int found = 0;
 		layout_init(&layout);
 		if (elf)
-			inspect_error_destroy(layout_from_elf(elf, &layout, &found));
+			inspect_error_destroy(layout_from_elf(elf, 0, &layout, &found));
 		for (unsigned int j = 0; j < layout_field_count; j++)
 			if (*layout_at(&layout, j) < LAYOUT_ABSENT)
 				error(1, 0, "%s with seed %u: %s is %d", path, seed + i,
@@ -186,8 +187,8 @@ int main(int argc, char **argv)
 		for (unsigned int i = 0; i < layout_field_count; i++)
 			printf("%s\t%s\t%s\n", layout_fields[i].name, layout_fields[i].types,
 			       layout_fields[i].members ? layout_fields[i].members : "");
-	} else if (argc == 3 && !strcmp(what, "elf")) {
-		dump_elf(argv[2]);
+	} else if ((argc == 3 || argc == 4) && !strcmp(what, "elf")) {
+		dump_elf(argv[2], argc == 4 ? (uint32_t)strtoul(argv[3], NULL, 0) : 0);
 	} else if (argc == 3 && !strcmp(what, "offsets")) {
 		dump_offsets(argv[2]);
 	} else if (argc == 5 && !strcmp(what, "table")) {

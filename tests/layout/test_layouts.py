@@ -155,6 +155,13 @@ def test_against_gdb(path):
     return "%d fields" % len(found)
 
 
+def test_by_version(path, hexversion):
+    """Who knows the version, and so when the search is over, finds all that a search through everything finds."""
+    found = values(dump("elf", path, hexversion))
+    compare(found, values(dump("elf", path)), "the whole search")
+    return "%d fields" % len(found)
+
+
 def tables(hexversion, debug):
     """(first version, last version, source, values) of the tables for a release, best first."""
     found = []
@@ -222,6 +229,7 @@ def separate_files(interpreter):
 def test_interpreter(results, interpreter, each_module):
     path = interpreter.runtime_file
     results.run("%s: as gdb says" % interpreter.name, test_against_gdb, path)
+    results.run("%s: by its version" % interpreter.name, test_by_version, path, interpreter.hexversion)
     modules = modules_of(path)
     told = set(values(dump("elf", path)))
     for module in modules:

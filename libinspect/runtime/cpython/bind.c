@@ -167,12 +167,20 @@ static struct inspect_error *look_for_hints(struct search *search)
 			search->hint = version;
 	}
 	inspect_error_destroy(error); /* the version can be found in other ways */
+	return NULL;
+}
 
+/* Reads the DWARF of the image, looking for what a build of the version that is known so far has. */
+static void read_dwarf(struct search *search)
+{
+	struct cpython *cpython = search->cpython;
 	unsigned int found;
-	error = layout_from_dwarf(cpython->image, cpython->target, &search->dwarf, &found);
+	if (!cpython->image)
+		return;
+	struct inspect_error *error =
+		layout_from_dwarf(cpython->image, cpython->target, search->hint, &search->dwarf, &found);
 	search->has_dwarf = !error && found;
 	inspect_error_destroy(error); /* damaged debug information is as good as none */
-	return NULL;
 }
 
 static struct inspect_error *no_layout(struct search *search)
@@ -203,12 +211,27 @@ static struct inspect_error *no_layout(struct search *search)
 				    newer ? "; the newest known is " : "", newer ? "3.15" : "");
 }
 
+/* Finds out which version it is by the tables, whose layouts are near enough for that. */
+static struct inspect_error *find_version(struct search *search)
+{
+	struct inspect_error *error = NULL;
+	if (try_all(search, &error) && !error)
+		search->hint = search->cpython->version;
+	inspect_error_destroy(search->reason);
+	search->reason = NULL;
+	search->lost_address = 0;
+	return error;
+}
+
 struct inspect_error *bind_layout(struct cpython *cpython)
 {
 	struct search search = { .cpython = cpython };
 	struct inspect_error *error = look_for_hints(&search);
+	if (!error && !search.hint)
+		error = find_version(&search);
 	if (error)
 		return error;
+	read_dwarf(&search);
 	bool bound = try_all(&search, &error);
 	if (bound && !error && !search.hint) {
 		/* The exact version is known only now: another table may be nearer to it. */

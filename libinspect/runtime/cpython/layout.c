@@ -38,6 +38,9 @@ void layout_table_read(const struct layout_table *table, struct layout *layout)
 		*layout_at(layout, table->changes[i].field) = table->changes[i].value;
 }
 
+/* From PY_VERSION_HEX to 0x030d: 3.13. */
+enum { FEATURE_RELEASE_SHIFT = 16 };
+
 /* How far @version is from the releases that @table was read from; the unit does not matter. */
 static uint32_t distance(const struct layout_table *table, uint32_t version)
 {
@@ -69,7 +72,6 @@ static int compare_candidates(const void *a, const void *b, void *context)
 unsigned int layout_candidates(uint32_t version, enum layout_flavour flavour, uint16_t machine,
 			       const struct layout_table **tables, unsigned int capacity)
 {
-	enum { FEATURE_RELEASE_SHIFT = 16 };
 	const struct layout_table *found[layout_table_count];
 	unsigned int count = 0;
 	for (unsigned int i = 0; i < layout_table_count; i++) {
@@ -86,20 +88,40 @@ unsigned int layout_candidates(uint32_t version, enum layout_flavour flavour, ui
 	return count;
 }
 
-/* Does @layout know any field of the types of field number @first? */
-static bool knows_type(const struct layout *layout, unsigned int first)
+bool layout_fields_of(uint32_t version, bool *fields_ret)
 {
-	for (unsigned int i = 0; i < layout_field_count; i++)
-		if (!strcmp(layout_fields[i].types, layout_fields[first].types) &&
-		    *layout_at((struct layout *)layout, i) != LAYOUT_ABSENT)
-			return true;
-	return false;
+	uint32_t oldest = UINT32_MAX, newest = 0;
+	memset(fields_ret, 0, layout_field_count * sizeof(*fields_ret));
+	for (unsigned int i = 0; i < layout_table_count; i++) {
+		const struct layout_table *table = &layout_tables[i];
+		if (table->version >> FEATURE_RELEASE_SHIFT != version >> FEATURE_RELEASE_SHIFT)
+			continue;
+		struct layout layout;
+		layout_table_read(table, &layout);
+		for (unsigned int j = 0; j < layout_field_count; j++)
+			fields_ret[j] |= *layout_at(&layout, j) != LAYOUT_ABSENT;
+		oldest = table->version < oldest ? table->version : oldest;
+		newest = table->last_version > newest ? table->last_version : newest;
+	}
+	return version >= oldest && version <= newest;
+}
+
+static int compare_types(const void *a, const void *b)
+{
+	return strcmp(layout_fields[*(const uint16_t *)a].types, layout_fields[*(const uint16_t *)b].types);
 }
 
 void layout_complete(struct layout *layout, const struct layout *other)
 {
-	const struct layout before = *layout;
+	uint16_t order[layout_field_count]; /* fields of the same types are neighbours in it */
 	for (unsigned int i = 0; i < layout_field_count; i++)
-		if (!knows_type(&before, i))
-			*layout_at(layout, i) = *layout_at((struct layout *)other, i);
+		order[i] = (uint16_t)i;
+	qsort(order, layout_field_count, sizeof(order[0]), compare_types);
+	for (unsigned int start = 0, end; start < layout_field_count; start = end) {
+		bool known = false;
+		for (end = start; end < layout_field_count && !compare_types(&order[start], &order[end]); end++)
+			known |= *layout_at(layout, order[end]) != LAYOUT_ABSENT;
+		for (unsigned int i = start; i < end && !known; i++)
+			*layout_at(layout, order[i]) = *layout_at((struct layout *)other, order[i]);
+	}
 }

@@ -79,19 +79,25 @@ unsigned int layout_candidates(uint32_t version, enum layout_flavour flavour, ui
  * lacks the types of its extension modules. */
 void layout_complete(struct layout *layout, const struct layout *other);
 
-/* Fills @layout from the DWARF of @image (its own or its separate debug file). *@found_ret is how many of
- * the fields were found: 0 where there is no debug information. Fields not found are LAYOUT_ABSENT. */
-struct inspect_error *layout_from_dwarf(struct target_image *image, struct inspect_target *target,
+/* Says of each field in @fields_ret[layout_field_count] whether some build of @version's feature release has it.
+ * False where that is not known: for a version of 0, and for one that is newer or older than all tables. */
+bool layout_fields_of(uint32_t version, bool *fields_ret);
+
+/* Fills @layout from the DWARF of @image (its own or its separate debug file). Types that no build of @version has are
+ * not searched for; 0: no version is known. *@found_ret is how many of the fields were found: 0 where there is no debug
+ * information. Fields not found are LAYOUT_ABSENT. */
+struct inspect_error *layout_from_dwarf(struct target_image *image, struct inspect_target *target, uint32_t version,
 					struct layout *layout, unsigned int *found_ret)
 	__attribute__((warn_unused_result));
 
-/* The same from an ELF file outside of any target; adds to what @layout has (for the generator). */
-struct inspect_error *layout_from_elf(Elf *elf, struct layout *layout, unsigned int *found_ret)
+/* The same from an ELF file outside of any target; adds to what @layout has. */
+struct inspect_error *layout_from_elf(Elf *elf, uint32_t version, struct layout *layout, unsigned int *found_ret)
 	__attribute__((warn_unused_result));
 
-/* The same for any list of fields: looks up those whose values are LAYOUT_ABSENT. */
+/* The same for any list of fields: looks up those whose values are LAYOUT_ABSENT, until those that are @expected are found.
+ * NULL: all of them are. */
 struct inspect_error *layout_fields_from_elf(Elf *elf, const struct layout_field *fields, unsigned int count,
-					     int32_t *values, unsigned int *found_ret)
+					     const bool *expected, int32_t *values, unsigned int *found_ret)
 	__attribute__((warn_unused_result));
 
 /* Overwrites in @layout what the _Py_DebugOffsets (3.13+) at @address say. *@version_ret is 0 where there

@@ -2,12 +2,15 @@
 /*
  * layout_dwarf.c - layouts from debug information: offsets and sizes as the compiler wrote them down.
  *
- * One pass over the top level of every unit collects the structs and typedefs that layout.def names; then
- * each member path is followed in them. The debug information may be damaged: libdw checks what it reads,
- * and every loop here is bounded by the size of the sections or by a small number.
+ * A pass over the top level of the units collects the structs and typedefs that layout.def names, and each member
+ * path is followed in them. Every unit repeats what it includes, so most need not be looked at: the pass is over
+ * when all fields are found that there can be, and what is in one source file is looked for in its unit alone. The
+ * debug information may be damaged: libdw checks what it reads, and every loop here is bounded by the size of the
+ * sections or by a small number.
  */
 #include "runtime/cpython/layout.h"
 
+#include <assert.h>
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <stdlib.h>
@@ -20,6 +23,7 @@ enum {
 	TYPE_BUCKETS = 1024,
 	PEEL_LIMIT = 32,      /* typedefs and qualifiers around a type */
 	ANONYMOUS_LIMIT = 8,  /* anonymous structs in one another */
+	ALTERNATIVE_LIMIT = 4, /* names of one type in layout.def */
 	MEMBER_LIMIT = 4000,  /* members looked at for one name; PyInterpreterState has about 150 */
 	VALUE_LIMIT = 64 << 20, /* nothing of CPython's is larger: _PyRuntime has about 1 MiB */
 };
@@ -30,7 +34,9 @@ struct wanted_type {
 	size_t length;
 	const char *name; /* within text */
 	size_t name_length;
+	bool open;  /* some field is not to be found without it */
 	bool found;
+	bool fresh; /* found in the unit at hand */
 	Dwarf_Die die;  /* the struct or union itself, not a typedef of it */
 	uint16_t next;  /* the next of the same bucket, + 1; 0: none */
 };
@@ -41,9 +47,25 @@ struct wanted_types {
 	uint16_t buckets[TYPE_BUCKETS]; /* by the name's hash: indices + 1; 0: none */
 };
 
-static void wanted_types_deinit(struct wanted_types *wanted)
+/* The types that a field may be in, best first: indices + 1 in struct wanted_types; 0: no more. */
+struct wanted_field {
+	uint16_t types[ALTERNATIVE_LIMIT];
+};
+
+/* What is looked for, and what was found of it. */
+struct search {
+	const struct layout_field *fields;
+	unsigned int count;
+	const bool *expected; /* which of them there can be; NULL: all */
+	int32_t *values;
+	struct wanted_field *wanted_fields;
+	struct wanted_types wanted;
+};
+
+static void search_deinit(struct search *search)
 {
-	free(wanted->items);
+	free(search->wanted_fields);
+	free(search->wanted.items);
 }
 
 /* Takes the next of the alternatives in *@rest ("a|b"). False when there is none left. */
@@ -66,43 +88,51 @@ static unsigned int hash_name(const char *name, size_t length)
 	return hash % TYPE_BUCKETS;
 }
 
-static struct wanted_type *find_wanted(const struct wanted_types *wanted, const char *text, size_t length)
+/* The place + 1 of the type called @text in @wanted, which gets it if it has none; 0: no memory. */
+static uint16_t add_wanted(struct wanted_types *wanted, const char *text, size_t length)
 {
-	for (size_t i = 0; i < wanted->count; i++)
-		if (wanted->items[i].length == length && !memcmp(wanted->items[i].text, text, length))
-			return &wanted->items[i];
-	return NULL;
-}
-
-static bool add_wanted(struct wanted_types *wanted, const char *text, size_t length)
-{
-	if (find_wanted(wanted, text, length))
-		return true;
-	if (!array_reserve(wanted->items, wanted->count, wanted->capacity))
-		return false;
 	const char *colon = memchr(text, ':', length);
 	const char *name = colon ? colon + 1 : text;
-	size_t name_length = text + length - name;
+	size_t name_length = (size_t)(text + length - name);
 	uint16_t *bucket = &wanted->buckets[hash_name(name, name_length)];
+	for (uint16_t next = *bucket; next; next = wanted->items[next - 1].next)
+		if (wanted->items[next - 1].length == length && !memcmp(wanted->items[next - 1].text, text, length))
+			return next;
+	if (!array_reserve(wanted->items, wanted->count, wanted->capacity))
+		return 0;
 	wanted->items[wanted->count] = (struct wanted_type){
 		.text = text, .length = length, .name = name, .name_length = name_length, .next = *bucket,
 	};
-	*bucket = ++wanted->count;
+	return *bucket = (uint16_t)++wanted->count;
+}
+
+/* Adds the types of field number @index. */
+static bool add_field(struct search *search, unsigned int index)
+{
+	const char *rest = search->fields[index].types, *text;
+	size_t length;
+	for (unsigned int i = 0; next_alternative(&rest, &text, &length); i++) {
+		assert(i < ALTERNATIVE_LIMIT);
+		uint16_t type = add_wanted(&search->wanted, text, length);
+		if (!type)
+			return false;
+		search->wanted_fields[index].types[i] = type;
+	}
 	return true;
 }
 
-/* Adds the types of @field. */
-static bool add_field(struct wanted_types *wanted, const struct layout_field *field)
+static bool search_init(struct search *search)
 {
-	const char *rest = field->types, *text;
-	size_t length;
-	while (next_alternative(&rest, &text, &length))
-		if (!add_wanted(wanted, text, length))
+	search->wanted_fields = calloc(search->count, sizeof(*search->wanted_fields));
+	if (!search->wanted_fields)
+		return false;
+	for (unsigned int i = 0; i < search->count; i++)
+		if (search->values[i] == LAYOUT_ABSENT && !add_field(search, i))
 			return false;
 	return true;
 }
 
-/* ---- one pass over the units --------------------------------------------------------------------- */
+/* ---- types ------------------------------------------------------------------------------------------ */
 
 static bool follow(Dwarf_Die *die, unsigned int attribute, Dwarf_Die *target_ret)
 {
@@ -145,70 +175,6 @@ static bool is_struct(Dwarf_Die *die)
 {
 	int tag = dwarf_tag(die);
 	return tag == DW_TAG_structure_type || tag == DW_TAG_union_type;
-}
-
-/* Is "dir/arraymodule.c" the file of "arraymodule.c:arrayobject"? A unit without a name (of dwz) may be. */
-static bool file_matches(const struct wanted_type *type, const char *file)
-{
-	size_t length = type->name - type->text;
-	if (!length || !file)
-		return true;
-	length--; /* the colon */
-	size_t file_length = strlen(file);
-	return file_length >= length && !memcmp(file + file_length - length, type->text, length) &&
-	       (file_length == length || file[file_length - length - 1] == '/');
-}
-
-/* If @die defines types that are wanted, keeps it for them. */
-static void collect(struct wanted_types *wanted, Dwarf_Die *die, const char *file)
-{
-	const char *name = dwarf_diename(die);
-	if (!name)
-		return;
-	size_t length = strlen(name);
-	for (uint16_t next = wanted->buckets[hash_name(name, length)]; next;) {
-		struct wanted_type *type = &wanted->items[next - 1];
-		next = type->next;
-		if (type->found || type->name_length != length || memcmp(type->name, name, length) ||
-		    !file_matches(type, file))
-			continue;
-		Dwarf_Die definition = *die;
-		if (!peel(&definition) || !is_struct(&definition) || dwarf_bytesize(&definition) < 0)
-			continue;
-		type->found = true;
-		type->die = definition;
-	}
-}
-
-static void scan_unit(struct wanted_types *wanted, Dwarf_Die *unit)
-{
-	const char *file = dwarf_diename(unit);
-	Dwarf_Die die;
-	if (dwarf_child(unit, &die))
-		return;
-	for (;;) {
-		switch (dwarf_tag(&die)) {
-		case DW_TAG_structure_type:
-		case DW_TAG_union_type:
-		case DW_TAG_typedef:
-			collect(wanted, &die, file);
-		}
-		Dwarf_Off offset = dwarf_dieoffset(&die);
-		/* A DW_AT_sibling that points backwards would be followed for ever. */
-		if (dwarf_siblingof(&die, &die) || dwarf_dieoffset(&die) <= offset)
-			return;
-	}
-}
-
-static void scan(struct wanted_types *wanted, Dwarf *dwarf)
-{
-	Dwarf_CU *unit = NULL;
-	Dwarf_Die die, split;
-	while (!dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &die, &split)) {
-		scan_unit(wanted, &die);
-		if (dwarf_tag(&split) == DW_TAG_compile_unit)
-			scan_unit(wanted, &split);
-	}
 }
 
 /* ---- members ------------------------------------------------------------------------------------- */
@@ -326,29 +292,147 @@ static int32_t resolve(Dwarf_Die type, const char *path, size_t length)
 	return offset <= VALUE_LIMIT ? offset : LAYOUT_ABSENT;
 }
 
-static int32_t find_value(const struct wanted_types *wanted, const struct layout_field *field)
+/* The value of @field in the struct @type, or LAYOUT_ABSENT. */
+static int32_t value_in(Dwarf_Die *type, const struct layout_field *field)
 {
-	const char *types = field->types, *text;
-	size_t length;
-	while (next_alternative(&types, &text, &length)) {
-		struct wanted_type *type = find_wanted(wanted, text, length);
-		if (!type || !type->found)
+	if (!field->members) {
+		int size = dwarf_bytesize(type);
+		return size <= VALUE_LIMIT ? size : LAYOUT_ABSENT;
+	}
+	const char *members = field->members, *path;
+	size_t path_length;
+	int32_t offset = LAYOUT_ABSENT;
+	while (offset == LAYOUT_ABSENT && next_alternative(&members, &path, &path_length))
+		offset = resolve(*type, path, path_length);
+	return offset;
+}
+
+/* ---- what is left to find --------------------------------------------------------------------------- */
+
+/* Looks for the value of field number @index in the types that were found in the unit at hand. */
+static void settle_field(struct search *search, unsigned int index)
+{
+	const uint16_t *types = search->wanted_fields[index].types;
+	for (unsigned int i = 0; i < ALTERNATIVE_LIMIT && types[i] && search->values[index] == LAYOUT_ABSENT; i++) {
+		struct wanted_type *type = &search->wanted.items[types[i] - 1];
+		if (type->fresh)
+			search->values[index] = value_in(&type->die, &search->fields[index]);
+	}
+}
+
+/* Opens the types that field number @index is not to be found without. */
+static void open_types(struct search *search, unsigned int index)
+{
+	const uint16_t *types = search->wanted_fields[index].types;
+	bool looked_for = search->values[index] == LAYOUT_ABSENT && (!search->expected || search->expected[index]);
+	for (unsigned int i = 0; looked_for && i < ALTERNATIVE_LIMIT && types[i]; i++)
+		search->wanted.items[types[i] - 1].open |= !search->wanted.items[types[i] - 1].found;
+}
+
+/* Gives the fields the values that the unit at hand has for them. What is still to be found is open then. */
+static void settle(struct search *search)
+{
+	struct wanted_types *wanted = &search->wanted;
+	for (unsigned int i = 0; i < search->count; i++)
+		settle_field(search, i);
+	for (size_t i = 0; i < wanted->count; i++)
+		wanted->items[i].open = wanted->items[i].fresh = false;
+	for (unsigned int i = 0; i < search->count; i++)
+		open_types(search, i);
+}
+
+/* ---- the pass over the units ------------------------------------------------------------------------ */
+
+/* Is "dir/arraymodule.c" the file of "arraymodule.c:arrayobject"? A unit without a name (of dwz) may be. */
+static bool file_matches(const struct wanted_type *type, const char *file)
+{
+	size_t length = (size_t)(type->name - type->text);
+	if (!length || !file)
+		return true;
+	length--; /* the colon */
+	size_t file_length = strlen(file);
+	return file_length >= length && !memcmp(file + file_length - length, type->text, length) &&
+	       (file_length == length || file[file_length - length - 1] == '/');
+}
+
+/* Is the file of the unit @file known to define a type that is looked for? */
+static bool is_named(const struct wanted_types *wanted, const char *file)
+{
+	for (size_t i = 0; i < wanted->count; i++) {
+		const struct wanted_type *type = &wanted->items[i];
+		if (type->open && type->name != type->text && file_matches(type, file))
+			return true;
+	}
+	return false;
+}
+
+/* How many types that are looked for the unit of @file may define. */
+static size_t open_in(const struct wanted_types *wanted, const char *file)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < wanted->count; i++)
+		count += wanted->items[i].open && file_matches(&wanted->items[i], file);
+	return count;
+}
+
+/* If @die defines types that are wanted, keeps it for them. Returns how many of these were looked for. */
+static size_t collect(struct wanted_types *wanted, Dwarf_Die *die, const char *file)
+{
+	const char *name = dwarf_diename(die);
+	size_t length = name ? strlen(name) : 0, count = 0;
+	for (uint16_t next = name ? wanted->buckets[hash_name(name, length)] : 0; next;) {
+		struct wanted_type *type = &wanted->items[next - 1];
+		next = type->next;
+		if (type->found || type->name_length != length || memcmp(type->name, name, length) ||
+		    !file_matches(type, file))
 			continue;
-		if (!field->members) {
-			int size = dwarf_bytesize(&type->die);
-			if (size >= 0 && size <= VALUE_LIMIT)
-				return size;
+		Dwarf_Die definition = *die;
+		if (!peel(&definition) || !is_struct(&definition) || dwarf_bytesize(&definition) < 0)
 			continue;
+		count += type->open;
+		type->found = type->fresh = true;
+		type->open = false;
+		type->die = definition;
+	}
+	return count;
+}
+
+/* Collects the types of @unit until it can have no more that are looked for. */
+static void scan_unit(struct search *search, Dwarf_Die *unit, const char *file)
+{
+	size_t left = open_in(&search->wanted, file);
+	Dwarf_Die die;
+	if (!left || dwarf_child(unit, &die))
+		return;
+	while (left) {
+		switch (dwarf_tag(&die)) {
+		case DW_TAG_structure_type:
+		case DW_TAG_union_type:
+		case DW_TAG_typedef:
+			left -= collect(&search->wanted, &die, file);
 		}
-		const char *members = field->members, *path;
-		size_t path_length;
-		while (next_alternative(&members, &path, &path_length)) {
-			int32_t offset = resolve(type->die, path, path_length);
-			if (offset != LAYOUT_ABSENT)
-				return offset;
+		Dwarf_Off offset = dwarf_dieoffset(&die);
+		/* A DW_AT_sibling that points backwards would be followed for ever. */
+		if (dwarf_siblingof(&die, &die) || dwarf_dieoffset(&die) <= offset)
+			break;
+	}
+	settle(search);
+}
+
+/* Scans the units of those files that are known to define what is looked for, or the others. */
+static void scan(struct search *search, Dwarf *dwarf, bool named)
+{
+	Dwarf_CU *unit = NULL;
+	Dwarf_Die dies[2]; /* the unit's, and that of the unit it is the skeleton of (split DWARF) */
+	while (!dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &dies[0], &dies[1])) {
+		for (unsigned int i = 0; i < 2; i++) {
+			if (i == 1 && dwarf_tag(&dies[i]) != DW_TAG_compile_unit)
+				break;
+			const char *file = dwarf_diename(&dies[i]);
+			if (is_named(&search->wanted, file) == named)
+				scan_unit(search, &dies[i], file);
 		}
 	}
-	return LAYOUT_ABSENT;
 }
 
 static void dwarf_cleanup(Dwarf **dwarf)
@@ -357,42 +441,45 @@ static void dwarf_cleanup(Dwarf **dwarf)
 }
 
 struct inspect_error *layout_fields_from_elf(Elf *elf, const struct layout_field *fields, unsigned int count,
-					     int32_t *values, unsigned int *found_ret)
+					     const bool *expected, int32_t *values, unsigned int *found_ret)
 {
 	*found_ret = 0;
-	struct wanted_types wanted __attribute__((cleanup(wanted_types_deinit))) = { 0 };
+	struct search search __attribute__((cleanup(search_deinit))) = {
+		.fields = fields, .count = count, .expected = expected, .values = values,
+	};
 	Dwarf *dwarf __attribute__((cleanup(dwarf_cleanup))) = dwarf_begin_elf(elf, DWARF_C_READ, NULL);
 	if (!dwarf)
 		return NULL; /* no debug information */
-	for (unsigned int i = 0; i < count; i++)
-		if (values[i] == LAYOUT_ABSENT && !add_field(&wanted, &fields[i]))
-			return &inspect_error_no_memory;
+	if (!search_init(&search))
+		return &inspect_error_no_memory;
 
-	scan(&wanted, dwarf);
+	settle(&search);
 	Dwarf *shared = dwarf_getalt(dwarf); /* dwz moves there what several files have in common */
+	scan(&search, dwarf, true);
 	if (shared)
-		scan(&wanted, shared);
+		scan(&search, shared, true);
+	scan(&search, dwarf, false);
+	if (shared)
+		scan(&search, shared, false);
 
-	for (unsigned int i = 0; i < count; i++) {
-		if (values[i] == LAYOUT_ABSENT) {
-			values[i] = find_value(&wanted, &fields[i]);
-			*found_ret += values[i] != LAYOUT_ABSENT;
-		}
-	}
+	for (unsigned int i = 0; i < count; i++)
+		*found_ret += search.wanted_fields[i].types[0] && values[i] != LAYOUT_ABSENT;
 	return NULL;
 }
 
-struct inspect_error *layout_from_elf(Elf *elf, struct layout *layout, unsigned int *found_ret)
+struct inspect_error *layout_from_elf(Elf *elf, uint32_t version, struct layout *layout, unsigned int *found_ret)
 {
-	return layout_fields_from_elf(elf, layout_fields, layout_field_count, layout_at(layout, 0),
+	bool expected[layout_field_count];
+	bool known = layout_fields_of(version, expected);
+	return layout_fields_from_elf(elf, layout_fields, layout_field_count, known ? expected : NULL, layout_at(layout, 0),
 				      found_ret);
 }
 
-struct inspect_error *layout_from_dwarf(struct target_image *image, struct inspect_target *target,
+struct inspect_error *layout_from_dwarf(struct target_image *image, struct inspect_target *target, uint32_t version,
 					struct layout *layout, unsigned int *found_ret)
 {
 	*found_ret = 0;
 	layout_init(layout);
 	Elf *elf = image_debug_elf(target, image);
-	return elf ? layout_from_elf(elf, layout, found_ret) : NULL;
+	return elf ? layout_from_elf(elf, version, layout, found_ret) : NULL;
 }
