@@ -80,11 +80,16 @@ struct inspect_thread {
 struct inspect_limits {
 	/* Bytes that may be held at a time: the copy of a live process and all that is found out about a target, but not the
 	 * pages of files (of a core, too), which the kernel can drop, nor what libelf, libdw and libsmartcols need for
-	 * themselves: some MiB. 0: no limit. */
+	 * themselves: some MiB. Long arrays that would take more than half of this are put into temporary files,
+	 * which do not count, either; a note says so. 0: no limit. */
 	uint64_t max_memory;
 	/* When opening and verbs are to end, by CLOCK_MONOTONIC in nanoseconds: inspect_deadline(). They do so within a
 	 * second, but for time that the callbacks take. 0: never. */
 	uint64_t deadline;
+	/* The folder for these temporary files, which have no names and take up to nine tenths of what is free there; not
+	 * copied: it must stay while the limits hold. NULL: the first one of $TMPDIR, /var/tmp and /tmp that is on a disk,
+	 * and not in memory. "": there are to be none. */
+	const char *temporary_directory;
 };
 
 /* @seconds from now, for struct inspect_limits. */
@@ -207,8 +212,8 @@ INSPECT_PUBLIC enum inspect_exit inspect_session_run(struct inspect_session *ses
 INSPECT_PUBLIC enum inspect_exit inspect_check_call(int count, const char *const *arguments,
 						    const struct inspect_output *output);
 
-/* The limits that --max-memory and --timeout among @arguments ask for, from now on: for opening a target for that call. None
- * for a call that inspect_check_call() does not understand. inspect_session_run() holds the tighter of these and the
+/* The limits that --max-memory, --temporary-directory and --timeout among @arguments (which must stay while they hold) ask for,
+ * from now on: for opening a target for that call. None for a call that inspect_check_call() does not understand. inspect_session_run() holds the tighter of these and the
  * session's. */
 INSPECT_PUBLIC struct inspect_limits inspect_call_limits(int count, const char *const *arguments);
 

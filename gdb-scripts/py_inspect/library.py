@@ -36,6 +36,7 @@ class _Limits(ctypes.Structure):
     _fields_ = [
         ("max_memory", ctypes.c_uint64),
         ("deadline", ctypes.c_uint64),
+        ("temporary_directory", ctypes.c_char_p),
     ]
 
 
@@ -146,6 +147,7 @@ class Limits(NamedTuple):
 
     max_memory: int = 0  # bytes
     deadline: int = 0  # CLOCK_MONOTONIC, ns
+    temporary_directory: Optional[bytes] = None
 
 
 class Library:
@@ -226,9 +228,9 @@ class Library:
         return _text(b"".join(pieces))
 
     def call_limits(self, arguments: Sequence[str]) -> Limits:
-        """What --max-memory and --timeout among a verb's arguments allow, from now on."""
+        """What --max-memory, --temporary-directory and --timeout among a verb's arguments allow, from now on."""
         limits = self._functions.inspect_call_limits(len(arguments), _vector(arguments))
-        return Limits(limits.max_memory, limits.deadline)
+        return Limits(limits.max_memory, limits.deadline, limits.temporary_directory)
 
     def _opened(self, error: Optional[int], target: ctypes.c_void_p) -> int:
         if error:

@@ -51,9 +51,10 @@ class Limit(gdb.Parameter):
 
     value: Optional[str]
 
-    def __init__(self, option: str, what: str) -> None:
+    def __init__(self, option: str, what: str, default: str = "not limited") -> None:
         self.option = option
         self._what = what
+        self._default = default
         self.set_doc = f"Set {what}."
         self.show_doc = f"Show {what}."
         super().__init__(f"py-inspect {option}", gdb.COMMAND_DATA, gdb.PARAM_STRING)
@@ -62,7 +63,7 @@ class Limit(gdb.Parameter):
         return ""
 
     def get_show_string(self, value: str) -> str:
-        return f"{self._what[:1].upper()}{self._what[1:]} is {value or 'not limited'}."
+        return f"{self._what[:1].upper()}{self._what[1:]} is {value or self._default}."
 
 
 no_stop: NoStop
@@ -76,6 +77,8 @@ def register() -> None:
     ShowPrefix()
     no_stop = NoStop()
     limits.append(Limit("max-memory", "the most memory of a py-inspect command, such as 512M or 2G"))
+    folders = "$TMPDIR or /var/tmp"
+    limits.append(Limit("temporary-directory", "where what max-memory leaves no room for is put", folders))
     limits.append(Limit("timeout", "the longest time of a py-inspect command, in seconds"))
 
 

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "base/external.h"
 
 __thread struct limits *limits_current;
 
@@ -37,6 +38,8 @@ struct limits *limits_enter(struct limits *limits)
 		limits->began = now();
 		limits->stop = LIMITS_GO_ON;
 		limits->refused = 0;
+		limits->external_most = limits->external;
+		limits->external_error = 0;
 		limits->what[0] = '\0';
 	}
 	return before;
@@ -149,19 +152,34 @@ static const char *amount(uint64_t bytes, char *text)
 	return text;
 }
 
+/* What else could have been done about @limits: "; the temporary file in /var/tmp ...". */
+static void describe_files(const struct limits *limits, char *text, size_t size)
+{
+	char refused[AMOUNT_SIZE];
+	const char *folder = external_folder(limits);
+	text[0] = '\0';
+	if (limits->external_error)
+		snprintf(text, size, "; a temporary file in %s could not take %s: %s", folder ? folder : "?",
+			 amount(limits->external_refused, refused), strerror(limits->external_error));
+	else if (!folder && !limits->allowed.temporary_directory)
+		snprintf(text, size, "; there is no folder on a disk for temporary files, in TMPDIR or /var/tmp");
+}
+
 /* @cause (may be NULL) may say what the memory was for. */
 static struct inspect_error *explain_memory(const struct limits *limits, const struct inspect_error *cause)
 {
-	char progress[128], allowed[AMOUNT_SIZE], held[AMOUNT_SIZE], refused[AMOUNT_SIZE];
+	char progress[128], allowed[AMOUNT_SIZE], held[AMOUNT_SIZE], refused[AMOUNT_SIZE], files[512];
 	describe_progress(limits, progress, sizeof(progress));
+	describe_files(limits, files, sizeof(files));
 	bool telling = cause && inspect_error_kind(cause) == INSPECT_ERROR_NO_MEMORY && cause != &inspect_error_no_memory;
 	return inspect_error_create(INSPECT_ERROR_LIMIT,
 				    "this takes more memory than --max-memory allows: of %s %s were in use and %s more were "
-				    "needed to go on (%s%s%s); allow more, or ask for less",
+				    "needed to go on (%s%s%s)%s; allow more, %sor ask for less",
 				    amount(limits->allowed.max_memory, allowed),
 				    amount(limits->held > 0 ? (uint64_t)limits->held : 0, held),
 				    amount(limits->refused, refused), progress, telling ? ": " : "",
-				    telling ? inspect_error_message(cause) : "");
+				    telling ? inspect_error_message(cause) : "", files,
+				    files[0] ? "name another folder with --temporary-directory, " : "");
 }
 
 bool limits_were_reached(void)
@@ -178,4 +196,39 @@ struct inspect_error *limits_explain(struct inspect_error *error)
 		return error;
 	struct inspect_error *cause INSPECT_ERROR_AUTO = error;
 	return limits->refused ? explain_memory(limits, cause) : explain_time(limits);
+}
+
+/* ---- temporary files --------------------------------------------------------------------------------------- */
+
+void limits_count_external(int64_t size)
+{
+	struct limits *limits = limits_current;
+	if (!limits)
+		return;
+	int64_t now_there = __atomic_add_fetch(&limits->external, size, __ATOMIC_RELAXED);
+	int64_t most = __atomic_load_n(&limits->external_most, __ATOMIC_RELAXED);
+	while (now_there > most && !__atomic_compare_exchange_n(&limits->external_most, &most, now_there, true,
+								__ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
+void limits_note_external(int number, uint64_t size)
+{
+	struct limits *limits = limits_current;
+	int none = 0;
+	if (limits && __atomic_compare_exchange_n(&limits->external_error, &none, number, false, __ATOMIC_RELAXED,
+						  __ATOMIC_RELAXED))
+		limits->external_refused = size;
+}
+
+struct inspect_error *limits_note_files(struct notes *notes)
+{
+	const struct limits *limits = limits_current;
+	char size[AMOUNT_SIZE];
+	if (!limits || limits->external_most <= 0)
+		return NULL;
+	const char *folder = external_folder(limits);
+	return notes_add(notes, false,
+			 "memory was short: %s were in temporary files in %s; that takes longer, and nothing is missing for it",
+			 amount((uint64_t)limits->external_most, size), folder ? folder : "?");
 }

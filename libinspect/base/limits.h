@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/notes.h"
 #include "inspect.h"
 
 /* Why the call at hand is to end. */
@@ -34,12 +35,16 @@ struct limits {
 	struct inspect_limits allowed;
 	inspect_progress_fn progress; /* may be NULL */
 	void *progress_context;
-	int64_t memory; /* atomic: bytes held; memory.c counts */
+	int64_t memory;   /* atomic: bytes held; memory.c counts */
+	int64_t external; /* atomic: bytes in temporary files; external.c counts */
 	/* Of the call at hand: */
 	uint64_t began;   /* CLOCK_MONOTONIC, ns */
 	int stop;         /* atomic: enum limits_stop */
 	uint64_t refused; /* atomic: how many bytes were the first too many; 0: none were */
 	int64_t held;     /* and what was held then */
+	int64_t external_most;     /* atomic: the most bytes that were in temporary files */
+	int external_error;        /* atomic: why a temporary file could not take an array, as of errno; 0: none was refused */
+	uint64_t external_refused; /* and its bytes */
 	/* How far it is, as its own thread said last; @what is "" at first. */
 	char what[48];
 	uint64_t done, total;
@@ -59,6 +64,13 @@ void limits_leave(struct limits **before);
 /* The error that a call ends with: @error (may be NULL), or which limit was reached, how much it would have taken and what
  * to do next. Takes @error over. */
 struct inspect_error *limits_explain(struct inspect_error *error) __attribute__((warn_unused_result));
+
+/* @size bytes more (or fewer) are in temporary files. */
+void limits_count_external(int64_t size);
+/* An array of @size bytes could not be put into a temporary file: @number is of errno. */
+void limits_note_external(int number, uint64_t size);
+/* Notes what was in temporary files during this call, if anything was. */
+struct inspect_error *limits_note_files(struct notes *notes) __attribute__((warn_unused_result));
 
 /* Was a limit reached in this call? */
 bool limits_were_reached(void);

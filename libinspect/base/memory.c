@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory.c - counting what is allocated.
+ * memory.c - counting what is allocated, and putting arrays into files where it is too much.
  */
 #include "base/memory.h"
 
 #include <errno.h>
+#include <sys/resource.h>
 
+#include "base/external.h"
 #include "base/limits.h"
 
 /* Messages and notes about what was refused must still find room. */
@@ -20,23 +22,28 @@ static void refuse(struct limits *limits, int64_t held, uint64_t size)
 		limits->held = held;
 }
 
+/* Counts @size bytes unless they are more than @most (0: no limit) with what is held. */
+static bool reserve(struct limits *limits, uint64_t size, uint64_t most, int64_t *held_ret)
+{
+	*held_ret = __atomic_load_n(&limits->memory, __ATOMIC_RELAXED);
+	uint64_t used = *held_ret > 0 ? (uint64_t)*held_ret : 0;
+	if (most && (size > most || used > most - size))
+		return false;
+	__atomic_fetch_add(&limits->memory, size, __ATOMIC_RELAXED);
+	return true;
+}
+
 bool memory_reserve(uint64_t size)
 {
 	struct limits *limits = limits_current;
+	int64_t held;
 	if (!limits)
 		return true;
 	uint64_t most = limits->allowed.max_memory;
-	int64_t held = __atomic_load_n(&limits->memory, __ATOMIC_RELAXED);
-	if (most) {
-		uint64_t used = held > 0 ? (uint64_t)held : 0;
-		most += size <= SMALL ? SMALL_RESERVE : 0;
-		if (size > most || used > most - size) {
-			refuse(limits, held, size);
-			return false;
-		}
-	}
-	__atomic_fetch_add(&limits->memory, size, __ATOMIC_RELAXED);
-	return true;
+	if (reserve(limits, size, most && size <= SMALL ? most + SMALL_RESERVE : most, &held))
+		return true;
+	refuse(limits, held, size);
+	return false;
 }
 
 bool memory_has_room(void)
@@ -82,25 +89,21 @@ static void *no_memory(void)
 	return NULL;
 }
 
+/* A block that has been reserved. @alignment 0: of zeroes, else it is not cleared. */
+static void *create_reserved(size_t alignment, size_t size)
+{
+	return settle(alignment ? (aligned_alloc)(alignment, size) : (calloc)(1, size), size);
+}
+
 void *memory_malloc(size_t size)
 {
 	return memory_reserve(size) ? settle((malloc)(size), size) : no_memory();
 }
 
-void *memory_calloc(size_t count, size_t size)
+/* Resizes a block of @before bytes for which more have been reserved, if it takes more. */
+static void *resize_reserved(void *pointer, size_t before, size_t size)
 {
-	size_t both;
-	if (__builtin_mul_overflow(count, size, &both) || !memory_reserve(both))
-		return no_memory();
-	return settle((calloc)(count, size), both);
-}
-
-void *memory_realloc(void *pointer, size_t size)
-{
-	size_t before = pointer && limits_current ? malloc_usable_size(pointer) : 0;
 	size_t more = size > before ? size - before : 0;
-	if (!memory_reserve(more))
-		return no_memory();
 	void *moved = (realloc)(pointer, size);
 	if (moved || !size)
 		settle(moved, before + more);
@@ -109,22 +112,134 @@ void *memory_realloc(void *pointer, size_t size)
 	return moved;
 }
 
-void *memory_reallocarray(void *pointer, size_t count, size_t size)
+static size_t size_of(void *pointer)
 {
-	size_t both;
-	return __builtin_mul_overflow(count, size, &both) ? no_memory() : memory_realloc(pointer, both);
+	return pointer && limits_current ? malloc_usable_size(pointer) : 0;
 }
 
-void *memory_aligned_alloc(size_t alignment, size_t size)
+static void *resize_inside(void *pointer, size_t size)
 {
-	return memory_reserve(size) ? settle((aligned_alloc)(alignment, size), size) : no_memory();
+	size_t before = size_of(pointer);
+	return memory_reserve(size > before ? size - before : 0) ? resize_reserved(pointer, before, size) : no_memory();
 }
 
 void memory_free(void *pointer)
 {
+	if (external_size(pointer)) {
+		external_destroy(pointer);
+		return;
+	}
 	if (pointer)
 		memory_give(pointer);
 	(free)(pointer);
+}
+
+/* ---- arrays: in files, where memory is short ----------------------------------------------------------------- */
+
+size_t memory_external_least = 128 << 10;
+
+/* What there may be of memory, by --max-memory and by the system (ulimit -d); 0: no limit. */
+static uint64_t memory_allowed(const struct limits *limits)
+{
+	struct rlimit data;
+	uint64_t most = limits->allowed.max_memory;
+	if (getrlimit(RLIMIT_DATA, &data) != 0 || data.rlim_cur == RLIM_INFINITY)
+		return most;
+	return !most || data.rlim_cur < most ? data.rlim_cur : most;
+}
+
+/* Half of the memory is left to what cannot be put into files, the many small things. */
+static bool reserve_for_array(struct limits *limits, size_t size)
+{
+	int64_t held;
+	uint64_t most = memory_allowed(limits);
+	return reserve(limits, size, most ? most / 2 + 1 : 0, &held);
+}
+
+/* May an array of @size bytes be put into a file? */
+static bool may_be_outside(size_t size)
+{
+	return limits_current && size >= memory_external_least;
+}
+
+/* @alignment is only a wish where the array is in a file, of more than pages. */
+static void *create_array(size_t alignment, size_t size)
+{
+	void *array = NULL;
+	if (may_be_outside(size)) {
+		if (reserve_for_array(limits_current, size))
+			array = create_reserved(alignment, size);
+		if (!array)
+			array = external_create(size);
+	}
+	if (!array)
+		array = memory_reserve(size) ? create_reserved(alignment, size) : no_memory();
+	return array;
+}
+
+/* Moves the first @count bytes at @from, which is freed, into a file with room for @size. NULL if that cannot be. */
+static void *move_outside(void *from, size_t count, size_t size)
+{
+	void *array = external_create(size);
+	if (!array)
+		return NULL;
+	if (from)
+		memcpy(array, from, count < size ? count : size);
+	memory_free(from);
+	return array;
+}
+
+static void *resize_array(void *array, size_t size)
+{
+	size_t before = size_of(array), more = size > before ? size - before : 0;
+	void *moved = NULL;
+	if (may_be_outside(size)) {
+		if (reserve_for_array(limits_current, more))
+			moved = resize_reserved(array, before, size);
+		if (!moved)
+			moved = move_outside(array, before, size);
+	}
+	return moved ? moved : resize_inside(array, size);
+}
+
+/* The same for one that is in a file. */
+static void *resize_outside(void *array, size_t before, size_t size)
+{
+	void *moved = external_resize(array, size);
+	if (moved || !memory_reserve(size))
+		return moved;
+	moved = settle((malloc)(size), size);
+	if (moved) {
+		memcpy(moved, array, before < size ? before : size);
+		external_destroy(array);
+	}
+	return moved;
+}
+
+void *memory_calloc(size_t count, size_t size)
+{
+	size_t both;
+	return __builtin_mul_overflow(count, size, &both) ? no_memory() : create_array(0, both);
+}
+
+void *memory_aligned_alloc(size_t alignment, size_t size)
+{
+	return create_array(alignment, size);
+}
+
+void *memory_realloc(void *pointer, size_t size)
+{
+	size_t outside = external_size(pointer);
+	return outside ? resize_outside(pointer, outside, size) : resize_inside(pointer, size);
+}
+
+void *memory_reallocarray(void *pointer, size_t count, size_t size)
+{
+	size_t both, outside = external_size(pointer);
+	if (__builtin_mul_overflow(count, size, &both))
+		return no_memory();
+	bool text = size == 1;
+	return outside ? resize_outside(pointer, outside, both) : text ? resize_inside(pointer, both) : resize_array(pointer, both);
 }
 
 /* ---- text ------------------------------------------------------------------------------------------------ */

@@ -8,6 +8,11 @@
  * as if there were no memory: functions return NULL and callers INSPECT_ERROR_NO_MEMORY, of which the public functions then
  * make the error that says so (limits_explain()).
  *
+ * Arrays - blocks of calloc(), aligned_alloc() and reallocarray(), but of single bytes - that are long and would take
+ * more than half of the limit, or that the system has no memory for, are put into temporary files (external.h),
+ * which are not counted. What malloc() and realloc() give stays in memory: that is small, or text, which may be handed
+ * to libraries (memory_give()), and which is to leave no traces on a disk.
+ *
  * Pages of files (a core, an executable) are not counted: the kernel can drop them. Nor is what libelf, libdw and
  * libsmartcols have for themselves.
  */
@@ -38,7 +43,10 @@ void memory_free(void *pointer);
  * and never NULL then. What the limit refuses is an error of the stream. */
 FILE *memory_open_stream(char **text_ret, size_t *size_ret);
 
-/* @pointer (may be NULL), of malloc(), is ours from now on; it is not any more. */
+/* The least bytes of an array in a file. For tests to change. */
+extern size_t memory_external_least;
+
+/* @pointer (may be NULL), of malloc() or realloc(), is ours from now on; it is not any more. */
 void memory_take(void *pointer);
 void memory_give(void *pointer);
 

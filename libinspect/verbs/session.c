@@ -323,6 +323,11 @@ static struct inspect_error *answer(struct verb_context *context)
 	error = limits_explain(error);
 	if (error && inspect_error_kind(error) == INSPECT_ERROR_USAGE)
 		return error;
+	struct inspect_error *files_error = limits_note_files(&context->notes);
+	if (error)
+		inspect_error_destroy(files_error);
+	else
+		error = files_error;
 	if (verb_target(context)->redacted) {
 		error = redact_error(context, error);
 		struct inspect_error *notes_error = redact_notes(context);
@@ -427,6 +432,7 @@ static struct inspect_limits limits_asked(const struct options *options)
 	struct inspect_limits limits = { 0 };
 	double seconds = 0;
 	inspect_error_destroy(option_number(options, "max-memory", 0, &limits.max_memory));
+	limits.temporary_directory = option_argument(options, "temporary-directory");
 	inspect_error_destroy(option_seconds(options, "timeout", &seconds));
 	if (seconds > 0)
 		limits.deadline = inspect_deadline(seconds);
@@ -444,6 +450,7 @@ static struct inspect_limits tighter(const struct inspect_limits *a, const struc
 	return (struct inspect_limits){
 		.max_memory = smaller(a->max_memory, b->max_memory),
 		.deadline = smaller(a->deadline, b->deadline),
+		.temporary_directory = b->temporary_directory ? b->temporary_directory : a->temporary_directory,
 	};
 }
 

@@ -21,7 +21,9 @@ static const struct inspect_verb_option common_options[] = {
 	  "text|json|jsonl|csv" },
 	{ "runtime", "KIND", "which heap, where a program has both: cpython, or one that describes itself; default: Python's",
 	  "cpython|described" },
-	{ "max-memory", "SIZE", "stop where this takes more memory: 512M, 2G; a live process's copy counts, pages of a core do not",
+	{ "max-memory", "SIZE", "take no more memory: 512M, 2G; a live process's copy counts, pages of a core and temporary files do not",
+	  NULL },
+	{ "temporary-directory", "DIR", "where what --max-memory leaves no room for is put; default: $TMPDIR, /var/tmp; empty: nowhere",
 	  NULL },
 	{ "timeout", "SECONDS", "stop when this takes longer, opening the target included: 90, 0.5", NULL },
 	{ "redact", NULL, "no values: no text, keys or numbers of the program's data, to show an answer to others; see "

@@ -4,7 +4,9 @@
  *
  *     probe gaps TARGET VERB [OPTION...]                  how long it was silent at most between two reports
  *     probe timeouts COUNT SEED TARGET VERB [OPTION...]   opens and runs with COUNT random deadlines
- *     probe memory COUNT SEED TARGET VERB [OPTION...]     opens and runs with COUNT random limits of memory
+ *     probe memory COUNT SEED TARGET VERB [OPTION...]     opens and runs with COUNT random limits of memory, without
+ *                                                         temporary files
+ *     probe files COUNT SEED TARGET VERB [OPTION...]      the same with them: in the working folder
  *
  * Prints what it saw as one line of JSON. Answers within the limits must be byte for byte those without; others must end
  * with INSPECT_ERROR_LIMIT, in time, and say so.
@@ -165,32 +167,39 @@ static int timeouts(int rounds, int count, char **arguments)
 	return 0;
 }
 
-static int memory(int rounds, int count, char **arguments)
+static struct inspect_limits limits_of(double size, const char *folder)
+{
+	return (struct inspect_limits){ .max_memory = (uint64_t)size, .temporary_directory = folder };
+}
+
+static int memory(int rounds, int count, char **arguments, const char *folder)
 {
 	const struct inspect_limits none = { 0 };
 	const struct answer whole = run(arguments[0], count - 1, arguments + 1, &none, NULL);
 	/* The least that is enough, to a part in a hundred. */
 	double low = 1, high = 1 << 18;
 	for (;; high *= 2) {
-		const struct inspect_limits limits = { .max_memory = (uint64_t)high };
+		const struct inspect_limits limits = limits_of(high, folder);
 		const struct answer answer = run(arguments[0], count - 1, arguments + 1, &limits, NULL);
 		if (!was_limited(&answer, &whole, "--max-memory", high))
 			break;
 		low = high;
 	}
-	int limited = 0;
+	int limited = 0, outside = 0;
 	for (int i = 0; i < rounds; i++) { /* near it, and anywhere below it */
 		double size = i % 2 ? (low + high) / 2 : random_fraction() * low;
-		const struct inspect_limits limits = { .max_memory = (uint64_t)size + 1 };
+		const struct inspect_limits limits = limits_of(size + 1, folder);
 		const struct answer answer = run(arguments[0], count - 1, arguments + 1, &limits, NULL);
 		bool was = was_limited(&answer, &whole, "--max-memory", size);
 		limited += was;
+		outside += !was && strstr(answer.message, "temporary files in");
 		if (was && size > low)
 			low = size;
 		if (!was && size < high)
 			high = size;
 	}
-	printf("{\"seconds\": %.3f, \"rounds\": %d, \"limited\": %d, \"needed\": %.0f}\n", whole.seconds, rounds, limited, high);
+	printf("{\"seconds\": %.3f, \"rounds\": %d, \"limited\": %d, \"outside\": %d, \"needed\": %.0f}\n", whole.seconds, rounds,
+	       limited, outside, high);
 	return 0;
 }
 
@@ -203,8 +212,10 @@ int main(int count, char **arguments)
 		if (strcmp(arguments[1], "timeouts") == 0)
 			return timeouts(atoi(arguments[2]), count - 4, arguments + 4);
 		if (strcmp(arguments[1], "memory") == 0)
-			return memory(atoi(arguments[2]), count - 4, arguments + 4);
+			return memory(atoi(arguments[2]), count - 4, arguments + 4, "");
+		if (strcmp(arguments[1], "files") == 0)
+			return memory(atoi(arguments[2]), count - 4, arguments + 4, ".");
 	}
-	fputs("usage: probe gaps|timeouts|memory ...; see its first comment\n", stderr);
+	fputs("usage: probe gaps|timeouts|memory|files ...; see its first comment\n", stderr);
 	return 2;
 }

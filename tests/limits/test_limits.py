@@ -25,6 +25,7 @@ import interpreters  # noqa: E402
 from runner import Results, check  # noqa: E402
 from support import BUILD, Folder, PY_INSPECT, Program, SANITIZED, inspect  # noqa: E402
 
+IN_MEMORY = "--temporary-directory="  # no files in place of memory: test_files.py
 LATE = 1.0  # seconds that an answer may come after its deadline
 HEAP = """import gc
 gc.disable()
@@ -56,10 +57,10 @@ def core_of(interpreter, folder, size):
     return path, node
 
 
-def probe(*arguments):
+def probe(*arguments, **more):
     """What limits-probe says."""
     ran = subprocess.run([os.path.join(BUILD, "limits-probe"), *map(str, arguments)], stdout=subprocess.PIPE,
-                         stderr=subprocess.PIPE, check=False)
+                         stderr=subprocess.PIPE, check=False, **more)
     check(ran.returncode == 0, "limits-probe %s: %s", " ".join(map(str, arguments)), ran.stderr.decode()[-3000:])
     return json.loads(ran.stdout.decode())
 
@@ -90,6 +91,21 @@ def memory(path, node, rounds):
         check(seen["limited"] > 0, "%s: no limit was reached", verb)
 
 
+def files(path, node, rounds, folder):
+    """The same with temporary files: less memory is enough, and what is in files is the same answer."""
+    outside = 0
+    for number, verb in enumerate(with_operands(node)):
+        if "--format=json" in verb:  # the note is in the answer
+            continue
+        seen = probe("files", rounds, number + 1, path, *verb, cwd=folder)
+        strict = probe("memory", 1, 1, path, *verb)
+        outside += seen["outside"]
+        check(seen["needed"] < strict["needed"] * 1.02 + (64 << 10), "%s: %d bytes with files, %d without", verb, seen["needed"],
+              strict["needed"])
+    check(outside > rounds, "only %d answers used files", outside)
+    check(os.listdir(folder) == ["core"], "files were left: %s", os.listdir(folder))
+
+
 def silence(path, node):
     """Nothing is silent for long: that is what deadlines and Ctrl-C rely on."""
     for verb in with_operands(node):
@@ -112,12 +128,12 @@ def says(arguments, status, *words):
 def command(path):
     """What users see."""
     says(["heap", path, "--timeout=0.000001"], 3, "--timeout", "allow more")
-    says(["heap", path, "--max-memory=1M"], 3, "--max-memory allows: of 1.0 MiB", "more were needed", "allow more")
+    says(["heap", path, "--max-memory=1M", IN_MEMORY], 3, "--max-memory allows: of 1.0 MiB", "more were needed", "allow more")
     says(["heap", path, "--max-memory=100k"], 3, "of 100.0 KiB")
     says(["heap", path, "--timeout=0", "--max-memory=0"], 0)
     whole = says(["heap", path, "--timeout=3600", "--max-memory=8G", "--format=json"], 0).json()
     check(whole["complete"], "an answer within its limits is not complete")
-    failed = inspect("heap", path, "--max-memory=1M", "--format=json").json()
+    failed = inspect("heap", path, "--max-memory=1M", IN_MEMORY, "--format=json").json()
     check(failed["complete"] is False and "--max-memory" in failed["error"], "JSON does not tell of the limit: %r", failed)
     for wrong in ("x", "-1", "1e9", "", ".", "1.5.2", "5m"):
         says(["heap", path, "--timeout=" + wrong], 2, "--timeout takes seconds")
@@ -234,6 +250,7 @@ def main():
             path, node = core_of(interpreter, folder, size)
             named("deadlines", deadlines, path, node, rounds)
             named("memory", memory, path, node, rounds)
+            named("files", files, path, node, rounds, folder)
             named("silence", silence, path, node)
             named("command", command, path)
             named("lies", lies, path, folder)

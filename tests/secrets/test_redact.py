@@ -91,7 +91,8 @@ SHOWING = {"heap", "objects", "object", "referents", "referrers", "roots", "path
            "finalizers", "weakrefs"}
 
 # Options that make no difference: they limit, or say what is in other calls; and those that only leave rows out.
-IGNORED = {"help", "redact", "format", "runtime", "sort", "reverse", "rules", "max-memory", "timeout"}
+IGNORED = {"help", "redact", "format", "runtime", "sort", "reverse", "rules", "max-memory", "temporary-directory",
+           "timeout"}
 FILTERS = {"tracked", "untracked", "generation", "kind", "check", "verdict", "dead", "callbacks", "called"}
 
 # Options that ask for values.

@@ -246,7 +246,7 @@ static void verbs_explain_themselves(void **state __attribute__((unused)))
 	}
 	assert_true(count > 0); /* which ones: test_verbs.py */
 	const struct inspect_verb_option *common = inspect_common_options(&common_count);
-	assert_int_equal(common_count, 6);
+	assert_int_equal(common_count, 7);
 	check_options(common, common_count);
 	assert_false(inspect_verb_help("nonsense", NULL));
 }
