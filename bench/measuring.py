@@ -4,10 +4,13 @@ import os
 import platform
 import re
 import subprocess
-import sys
 import time
 
 SAMPLE_SECONDS = 0.002
+
+
+class Wrong(Exception):
+    """An answer is not what it has to be."""
 
 
 def spawn(command, output, alone=False):
@@ -20,11 +23,11 @@ def spawn(command, output, alone=False):
 
 
 def ended_well(command, status, output):
-    """Ends all if @command failed."""
+    """Raises Wrong if @command failed."""
     if status:
         os.lseek(output, 0, os.SEEK_SET)
         said = os.read(output, 2000).decode("utf-8", "replace") if os.fstat(output).st_size else ""
-        sys.exit("bench: exit status %d from: %s\n%s" % (os.waitstatus_to_exitcode(status), " ".join(command), said))
+        raise Wrong("exit status %d from: %s\n%s" % (os.waitstatus_to_exitcode(status), " ".join(command), said))
 
 
 def measure(command, output, alone=False):

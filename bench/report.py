@@ -72,13 +72,14 @@ def row_cells(heap, name, row):
     middle = statistics.median(row["seconds"])
     unit = median(heap, COLLECT)
     counted = row.get("counted")
-    if counted is not None and row["group"] == "peer":
+    if counted is not None:
         name += ", %s objects" % number(counted)
+    whole = counted is None or counted >= heap["tracked"] / 2  # of a part of the heap no ratio says anything
     memory = "%.1f" % (row["anonymous"] / heap["objects"]) if "anonymous" in row else ""
     return ("`%s`" % name if row["group"] in ("shell", "inside") else name,
             seconds(middle),
             "%s – %s" % (seconds(min(row["seconds"])), seconds(max(row["seconds"]))),
-            "%.2f" % (middle / unit) if unit else "",
+            "%.2f" % (middle / unit) if unit and whole else "",
             "%.0f" % (middle * 1e9 / (counted or heap["objects"])),
             seconds(statistics.median(row["cpu"])) if row["cpu"] else "",
             memory,
