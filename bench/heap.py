@@ -206,7 +206,12 @@ def pympler():
     return sum(row[1] for row in summary.summarize(muppy.get_objects()))
 
 
-PEERS = {"guppy3": guppy3, "pympler": pympler}
+def objgraph():
+    import objgraph as peer
+    return sum(peer.typestats().values())
+
+
+PEERS = {"guppy3": guppy3, "pympler": pympler, "objgraph": objgraph}
 
 
 def memory(field):

@@ -26,7 +26,7 @@ INSIDE = ("`Counter(map(type, gc.get_objects()))`", "`gc.collect()`")
 MACHINE = ("cat core", "summing the mapped core, one thread")
 OUTSIDE = ("gdb alone", "gdb, first verb: status", "gdb, first verb: heap", "gdb, second verb: heap again",
            "gdb, third verb: cycles", "live: heap", "live: cycles", "live: pause of the process")
-PEERS = ("guppy3", "pympler", "chap", "pystack", "a script in gdb, gdb.Value", "a script in gdb, read_memory() and struct")
+PEERS = ("guppy3", "pympler", "objgraph", "chap", "pystack", "a script in gdb, gdb.Value", "a script in gdb, read_memory() and struct")
 ROWS = {"ordinary": VERBS + INSIDE + MACHINE + OUTSIDE, "shuffled": VERBS + INSIDE + MACHINE + OUTSIDE,
         "chain": VERBS + INSIDE + MACHINE, "dict": VERBS + INSIDE + MACHINE, "strings": VERBS + INSIDE + MACHINE}
 BOUNDS = [subject % kind for subject in ("`heap`, %s", "`cycles`, %s", "`path`, %s", "anonymous memory of `heap`, %s",
