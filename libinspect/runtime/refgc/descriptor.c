@@ -49,8 +49,8 @@ static struct descriptor_entry *entry_at(struct descriptor *descriptor, const st
 	return (struct descriptor_entry *)((char *)descriptor + known->place);
 }
 
-bool described_read(struct inspect_target *target, uint64_t address, uint32_t width, bool is_signed,
-		    uint64_t *value_ret)
+bool described_read_any(struct inspect_target *target, uint64_t address, uint32_t width, bool is_signed,
+			uint64_t *value_ret)
 {
 	uint64_t value = 0;
 	const void *bytes = target_map(target, address, width);

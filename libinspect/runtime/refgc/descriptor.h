@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "runtime/runtime.h"
 #include "target/target.h"
@@ -45,8 +46,18 @@ struct inspect_error *descriptor_read(struct inspect_target *target, struct targ
 
 /* Reads @width bytes (1, 2, 4 or 8) at @address as an unsigned or signed number. False if they are not there; the
  * number is then 0. */
-bool described_read(struct inspect_target *target, uint64_t address, uint32_t width, bool is_signed,
-		    uint64_t *value_ret);
+bool described_read_any(struct inspect_target *target, uint64_t address, uint32_t width, bool is_signed,
+			uint64_t *value_ret);
+
+static inline bool described_read(struct inspect_target *target, uint64_t address, uint32_t width, bool is_signed,
+				  uint64_t *value_ret)
+{
+	const void *bytes = width == sizeof(*value_ret) ? target_map(target, address, sizeof(*value_ret)) : NULL;
+	if (!bytes)
+		return described_read_any(target, address, width, is_signed, value_ret);
+	memcpy(value_ret, bytes, sizeof(*value_ret));
+	return true;
+}
 
 /* The field @entry of the structure at @structure. False, too, if the descriptor does not have it. */
 static inline bool described_number(struct inspect_target *target, uint64_t structure,

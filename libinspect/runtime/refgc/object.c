@@ -26,7 +26,7 @@ bool refgc_entries(struct refgc *refgc, const struct refgc_item *item, uint64_t 
 	if (item->count == ITEM_NO_COUNT) /* a single one has the size of what is wanted of it */
 		return true;
 	return !__builtin_mul_overflow(entries->count, item->stride, &entries->size) &&
-	       (!entries->size || target_has(refgc->target, entries->start, entries->size));
+	       (!entries->size || refgc_has(refgc, entries->start, entries->size));
 }
 
 int64_t refgc_length(struct refgc *refgc, const struct refgc_type *type, uint64_t address)
@@ -66,7 +66,7 @@ static bool read_size(struct refgc *refgc, const struct refgc_type *type, uint64
 		     !add_size(&blocks, entries.count, item->stride)))
 			return false;
 	}
-	if (!target_has(refgc->target, address, own))
+	if (!refgc_has(refgc, address, own))
 		return false;
 	*size_ret = own + blocks + (type->container ? refgc->descriptor->gc_size.value : 0);
 	return true;
@@ -80,13 +80,25 @@ struct header {
 	bool immortal;
 };
 
+static uint64_t word_at(const char *bytes, const struct descriptor_entry *entry)
+{
+	uint64_t word;
+	memcpy(&word, bytes + entry->value, sizeof(word));
+	return word;
+}
+
 static bool read_header(struct refgc *refgc, uint64_t address, struct header *header)
 {
 	const struct descriptor *descriptor = refgc->descriptor;
+	const char *bytes = refgc->header_size ? target_map(refgc->target, address, refgc->header_size) : NULL;
 	*header = (struct header){ 0 };
-	if (!described_signed(refgc->target, address, &descriptor->object_refcount, &header->refcount) ||
-	    !described_number(refgc->target, address, &descriptor->object_type, &header->type))
+	if (bytes) {
+		header->refcount = (int64_t)word_at(bytes, &descriptor->object_refcount);
+		header->type = word_at(bytes, &descriptor->object_type);
+	} else if (!described_signed(refgc->target, address, &descriptor->object_refcount, &header->refcount) ||
+		   !described_number(refgc->target, address, &descriptor->object_type, &header->type)) {
 		return false;
+	}
 	header->immortal = (uint64_t)header->refcount & descriptor->object_immortal.value;
 	return true;
 }
@@ -96,8 +108,15 @@ static uint8_t read_gc_flags(struct refgc *refgc, uint64_t address, bool *tracke
 {
 	const struct descriptor *descriptor = refgc->descriptor;
 	uint64_t head = address - descriptor->gc_size.value, next, previous;
-	*tracked_ret = described_number(refgc->target, head, &descriptor->gc_next, &next) && next;
-	described_number(refgc->target, head, &descriptor->gc_prev, &previous);
+	const char *bytes = refgc->head_size ? target_map(refgc->target, head, refgc->head_size) : NULL;
+	if (bytes) {
+		next = word_at(bytes, &descriptor->gc_next);
+		previous = word_at(bytes, &descriptor->gc_prev);
+	} else {
+		described_number(refgc->target, head, &descriptor->gc_next, &next);
+		described_number(refgc->target, head, &descriptor->gc_prev, &previous);
+	}
+	*tracked_ret = next != 0;
 	uint8_t flags = previous & descriptor->gc_prev_finalized.value ? RUNTIME_FINALIZED : 0;
 	if (*tracked_ret) {
 		flags |= previous & descriptor->gc_prev_collecting.value ? RUNTIME_COLLECTING : 0;
@@ -114,7 +133,7 @@ struct refgc_type *refgc_type_of(struct refgc *refgc, uint64_t address)
 
 static bool is_readable_address(struct refgc *refgc, uint64_t address)
 {
-	return address && address % sizeof(uint64_t) == 0 && target_has(refgc->target, address, sizeof(uint64_t));
+	return address && address % sizeof(uint64_t) == 0 && refgc_has(refgc, address, sizeof(uint64_t));
 }
 
 /* Types are read once and for all, and what is read as one need not be one: whatever can tell comes before. */

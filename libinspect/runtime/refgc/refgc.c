@@ -115,6 +115,15 @@ static struct inspect_error *note_other(struct refgc *refgc, const struct descri
 			 name ? name : "a runtime", other->image->path);
 }
 
+/* The bytes up to the end of both fields, if they are words; else 0. */
+static uint64_t span_of(const struct descriptor_entry *one, const struct descriptor_entry *other)
+{
+	const uint64_t word = sizeof(uint64_t);
+	uint64_t last = one->value > other->value ? one->value : other->value;
+	bool words = one->known && one->width == word && other->known && other->width == word;
+	return words && last < UINT64_MAX - word ? last + word : 0;
+}
+
 /* Takes over the chosen descriptor and those like it, which comes first, with their collectors. */
 static struct inspect_error *take_descriptors(struct refgc *refgc, struct found *found)
 {
@@ -125,6 +134,8 @@ static struct inspect_error *take_descriptors(struct refgc *refgc, struct found 
 		return &inspect_error_no_memory;
 	refgc->descriptor = refgc->descriptors;
 	refgc->descriptors[refgc->descriptor_count++] = found->items[chosen];
+	refgc->header_size = span_of(&refgc->descriptor->object_refcount, &refgc->descriptor->object_type);
+	refgc->head_size = span_of(&refgc->descriptor->gc_next, &refgc->descriptor->gc_prev);
 	struct inspect_error *error = NULL;
 	for (size_t i = 0; i < found->count && !error; i++) {
 		if (i == chosen)

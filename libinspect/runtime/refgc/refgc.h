@@ -72,6 +72,8 @@ struct refgc {
 	struct descriptor *descriptors;
 	size_t descriptor_count;
 	const struct descriptor *descriptor; /* the first one: what it says of objects is true of all */
+	uint64_t header_size; /* bytes of an object up to the end of its type and its count, both words; 0: they are none */
+	uint64_t head_size;   /* the same of the links in front of containers */
 	struct refgc_collector *collectors;
 	size_t collector_count;
 	struct type_table *types;
@@ -82,6 +84,12 @@ struct refgc {
 static inline bool refgc_may_show(const struct refgc *refgc, uint64_t address)
 {
 	return !refgc->runtime.redacted || target_is_program(refgc->target, address);
+}
+
+/* target_has(), quickly where that can be. */
+static inline bool refgc_has(struct refgc *refgc, uint64_t address, uint64_t size)
+{
+	return target_map(refgc->target, address, size) || target_has(refgc->target, address, size);
 }
 
 /* ---- types (type.c) ---- */
