@@ -57,21 +57,59 @@ def memory(verb, core, count):
     check("memory" in short.messages, "without memory it says only: %s", short.messages)
 
 
-def count_calls(verb, core):
-    """The number of system calls that @verb makes."""
+def on_one_core():
+    """How often threads wait for each other is a matter of what else runs."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+def counting(core):
+    """The beginning of a command whose system calls are to be counted; sums(@core) has them then."""
     if not shutil.which("strace"):
         raise Skip("strace is not installed")
     if support.SANITIZED:
         raise Skip("a sanitizer makes system calls of its own")
-    one_core = {min(os.sched_getaffinity(0))}  # how often threads wait for each other is a matter of what else runs
-    run = subprocess.run(["strace", "-f", "-c", "-o", core + ".calls", support.PY_INSPECT, *verb, core],
-                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False,
-                         preexec_fn=lambda: os.sched_setaffinity(0, one_core))
-    if run.returncode != 0:
-        raise Skip("strace does not work here: %s" % run.stderr.decode("utf-8", "replace")[-200:])
+    return ["strace", "-f", "-c", "-o", core + ".calls"]
+
+
+def sums(core):
+    """The numbers of system calls by name, and "total"."""
     with open(core + ".calls", encoding="utf-8") as file:
         return {name: int(calls) for calls, name in
                 re.findall(r"^ *[\d.]+ +[\d.]+ +\d+ +(\d+)(?: +\d+)? +(\w+)$", file.read(), re.MULTILINE)}
+
+
+def count_calls(verb, core):
+    """The number of system calls that @verb makes."""
+    run = subprocess.run([*counting(core), support.PY_INSPECT, *verb, core], stdout=subprocess.DEVNULL,
+                         stderr=subprocess.PIPE, check=False, preexec_fn=on_one_core)
+    if run.returncode != 0:
+        raise Skip("strace does not work here: %s" % run.stderr.decode("utf-8", "replace")[-200:])
+    return sums(core)
+
+
+def count_calls_in_gdb(commands, core):
+    """The number of system calls that gdb makes with @core open, and for @commands."""
+    support.need("strace")
+    answer = support.run_gdb(commands, "-core", core, under=counting(core), preexec_fn=on_one_core)
+    if answer.status != 0:
+        raise Skip("strace does not work with gdb here: %s" % answer)
+    for command in commands:
+        check("error" not in answer.messages.lower() and len(answer.output) > 200, "no answer to %s: %s", command, answer)
+    return sums(core)
+
+
+def calls_in_gdb(small, large):
+    """In gdb, too, the heap is read from the core itself: what the first verb adds to gdb's own system calls does not grow with
+    the heap, and a second one finds all that the first has found."""
+    def added(commands, core):
+        return count_calls_in_gdb(commands, core)["total"] - count_calls_in_gdb([], core)["total"]
+
+    few, many = added(["py-inspect heap"], small), added(["py-inspect heap"], large)
+    check(few > 100, "strace counted nothing: %d", few)
+    check(many <= few + 300, "%d system calls more for the small heap, %d for the large one", few, many)
+    twice = added(["py-inspect heap"] * 2, large)
+    check(twice <= many + 60, "%d system calls for one verb, %d for two", many, twice)
+    return "%d, %d, twice %d" % (few, many, twice)
 
 
 def calls(verb, small, large):
@@ -105,6 +143,7 @@ def main():
         for verb in VERBS:
             results.run("cost: memory of %s" % " ".join(verb), memory, verb, large, count)
             results.run("cost: system calls of %s" % " ".join(verb), calls, verb, small, large)
+        results.run("cost: system calls of heap in gdb", calls_in_gdb, small, large)
     results.finish()
 
 

@@ -190,14 +190,14 @@ def heap_program(interpreter, folder, *options, **more):
     return Program(command, interpreter.env(), folder, **more)
 
 
-def run_gdb(commands, *arguments, **more):
-    """What gdb prints for @commands, with py-inspect's commands loaded."""
+def run_gdb(commands, *arguments, under=(), **more):
+    """What gdb prints for @commands, with py-inspect's commands loaded; @under: the command that gdb is run by."""
     if not shutil.which(GDB[0]):
         raise Skip("gdb is not installed")
     loader = os.path.join(TOP, "gdb-scripts", "py-inspect.py")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     environment.update(LIBINSPECT_LIBRARY=LIBRARY, LC_ALL="C.UTF-8")
-    line = GDB + GDB_OPTIONS + list(arguments) + ["-ex", "source " + loader]
+    line = list(under) + GDB + GDB_OPTIONS + list(arguments) + ["-ex", "source " + loader]
     for command in commands:
         line += ["-ex", command]
     run = subprocess.run(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT,
