@@ -124,7 +124,7 @@ def main():
         reports = []
 
         def measure():
-            need("gcore")
+            need("gcore"), need(PYTHON)
             reports.append(run("--quick", "--save", path, "--document", folder))
 
         if results.run("bench: a quick run", measure):

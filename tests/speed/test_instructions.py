@@ -104,7 +104,7 @@ class PythonHeaps:
     name, sizes = "CPython", (1000, 20000)
 
     def __init__(self, folder):
-        need("gdb")
+        need("gdb"), need(PYTHON)
         self.name = "CPython " + re.search(r"\d+\.\d+", subprocess.check_output([PYTHON, "--version"], text=True)).group()
         self.cores = [self.make(folder, size) for size in self.sizes]
 
