@@ -42,10 +42,11 @@ def core_of(count, path, folder):
 
 
 def run_with_limit(arguments, limit):
-    """How py-inspect ends with at most @limit bytes of memory of its own."""
+    """How py-inspect ends with at most @limit bytes of memory of its own, and no temporary files instead."""
     if support.SANITIZED:
         raise Skip("a sanitizer reserves more memory than the limit")
-    return support.inspect(*arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)))
+    return support.inspect(*arguments, "--temporary-directory=",
+                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)))
 
 
 def memory(verb, core, count):
