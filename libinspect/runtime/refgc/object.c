@@ -119,6 +119,7 @@ static uint8_t read_gc_flags(struct refgc *refgc, uint64_t address, bool *tracke
 	*tracked_ret = next != 0;
 	uint8_t flags = previous & descriptor->gc_prev_finalized.value ? RUNTIME_FINALIZED : 0;
 	if (*tracked_ret) {
+		flags |= RUNTIME_TRACKED;
 		flags |= previous & descriptor->gc_prev_collecting.value ? RUNTIME_COLLECTING : 0;
 		flags |= next & descriptor->gc_next_unreachable.value ? RUNTIME_UNREACHABLE : 0;
 	}
