@@ -40,7 +40,7 @@ enum {
 	PREFETCHED = 32, /* of these, whose bits are fetched together */
 };
 
-struct graph_limits graph_limits = { .objects = GRAPH_OBJECTS_MAX - 1 };
+struct graph_limits graph_limits = { .objects = GRAPH_OBJECTS_MAX - 1, .places = UINT32_MAX };
 
 static const uint64_t ADDRESS_LIMIT = UINT64_C(1) << 56;
 
@@ -157,8 +157,8 @@ static uint64_t references_limit(const struct inspect_target *target)
 	const uint64_t margin = 1 << 20;
 	if (graph_limits.references)
 		return graph_limits.references;
-	uint64_t limit = target ? target_bytes(target) / sizeof(uint64_t) + margin : UINT32_MAX;
-	return limit < UINT32_MAX ? limit : UINT32_MAX; /* places of edges are 32 bits */
+	uint64_t limit = target ? target_bytes(target) / sizeof(uint64_t) + margin : graph_limits.places;
+	return limit < graph_limits.places ? limit : graph_limits.places;
 }
 
 /* How many words of arrays there can be to look at, of objects that do not overlap. */
@@ -956,7 +956,8 @@ static bool forget(struct discovery *discovery)
 	return index_init(discovery->index);
 }
 
-static struct inspect_error *note_cut(const struct address_index *index, struct notes *notes)
+/* @limit: how many references there could be. */
+static struct inspect_error *note_cut(const struct address_index *index, uint64_t limit, struct notes *notes)
 {
 	size_t count = 0;
 	uint64_t first = 0;
@@ -971,6 +972,11 @@ static struct inspect_error *note_cut(const struct address_index *index, struct 
 	}
 	if (!count)
 		return NULL;
+	if (limit == graph_limits.places)
+		return notes_add(notes, true,
+				 "there are more than %" PRIu64 " references, which is as many as can be told apart here: those "
+				 "of so many objects are left out: %zu, the first at 0x%" PRIx64,
+				 limit, count, first);
 	return notes_add(notes, true,
 			 "the heap is damaged: objects claim to hold more references than the target has memory for; "
 			 "the references of so many objects are left out: %zu, the first at 0x%" PRIx64,
@@ -1050,7 +1056,7 @@ struct inspect_error *discover(struct runtime *runtime, struct address_index *in
 	}
 	if (error)
 		return error;
-	return index_seal(index, count_ret) ? note_cut(index, notes) : &inspect_error_no_memory;
+	return index_seal(index, count_ret) ? note_cut(index, discovery.references_limit, notes) : &inspect_error_no_memory;
 }
 
 void listed_objects_deinit(struct listed_objects *listed, struct address_index *index)

@@ -20,6 +20,7 @@ enum {
 struct graph_limits {
 	size_t objects;      /* no more objects than this */
 	uint64_t references; /* no more references than this; 0: as many words as the target's memory has, and some */
+	uint64_t places;     /* nor than this: what edges' places can tell apart */
 };
 extern struct graph_limits graph_limits;
 

@@ -688,8 +688,8 @@ static void references_that_become_more(void **state __attribute__((unused)))
 }
 
 /* Arrays that overlap: every tenth of a thousand objects claims a million references, in a target of 10 MiB. Those of the
- * others are all there. */
-static void more_references_than_memory(void **state __attribute__((unused)))
+ * others are all there. The same where it is @places (0: none) that are too few: that is no damage. */
+static void more_references_than(uint64_t places)
 {
 	enum { COUNT = 1000, TIMES = 1000000 };
 	struct script script;
@@ -713,11 +713,12 @@ static void more_references_than_memory(void **state __attribute__((unused)))
 		struct graph graph;
 		struct notes notes = { 0 };
 		assert_null(graph_build(&script.runtime, &heap, &graph, &notes));
-		size_t limit = (10 << 20) / 8 + (1 << 20) + 0x1000 / 8, without = 0;
+		size_t limit = places ? places : (10 << 20) / 8 + (1 << 20) + 0x1000 / 8, without = 0;
 		assert_true(graph.edge_count <= limit);
 		assert_true(notes_incomplete(&notes));
 		assert_int_equal(notes.count, 1);
-		assert_non_null(strstr(notes.items[0].text, "more references than the target has memory for"));
+		assert_non_null(strstr(notes.items[0].text, places ? "more than 1300000 references, which is as many as"
+								   : "more references than the target has memory for"));
 		assert_true(heap.count <= COUNT && heap.count > COUNT * 9 / 10);
 		for (uint32_t id = 0; id < heap.count; id++) {
 			size_t count;
@@ -741,6 +742,19 @@ static void more_references_than_memory(void **state __attribute__((unused)))
 	assert_int_equal(cut[0], cut[1]);
 	workers_limit = 0;
 	script_deinit(&script);
+}
+
+static void more_references_than_memory(void **state __attribute__((unused)))
+{
+	more_references_than(0);
+}
+
+static void more_references_than_places(void **state __attribute__((unused)))
+{
+	assert_int_equal(graph_limits.places, UINT32_MAX);
+	graph_limits.places = 1300000;
+	more_references_than(graph_limits.places);
+	graph_limits.places = UINT32_MAX;
 }
 
 static void too_many_objects(void **state __attribute__((unused)))
@@ -936,6 +950,7 @@ int main(void)
 		cmocka_unit_test(huge_degrees),
 		cmocka_unit_test(references_that_become_more),
 		cmocka_unit_test(more_references_than_memory),
+		cmocka_unit_test(more_references_than_places),
 		cmocka_unit_test(too_many_objects),
 		cmocka_unit_test(can_be_cancelled_anywhere),
 		cmocka_unit_test(errors_end_it),

@@ -6,7 +6,8 @@
  *     probe timeouts COUNT SEED TARGET VERB [OPTION...]   opens and runs with COUNT random deadlines
  *     probe memory COUNT SEED TARGET VERB [OPTION...]     opens and runs with COUNT random limits of memory, without
  *                                                         temporary files
- *     probe files COUNT SEED TARGET VERB [OPTION...]      the same with them: in the working folder
+ *     probe files COUNT SEED TARGET VERB [OPTION...]      the same with them, for small arrays, too: in the
+ *                                                         working folder
  *
  * Prints what it saw as one line of JSON. Answers within the limits must be byte for byte those without; others must end
  * with INSPECT_ERROR_LIMIT, in time, and say so.
@@ -19,6 +20,8 @@
 #include <time.h>
 
 #include "inspect.h"
+
+extern size_t memory_external_least; /* base/memory.h, which would count what is allocated here */
 
 static double now(void)
 {
@@ -213,6 +216,7 @@ int main(int count, char **arguments)
 			return timeouts(atoi(arguments[2]), count - 4, arguments + 4);
 		if (strcmp(arguments[1], "memory") == 0)
 			return memory(atoi(arguments[2]), count - 4, arguments + 4, "");
+		memory_external_least = 4096;
 		if (strcmp(arguments[1], "files") == 0)
 			return memory(atoi(arguments[2]), count - 4, arguments + 4, ".");
 	}
