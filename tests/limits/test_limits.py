@@ -102,7 +102,7 @@ def files(path, node, rounds, folder, every):
         outside += seen["outside"]
         check(seen["needed"] < strict["needed"] * 1.02 + (64 << 10), "%s: %d bytes with files, %d without", verb, seen["needed"],
               strict["needed"])
-    check(outside > 2 * rounds, "only %d answers used files", outside)
+    check(outside > rounds // 2, "only %d answers used files", outside)
     check(os.listdir(folder) == ["core"], "files were left: %s", os.listdir(folder))
 
 
