@@ -166,7 +166,7 @@ def core_without_python(context):
     for way in ("kernel", "gcore"):
         program = Program(command, None, context.folder)
         try:
-            time.sleep(0.1)
+            support.wait_for_state(program.pid, "S")
             path = context.path("sleep-" + way)
             program.gcore(path) if way == "gcore" else program.abort(path)
         finally:
@@ -179,7 +179,7 @@ def core_without_python(context):
 def process_without_python(context):
     program = Program([support.need("sleep"), "1000"], None, context.folder)
     try:
-        time.sleep(0.1)
+        support.wait_for_state(program.pid, "S")
         for verb in VERBS[1:]:
             expect_message(run_verb(verb, program.pid).expect(3), "Python")
         check(program.process.poll() is None, "the process did not survive")
@@ -214,7 +214,7 @@ def no_such_process(context):
 @test
 def zombie_process(context):
     process = subprocess.Popen(["true"])
-    time.sleep(0.2)
+    support.wait_for_state(process.pid, "Z")
     try:
         inspect("heap", process.pid).expect(3)
     finally:
@@ -247,7 +247,7 @@ def as_nobody(*arguments):
     if subprocess.run(become + ["test", "-x", keep], check=False).returncode:
         raise Skip("others may not run %s" % keep)
     run = subprocess.run(become + [keep] + arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                         stderr=subprocess.PIPE, timeout=60, check=False)
+                         stderr=subprocess.PIPE, timeout=support.TIMEOUT, check=False)
     return support.Answer(arguments, run.returncode, run.stdout.decode(), run.stderr.decode())
 
 

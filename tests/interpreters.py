@@ -83,7 +83,7 @@ class Interpreter:
         """Starts it and fills in what it is; sets .problem where that fails."""
         try:
             run = subprocess.run(self.command("-I", "-c", PROBE), env=self.env(), stdout=subprocess.PIPE,
-                                 stderr=subprocess.PIPE, universal_newlines=True, timeout=60, check=False,
+                                 stderr=subprocess.PIPE, universal_newlines=True, timeout=300, check=False,
                                  cwd="/")
         except (OSError, subprocess.TimeoutExpired) as error:
             self.problem = str(error)

@@ -29,12 +29,17 @@ SANITIZED = bool(os.environ.get("LIBINSPECT_SANITIZED"))
 TIMEOUT = 900 if SANITIZED else 300
 
 
+def state_of(pid):
+    """The state of process @pid: a letter as in /proc/PID/stat."""
+    with open("/proc/%d/stat" % pid) as file:
+        return file.read().rsplit(")", 1)[1].split()[0]
+
+
 def wait_for_state(pid, states):
     """Waits until process @pid is in one of @states: letters as in /proc/PID/stat."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while True:
-        with open("/proc/%d/stat" % pid) as file:
-            state = file.read().rsplit(")", 1)[1].split()[0]
+        state = state_of(pid)
         if state in states:
             return
         if time.monotonic() > end:
@@ -121,10 +126,18 @@ class Program:
     def __enter__(self):
         try:
             self.wait_for(b"ready\n")
+            self.come_to_rest()
         except BaseException:
             self.__exit__()
             raise
         return self
+
+    def come_to_rest(self):
+        """Waits until it waits: it says that it is ready a moment before. Programs that never rest are given a second."""
+        for _ in range(1000):
+            if state_of(self.pid) in "STtZ":
+                return
+            time.sleep(0.001)
 
     def wait_for(self, wanted):
         """Reads stdout until the line @wanted."""

@@ -49,7 +49,7 @@ def wait_until_idle(program):
             seen.append((task, fields[0], switches))
         return seen
     before = None
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while time.monotonic() < end:
         now = look()
         if now == before and all(state == "S" for _, state, _ in now):

@@ -82,7 +82,7 @@ def service_that_ends(interpreter):
         service = write_service(folder, "raise SystemExit(3)")
         run = subprocess.run([os.path.join(EXAMPLE, "workflow.sh")] + interpreter.command(service), cwd=folder,
                              env=environment(interpreter), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE, universal_newlines=True, check=False, timeout=60)
+                             stderr=subprocess.PIPE, universal_newlines=True, check=False, timeout=300)
         check(run.returncode == 1 and "::error::The service ended before it was ready" in run.stdout, "%s", run)
 
 

@@ -198,7 +198,7 @@ def malformed(text, runtimes):
         pass
     for runtime in runtimes:
         run = subprocess.run(runtime.command, input=("make list a\n" + text).encode(), stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE, env=runtime.environment, timeout=60, check=False)
+                             stderr=subprocess.PIPE, env=runtime.environment, timeout=300, check=False)
         check(run.returncode == 2 and b"line 2:" in run.stderr, "%s: exit status %d: %s", runtime.name, run.returncode,
               run.stderr.decode("utf-8", "replace"))
 

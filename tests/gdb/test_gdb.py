@@ -7,6 +7,7 @@
 Environment: BUILD (the build folder), or LIBINSPECT_LIBRARY and PY_INSPECT; GDB and GDBSERVER (commands).
 """
 import collections
+import itertools
 import json
 import os
 import re
@@ -913,7 +914,9 @@ class Interrupts(Case):
         program = self.many(count)
         gdb = Terminal(self, "-p", str(program.pid))
         quits = 0
-        for pause in (0.03, 0.06, 0.1, 0.15, 0.2):
+        for number, pause in enumerate(itertools.cycle((0.03, 0.06, 0.1, 0.15, 0.2, 0.01))):
+            if number == 60 or (number >= 6 and quits):  # whether it is still at work depends on what else runs
+                break
             gdb.send("py-inspect heap\n")
             gdb.expect("\n")
             time.sleep(pause)

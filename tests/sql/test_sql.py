@@ -444,7 +444,7 @@ class Terminal:
             os.environ.update(TERM="xterm", XDG_STATE_HOME=os.path.join(folder, "state"), LC_ALL="C.UTF-8", HOME=folder)
             os.execv(support.PY_INSPECT, ["py-inspect", "sql", str(target)])
 
-    def expect(self, text, timeout=60):
+    def expect(self, text, timeout=180):
         """Waits for @text; returns what came up to its end."""
         end = time.monotonic() + timeout
         while text not in self.seen:
@@ -457,7 +457,7 @@ class Terminal:
         before, found, self.seen = self.seen.partition(text)
         return before + found
 
-    def ready(self, prompt="sql> ", timeout=60):
+    def ready(self, prompt="sql> ", timeout=180):
         """Waits until @prompt is the last of all and stays so: it is also drawn anew while a line is typed. What is typed before
         the prompt is there may be lost. Returns what came."""
         quiet, end = 0.3, time.monotonic() + timeout
@@ -476,7 +476,7 @@ class Terminal:
         os.write(self.master, text.encode())
         return self.ready(prompt)
 
-    def end(self, timeout=60):
+    def end(self, timeout=180):
         end = time.monotonic() + timeout
         while True:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
@@ -531,7 +531,7 @@ def prompt(target, folder):
                                    "SELECT max(n) FROM c"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     time.sleep(0.5)
     long_query.send_signal(signal.SIGINT)
-    long_query.communicate(timeout=60)
+    long_query.communicate(timeout=180)
     same(long_query.returncode, -signal.SIGINT, "Ctrl-C")
     answer = support.inspect("sql", target, "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT max(n) FROM c", "--timeout=1")
     if answer.status not in (3, 4) or "timeout" not in answer.messages:

@@ -181,9 +181,9 @@ static void test_reservation(void **state)
 	struct subject subject;
 	struct timespec before, after;
 	subject_start_own(&subject, "subject", "reserve=1024", NULL);
-	clock_gettime(CLOCK_MONOTONIC, &before);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
 	struct inspect_target *target = open_process(subject.pid, NULL);
-	clock_gettime(CLOCK_MONOTONIC, &after);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
 	assert_areas(target, &subject);
 	const struct subject_area *area = subject_area(&subject, "reserved");
 	uint64_t value = 1;

@@ -612,7 +612,7 @@ def test_interrupt():
     process = subprocess.Popen([FAKE, "heap", "fake,seconds=50"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     time.sleep(0.7)
     process.send_signal(signal.SIGINT)
-    output, messages = process.communicate(timeout=60)
+    output, messages = process.communicate(timeout=180)
     check(process.returncode == -signal.SIGINT and not output and not messages, "status %s: %s %s", process.returncode, output, messages)
     check(time.monotonic() - began < 50, "it went on")
 
