@@ -50,9 +50,24 @@ struct region_search {
 	bool queued;
 	uint64_t *guessed; /* guessed references lead here; NULL: none */
 	uint64_t *refused; /* what has a bit and is no object; NULL: none */
-	uint64_t *claimed; /* for a tally: what says of itself that it is listed; NULL: nothing does */
+	uint64_t *claimed; /* where lists are compared: what says of itself that it is listed; NULL: nothing does */
+	uint64_t *starts;  /* where the unheld are searched for: starts; NULL: none */
 	uint64_t dirty[REGION_WORDS / 64]; /* which words have new bits */
 	uint64_t visited[REGION_WORDS];    /* whose references have been followed */
+};
+
+/* A tracked object that a root holds, and the references that tracked objects hold to it. */
+struct start {
+	uint64_t address;
+	uint64_t references; /* atomic */
+};
+
+/* A search for what nothing holds: see discover_unheld(). */
+struct unheld {
+	struct address_index held; /* what is found first */
+	bool rest;                 /* now what is left is looked at */
+	struct start *starts;
+	size_t start_count, start_capacity;
 };
 
 struct discovery {
@@ -62,6 +77,7 @@ struct discovery {
 	struct graph_roots *roots;
 	struct notes *notes;
 	struct tally *tally; /* where nothing but numbers is wanted */
+	struct unheld *unheld; /* where only what nothing holds is wanted */
 	struct slab slab;    /* has what is being found out about regions */
 	struct runtime_sink sink;
 	struct runtime_root_sink root_sink;
@@ -83,12 +99,13 @@ struct discovery {
 	size_t queue_length;
 	unsigned int busy; /* workers that have a region */
 	bool listing;      /* the lists are still being walked */
+	bool listing_permanent; /* and permanent generations, which come first, have to be known; for who walks, and under the lock */
 	struct inspect_error *error;
 
 	/* atomic */
 	bool stopped; /* for an error, or: */
 	bool too_many_references;
-	bool unsound; /* there is damage, of which no tally can be made */
+	bool unsound; /* there is damage, or something else that a short way does not lead through */
 	size_t objects;
 	uint64_t visited;    /* how many of them have been looked at */
 	uint64_t references; /* how many have been counted */
@@ -103,6 +120,7 @@ struct searcher {
 	struct runtime_references references;
 	struct tally tally;
 	size_t new_objects;
+	bool tracked;  /* where the unheld are searched for: the references are those of tracked objects */
 	bool cut;      /* careful: the object has too many references */
 	uint64_t allowance; /* careful: what the present object may have */
 	uint64_t addresses[BATCH];
@@ -123,7 +141,7 @@ static void stop(struct discovery *discovery)
 	__atomic_store_n(&discovery->stopped, true, __ATOMIC_RELAXED);
 }
 
-/* The heap is damaged, which a tally is not made for. */
+/* The heap has something that this search is not made for. */
 static void find_unsound(struct discovery *discovery)
 {
 	__atomic_store_n(&discovery->unsound, true, __ATOMIC_RELAXED);
@@ -252,6 +270,8 @@ static void set_extra_bit(struct discovery *discovery, uint64_t **bits, uint64_t
 static bool may_take(const struct discovery *discovery)
 {
 	enum { DISTANCE = 4 };
+	if (discovery->unheld)
+		return discovery->queue_length && !discovery->listing_permanent;
 	return discovery->queue_length > (discovery->listing ? DISTANCE : 0);
 }
 
@@ -303,6 +323,64 @@ static void guess(struct discovery *discovery, struct index_region *region, uint
 	__atomic_store_n(&discovery->guesses, true, __ATOMIC_RELAXED);
 }
 
+/* ---- starts ----------------------------------------------------------------------------------------- */
+
+static int compare_starts(const void *a, const void *b)
+{
+	const struct start *one = a, *other = b;
+	return (one->address > other->address) - (one->address < other->address);
+}
+
+/* Counts a reference of a tracked object to a start. */
+static void count_start(const struct unheld *unheld, uint64_t address)
+{
+	const struct start wanted = { .address = address };
+	struct start *start = bsearch(&wanted, unheld->starts, unheld->start_count, sizeof(wanted), compare_starts);
+	if (start)
+		__atomic_fetch_add(&start->references, 1, __ATOMIC_RELAXED);
+}
+
+static bool has_extra_bit(uint64_t *const *bits, uint64_t address)
+{
+	const uint64_t *words = __atomic_load_n(bits, __ATOMIC_ACQUIRE);
+	return words && words[region_word(address)] >> region_bit(address) & 1;
+}
+
+/* What meet() does where the unheld are searched for, with what a tracked object refers to. What its traverse function
+ * passes over does not count; what is guessed may keep something alive, but is not subtracted. */
+static bool meet_held(struct discovery *discovery, uint64_t reference)
+{
+	uint64_t address = reference & ~RUNTIME_REFERENCE_FLAGS;
+	if (!address || address >= ADDRESS_LIMIT || reference & RUNTIME_UNVISITED)
+		return false;
+	struct index_region *region = index_region_at(discovery->index, address);
+	if (!region)
+		region = add_region(discovery, address);
+	if (!region)
+		return false;
+	if (reference & RUNTIME_GUESSED) {
+		guess(discovery, region, address);
+		return false;
+	}
+	if (has_extra_bit(&region->search->starts, address))
+		count_start(discovery->unheld, address);
+	return mark(discovery, region, address);
+}
+
+/* Is the object that @reference leads to held? Its starts are counted. */
+static bool is_held(const struct searcher *searcher, uint64_t reference)
+{
+	const struct unheld *unheld = searcher->discovery->unheld;
+	uint64_t address = reference & ~RUNTIME_REFERENCE_FLAGS;
+	const struct index_region *region = index_region_at(&unheld->held, address);
+	if (!region || !(region->bits[region_word(address)] >> region_bit(address) & 1))
+		return false;
+	if (searcher->tracked && !(reference & (RUNTIME_UNVISITED | RUNTIME_GUESSED)) &&
+	    has_extra_bit(&region->search->starts, address))
+		count_start(unheld, address);
+	return true;
+}
+
 /* A reference leads to where an object may be. Returns whether its bit is new. */
 static bool meet(struct discovery *discovery, uint64_t reference)
 {
@@ -329,17 +407,23 @@ static struct inspect_error *too_many_objects(void)
 				    graph_limits.objects);
 }
 
-/* Lets the generation of an object of @list be @generation, a number of two bits. */
+/* Lets the generation of an object of @list be @generation, a number of two bits. The higher one is set first: others may be
+ * asking whether it is a permanent one, which is the lower bit alone. */
 static bool set_generation(struct slab *slab, struct region_list *list, uint64_t address, unsigned int generation)
 {
-	for (unsigned int i = 0; i < GENERATION_BITS; i++) {
+	for (int i = GENERATION_BITS - 1; i >= 0; i--) {
 		bool bit = (generation ^ OLDEST_GENERATION) >> i & 1;
 		if (!bit && !list->generation[i])
 			continue;
-		if (!list->generation[i] && !(list->generation[i] = slab_allocate(slab, REGION_WORDS * sizeof(uint64_t))))
-			return false;
+		if (!list->generation[i]) {
+			uint64_t *made = slab_allocate(slab, REGION_WORDS * sizeof(*made));
+			if (!made)
+				return false;
+			__atomic_store_n(&list->generation[i], made, __ATOMIC_RELEASE);
+		}
 		uint64_t *word = &list->generation[i][region_word(address)];
-		*word = (*word & ~(UINT64_C(1) << region_bit(address))) | (uint64_t)bit << region_bit(address);
+		uint64_t others = *word & ~(UINT64_C(1) << region_bit(address));
+		__atomic_store_n(word, others | (uint64_t)bit << region_bit(address), __ATOMIC_RELEASE);
 	}
 	return true;
 }
@@ -357,8 +441,12 @@ static bool add_other(struct listed_objects *listed, uint64_t address, unsigned 
 static bool list_object(struct listed_objects *listed, struct index_region *region, uint64_t address,
 			unsigned int generation, unsigned int collector)
 {
-	if (!region->list && !(region->list = slab_allocate(&listed->slab, sizeof(*region->list))))
-		return false;
+	if (!region->list) {
+		struct region_list *made = slab_allocate(&listed->slab, sizeof(*made));
+		if (!made)
+			return false;
+		__atomic_store_n(&region->list, made, __ATOMIC_RELEASE);
+	}
 	uint64_t *word = &region->list->listed[region_word(address)], bit = UINT64_C(1) << region_bit(address);
 	bool again = *word & bit;
 	if (again) {
@@ -370,6 +458,17 @@ static bool list_object(struct listed_objects *listed, struct index_region *regi
 	*word |= bit;
 	return set_generation(&listed->slab, region->list, address, generation) &&
 	       ((!collector && !again) || add_other(listed, address, collector));
+}
+
+/* What is in permanent generations is known. */
+static void end_of_permanent(struct discovery *discovery)
+{
+	if (!discovery->listing_permanent)
+		return;
+	pthread_mutex_lock(&discovery->lock);
+	discovery->listing_permanent = false;
+	pthread_cond_broadcast(&discovery->changed);
+	pthread_mutex_unlock(&discovery->lock);
 }
 
 static struct inspect_error *note_listed(struct runtime_sink *sink, uint64_t address, unsigned int generation,
@@ -395,7 +494,10 @@ static struct inspect_error *note_listed(struct runtime_sink *sink, uint64_t add
 		return discovery->error ? &inspect_error_no_memory : NULL;
 	if (!list_object(listed, region, address, generation, collector))
 		return &inspect_error_no_memory;
-	discovery->new_listed += mark(discovery, region, address);
+	if (!discovery->unheld)
+		discovery->new_listed += mark(discovery, region, address);
+	else if (generation != RUNTIME_PERMANENT)
+		end_of_permanent(discovery);
 	return NULL;
 }
 
@@ -427,6 +529,33 @@ static struct inspect_error *set_place(struct graph_roots *roots, const char *pl
 	return NULL;
 }
 
+/* A root of which it is certain that it holds a tracked object is a start. */
+static struct inspect_error *note_start(struct discovery *discovery, uint64_t reference, enum runtime_root_kind kind)
+{
+	struct runtime *runtime = discovery->runtime;
+	struct unheld *unheld = discovery->unheld;
+	uint64_t address = reference & ~RUNTIME_REFERENCE_FLAGS;
+	uint8_t flags = 0;
+	const struct runtime_columns columns = { .flags = &flags };
+	bool certain = kind == RUNTIME_ROOT_INTERPRETER || kind == RUNTIME_ROOT_FRAME || kind == RUNTIME_ROOT_THREAD;
+	if (!certain || reference & (RUNTIME_GUESSED | RUNTIME_UNCOUNTED) || address >= ADDRESS_LIMIT)
+		return NULL;
+	struct inspect_error *error = runtime->operations->examine(runtime, &address, 1, &columns);
+	if (error || flags & RUNTIME_DAMAGED || !(flags & RUNTIME_TRACKED))
+		return error;
+	struct index_region *region = index_region_at(discovery->index, address);
+	if (!region)
+		region = add_region(discovery, address);
+	if (!region || has_extra_bit(&region->search->starts, address))
+		return discovery->error ? &inspect_error_no_memory : NULL;
+	if (!array_reserve(unheld->starts, unheld->start_count, unheld->start_capacity))
+		return &inspect_error_no_memory;
+	unheld->starts[unheld->start_count++] = (struct start){ .address = address };
+	set_extra_bit(discovery, &region->search->starts, address);
+	discovery->objects += mark(discovery, region, address);
+	return NULL;
+}
+
 static struct inspect_error *note_root(struct runtime_root_sink *sink, uint64_t reference, enum runtime_root_kind kind,
 				       const char *place, const struct runtime_label *label)
 {
@@ -434,6 +563,8 @@ static struct inspect_error *note_root(struct runtime_root_sink *sink, uint64_t 
 	struct graph_roots *roots = discovery->roots;
 	if (!(reference & ~RUNTIME_REFERENCE_FLAGS))
 		return NULL;
+	if (discovery->unheld)
+		return note_start(discovery, reference, kind);
 	struct inspect_error *error = set_place(roots, place);
 	if (error)
 		return error;
@@ -452,6 +583,16 @@ static struct inspect_error *note_root(struct runtime_root_sink *sink, uint64_t 
 
 /* ---- following references --------------------------------------------------------------------------- */
 
+static bool meet_any(struct searcher *searcher, uint64_t reference)
+{
+	struct discovery *discovery = searcher->discovery;
+	if (!discovery->unheld)
+		return meet(discovery, reference);
+	if (!discovery->unheld->rest)
+		return meet_held(discovery, reference);
+	return !is_held(searcher, reference) && meet(discovery, reference);
+}
+
 /* Sets the bits of all that the references in the list lead to, and empties it. */
 static void take_references(struct searcher *searcher)
 {
@@ -466,7 +607,7 @@ static void take_references(struct searcher *searcher)
 				__builtin_prefetch(&region->bits[region_word(items[j])]);
 		}
 		for (size_t j = i; j < end; j++)
-			searcher->new_objects += meet(discovery, items[j]);
+			searcher->new_objects += meet_any(searcher, items[j]);
 	}
 }
 
@@ -591,6 +732,72 @@ static void tally_batch(struct searcher *searcher, size_t count)
 	claim_batch(searcher, count);
 }
 
+static void count_visited(struct searcher *searcher, size_t count)
+{
+	struct discovery *discovery = searcher->discovery;
+	__atomic_fetch_add(&discovery->visited, count, __ATOMIC_RELAXED);
+	size_t objects = __atomic_add_fetch(&discovery->objects, searcher->new_objects, __ATOMIC_RELAXED);
+	searcher->new_objects = 0;
+	if (objects > graph_limits.objects)
+		fail(discovery, too_many_objects());
+	report(discovery);
+}
+
+/* Moves those of the batch's @count objects from number @from on to its front that are tracked, or are not. */
+static size_t choose_tracked(struct searcher *searcher, size_t from, size_t count, bool tracked)
+{
+	size_t kept = from;
+	for (size_t i = from; i < count; i++) {
+		if (((searcher->flags[i] & RUNTIME_TRACKED) != 0) != tracked)
+			continue;
+		uint64_t address = searcher->addresses[i];
+		uint32_t type = searcher->types[i];
+		uint8_t flags = searcher->flags[i];
+		searcher->addresses[i] = searcher->addresses[kept];
+		searcher->types[i] = searcher->types[kept];
+		searcher->flags[i] = searcher->flags[kept];
+		searcher->addresses[kept] = address;
+		searcher->types[kept] = type;
+		searcher->flags[kept++] = flags;
+	}
+	return kept;
+}
+
+/* Lets those of the batch's @count objects that are in a permanent generation be untracked: a collection does not look at
+ * them. */
+static void pass_over_permanent(struct searcher *searcher, size_t count)
+{
+	const struct unheld *unheld = searcher->discovery->unheld;
+	const struct index_region *held = searcher->region;
+	if (unheld->rest)
+		held = index_region_at(&unheld->held, searcher->addresses[0]);
+	/* what it says of permanent objects is known, though it may still grow */
+	const struct region_list *list = held ? __atomic_load_n(&held->list, __ATOMIC_ACQUIRE) : NULL;
+	for (size_t i = 0; list && i < count; i++)
+		if (listed_permanent(list, region_word(searcher->addresses[i])) >> region_bit(searcher->addresses[i]) & 1)
+			searcher->flags[i] &= (uint8_t)~RUNTIME_TRACKED;
+}
+
+/* Where the unheld are searched for: what is held is followed over what the collector visits; what is not, over all. */
+static void visit_held_batch(struct searcher *searcher, size_t count)
+{
+	const uint8_t unusual = RUNTIME_DAMAGED | RUNTIME_COLLECTING | RUNTIME_UNREACHABLE;
+	for (size_t i = 0; i < count; i++) {
+		bool tracked = searcher->flags[i] & RUNTIME_TRACKED;
+		if (searcher->flags[i] & (tracked ? unusual | RUNTIME_SCANNED : unusual))
+			return find_unsound(searcher->discovery);
+	}
+	claim_batch(searcher, count);
+	pass_over_permanent(searcher, count);
+	size_t tracked = choose_tracked(searcher, 0, count, true);
+	searcher->tracked = true;
+	if (tracked)
+		follow(searcher, searcher->addresses, searcher->types, tracked);
+	searcher->tracked = false;
+	if (searcher->discovery->unheld->rest && tracked < count)
+		follow(searcher, searcher->addresses + tracked, searcher->types + tracked, count - tracked);
+}
+
 /* Looks at the @count objects of the batch and follows their references. */
 static void visit_batch(struct searcher *searcher, size_t count)
 {
@@ -608,6 +815,11 @@ static void visit_batch(struct searcher *searcher, size_t count)
 	}
 	if (discovery->tally)
 		tally_batch(searcher, count);
+	if (discovery->unheld) {
+		visit_held_batch(searcher, count);
+		count_visited(searcher, count);
+		return;
+	}
 	size_t good = 0;
 	for (size_t i = 0; i < count; i++) {
 		if (searcher->flags[i] & RUNTIME_DAMAGED) {
@@ -621,12 +833,7 @@ static void visit_batch(struct searcher *searcher, size_t count)
 		follow_carefully(searcher, good);
 	else if (good)
 		follow(searcher, searcher->addresses, searcher->types, good);
-	__atomic_fetch_add(&discovery->visited, count, __ATOMIC_RELAXED);
-	size_t objects = __atomic_add_fetch(&discovery->objects, searcher->new_objects, __ATOMIC_RELAXED);
-	searcher->new_objects = 0;
-	if (objects > graph_limits.objects)
-		fail(discovery, too_many_objects());
-	report(discovery);
+	count_visited(searcher, count);
 }
 
 /* The bits of a word that nobody has visited yet: now we have. */
@@ -695,6 +902,7 @@ static struct index_region *take_region(struct searcher *searcher)
 static void list(struct discovery *discovery)
 {
 	struct inspect_error *error = walk_lists(discovery);
+	end_of_permanent(discovery);
 	pthread_mutex_lock(&discovery->lock);
 	discovery->listing = false;
 	pthread_cond_broadcast(&discovery->changed);
@@ -835,7 +1043,7 @@ static void accept_batch(struct discovery *discovery, struct index_region *regio
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
-		if (is_plausible(flags[i], refcounts[i]))
+		if ((discovery->unheld && !discovery->unheld->rest) || is_plausible(flags[i], refcounts[i]))
 			discovery->objects += mark(discovery, region, addresses[i]);
 }
 
@@ -851,7 +1059,10 @@ static void accept_guesses(struct discovery *discovery)
 			uint64_t addresses[64];
 			size_t count = 0;
 			uint64_t start = (region->number << REGION_SHIFT) + (word << (GRANULE_SHIFT + 6));
-			for (uint64_t bits = guessed[word] & ~region->bits[word]; bits; bits &= bits - 1)
+			uint64_t new = guessed[word] & ~region->bits[word];
+			if (discovery->unheld && !discovery->unheld->rest)
+				new &= region->list ? region->list->listed[word] : 0;
+			for (uint64_t bits = new; bits; bits &= bits - 1)
 				addresses[count++] = start + ((uint64_t)__builtin_ctzll(bits) << GRANULE_SHIFT);
 			if (count)
 				accept_batch(discovery, region, addresses, count);
@@ -875,19 +1086,18 @@ static void settle_refused(struct discovery *discovery)
 	}
 }
 
-static void free_searches(struct discovery *discovery)
+static void free_searches(struct address_index *index)
 {
-	struct address_index *index = discovery->index;
 	for (size_t i = 0; i < index->count; i++) {
 		struct region_search *search = index->regions[i]->search;
 		if (search) {
 			free(search->guessed);
 			free(search->refused);
 			free(search->claimed);
+			free(search->starts);
 		}
 		index->regions[i]->search = NULL;
 	}
-	slab_deinit(&discovery->slab);
 }
 
 /* Finds all that the objects found so far lead to. */
@@ -903,6 +1113,18 @@ static void find_closure(struct discovery *discovery, unsigned int workers)
 		threads_run(workers, search, discovery); /* what was met last */
 }
 
+/* The same, and what is only guessed. */
+static void find_everything(struct discovery *discovery)
+{
+	unsigned int workers = discovery->careful ? 1 : workers_for(discovery->runtime->target);
+	find_closure(discovery, workers);
+	discovery->doubt = true;
+	while (discovery->guesses && !is_stopped(discovery)) {
+		accept_guesses(discovery);
+		find_closure(discovery, workers);
+	}
+}
+
 static void find_all(struct discovery *discovery)
 {
 	struct runtime *runtime = discovery->runtime;
@@ -916,21 +1138,18 @@ static void find_all(struct discovery *discovery)
 		fail(discovery, error);
 		return;
 	}
-	unsigned int workers = discovery->careful ? 1 : workers_for(runtime->target);
+	if (discovery->unheld && discovery->unheld->start_count)
+		qsort(discovery->unheld->starts, discovery->unheld->start_count, sizeof(struct start), compare_starts);
 	discovery->listing = true;
-	find_closure(discovery, workers);
-	discovery->doubt = true;
-	while (discovery->guesses && !is_stopped(discovery)) {
-		accept_guesses(discovery);
-		find_closure(discovery, workers);
-	}
+	discovery->listing_permanent = discovery->unheld;
+	find_everything(discovery);
 }
 
-static struct inspect_error *search_once(struct discovery *discovery)
+static struct inspect_error *with_lock(struct discovery *discovery, void (*find)(struct discovery *discovery))
 {
 	pthread_mutex_init(&discovery->lock, NULL);
 	pthread_cond_init(&discovery->changed, NULL);
-	find_all(discovery);
+	find(discovery);
 	pthread_cond_destroy(&discovery->changed);
 	pthread_mutex_destroy(&discovery->lock);
 	return discovery->error;
@@ -939,10 +1158,11 @@ static struct inspect_error *search_once(struct discovery *discovery)
 /* One search. *@again_ret: it found too many references, and is to be made again, carefully. */
 static struct inspect_error *try(struct discovery *discovery, bool *again_ret)
 {
-	search_once(discovery);
+	with_lock(discovery, find_all);
 	if (discovery->roots && !discovery->error && !discovery->too_many_references)
 		settle_refused(discovery);
-	free_searches(discovery);
+	free_searches(discovery->index);
+	slab_deinit(&discovery->slab);
 	*again_ret = !discovery->error && discovery->too_many_references;
 	return discovery->error;
 }
@@ -983,15 +1203,26 @@ static struct inspect_error *note_cut(const struct address_index *index, uint64_
 			 count, first);
 }
 
-/* Are the objects that the lists have those that say so themselves? */
-static bool lists_are_true(const struct discovery *discovery)
+/* Are the objects of word @word that @list has (NULL: none) those that say so themselves: @claimed? Of permanent ones
+ * nobody was asked where only the unheld are wanted: @some. */
+static bool list_is_true(const struct region_list *list, size_t word, uint64_t claimed, bool some)
 {
-	const struct address_index *index = discovery->index;
+	uint64_t listed = list ? list->listed[word] : 0;
+	return ((listed ^ claimed) & ~(list && some ? listed_permanent(list, word) : 0)) == 0;
+}
+
+/* Are the objects of @index that the lists have those that say so themselves, here or in @other (may be NULL)? */
+static bool lists_are_true(const struct discovery *discovery, const struct address_index *index,
+			   const struct address_index *other)
+{
 	for (size_t i = 0; i < index->count; i++) {
-		const struct region_list *list = index->regions[i]->list;
-		const uint64_t *claimed = index->regions[i]->search->claimed;
-		for (size_t word = 0; (list || claimed) && word < REGION_WORDS; word++)
-			if ((list ? list->listed[word] : 0) != (claimed ? claimed[word] : 0))
+		const struct index_region *region = index->regions[i];
+		const struct index_region *beside = other ? index_region_at(other, region->number << REGION_SHIFT) : NULL;
+		const uint64_t *claimed = region->search->claimed;
+		const uint64_t *claimed_beside = beside ? beside->search->claimed : NULL;
+		for (size_t word = 0; (region->list || claimed || claimed_beside) && word < REGION_WORDS; word++)
+			if (!list_is_true(region->list, word, (claimed ? claimed[word] : 0) |
+					  (claimed_beside ? claimed_beside[word] : 0), other))
 				return false;
 	}
 	return !discovery->listed->duplicates && !discovery->refused_listed;
@@ -1016,12 +1247,125 @@ struct inspect_error *discover_and_tally(struct runtime *runtime, struct tally *
 	};
 	if (!index_init(&index))
 		return &inspect_error_no_memory;
-	struct inspect_error *error = search_once(&discovery);
-	tally->sound = !error && !discovery.unsound && !discovery.too_many_references && lists_are_true(&discovery);
-	free_searches(&discovery);
+	struct inspect_error *error = with_lock(&discovery, find_all);
+	tally->sound = !error && !discovery.unsound && !discovery.too_many_references && lists_are_true(&discovery, &index, NULL);
+	free_searches(&index);
+	slab_deinit(&discovery.slab);
 	listed_objects_deinit(&listed, &index);
 	graph_roots_deinit(&roots);
 	index_deinit(&index);
+	return error;
+}
+
+/* Begins a region of what is left with the listed objects of @held that are not held. False when out of memory. */
+static bool begin_rest_region(struct discovery *discovery, const struct index_region *held)
+{
+	struct index_region *region = NULL;
+	for (size_t word = 0; word < REGION_WORDS; word++) {
+		uint64_t left = held->list->listed[word] & ~held->bits[word] & ~listed_permanent(held->list, word);
+		for (uint64_t bits = left; bits; bits &= bits - 1) {
+			uint64_t address = granule_address(held, word, __builtin_ctzll(bits));
+			if (!region && !(region = add_region(discovery, address)))
+				return false;
+			discovery->objects += mark(discovery, region, address);
+		}
+	}
+	return true;
+}
+
+/* Lets regions of what is left know what the lists say of them. */
+static void share_lists(struct discovery *discovery)
+{
+	for (size_t i = 0; i < discovery->index->count; i++) {
+		struct index_region *region = discovery->index->regions[i];
+		const struct index_region *held = index_region_at(&discovery->unheld->held, region->number << REGION_SHIFT);
+		region->list = held ? held->list : NULL;
+	}
+}
+
+/* Goes on with what is listed and not held, and what that leads to. */
+static void find_rest(struct discovery *discovery)
+{
+	const struct address_index *held = &discovery->unheld->held;
+	discovery->visited = discovery->references = discovery->objects = 0;
+	discovery->doubt = discovery->guesses = false;
+	for (size_t i = 0; i < held->count && !discovery->error; i++)
+		if (held->regions[i]->list && !begin_rest_region(discovery, held->regions[i]))
+			return;
+	find_everything(discovery);
+	share_lists(discovery);
+}
+
+/* Is each start held by something else than tracked objects? */
+static struct inspect_error *check_starts(const struct discovery *discovery, bool *sound)
+{
+	struct runtime *runtime = discovery->runtime;
+	const struct unheld *unheld = discovery->unheld;
+	for (size_t i = 0; i < unheld->start_count && *sound; i++) {
+		int64_t refcount = 0;
+		uint8_t flags = 0;
+		const struct runtime_columns columns = { .refcount = &refcount, .flags = &flags };
+		struct inspect_error *error =
+			runtime->operations->examine(runtime, &unheld->starts[i].address, 1, &columns);
+		if (error)
+			return error;
+		*sound = flags & RUNTIME_IMMORTAL || refcount > (int64_t)unheld->starts[i].references;
+	}
+	return NULL;
+}
+
+/* Nothing is known to be in the way? */
+static bool may_search_unheld(const struct runtime *runtime)
+{
+	return runtime->collector_count == 1 && runtime->collectors[0].collecting == 0;
+}
+
+static struct inspect_error *find_unheld(struct discovery *discovery, struct address_index *index, bool *sound_ret)
+{
+	struct unheld *unheld = discovery->unheld;
+	with_lock(discovery, find_all);
+	unheld->rest = true;
+	discovery->index = index;
+	if (!is_stopped(discovery))
+		with_lock(discovery, find_rest);
+	*sound_ret = !discovery->error && !discovery->unsound && !discovery->too_many_references &&
+		     lists_are_true(discovery, &unheld->held, index) && lists_are_true(discovery, index, &unheld->held);
+	return *sound_ret ? check_starts(discovery, sound_ret) : discovery->error;
+}
+
+struct inspect_error *discover_unheld(struct runtime *runtime, struct address_index *index, size_t *count_ret,
+				      struct listed_objects *listed, struct notes *notes, bool *sound_ret)
+{
+	struct unheld unheld = { 0 };
+	struct graph_roots roots = { 0 };
+	struct discovery discovery = {
+		.runtime = runtime,
+		.index = &unheld.held,
+		.listed = listed,
+		.roots = &roots,
+		.notes = notes,
+		.unheld = &unheld,
+		.sink.add = note_listed,
+		.root_sink.add = note_root,
+		.references_limit = references_limit(runtime->target),
+		.settled = FIRST_ALLOWANCE,
+	};
+	*listed = (struct listed_objects){ 0 };
+	*sound_ret = false;
+	if (!index_init(index))
+		return &inspect_error_no_memory;
+	struct inspect_error *error = NULL;
+	if (!index_init(&unheld.held))
+		error = &inspect_error_no_memory;
+	else if (may_search_unheld(runtime))
+		error = find_unheld(&discovery, index, sound_ret);
+	free_searches(&unheld.held);
+	free_searches(index);
+	slab_deinit(&discovery.slab);
+	index_deinit(&unheld.held);
+	free(unheld.starts);
+	if (!error && *sound_ret && !index_seal(index, count_ret))
+		error = &inspect_error_no_memory;
 	return error;
 }
 

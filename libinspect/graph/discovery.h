@@ -84,6 +84,16 @@ struct graph_roots {
 	uint64_t first_dangling;
 };
 
+/* Those of the objects of word @word that are listed in a permanent generation. */
+static inline uint64_t listed_permanent(const struct region_list *list, size_t word)
+{
+	_Static_assert(RUNTIME_PERMANENT == (OLDEST_GENERATION ^ 1), "the lower bit alone is set");
+	const uint64_t *low = __atomic_load_n(&list->generation[0], __ATOMIC_ACQUIRE);
+	uint64_t bits = low ? __atomic_load_n(&low[word], __ATOMIC_ACQUIRE) : 0;
+	const uint64_t *high = bits ? __atomic_load_n(&list->generation[1], __ATOMIC_ACQUIRE) : NULL;
+	return high ? bits & ~__atomic_load_n(&high[word], __ATOMIC_ACQUIRE) : bits;
+}
+
 /* Seals @index with the objects of the collectors' lists and, if @roots is not NULL, with all others; each region then
  * says how many references its objects have at most. @listed and @roots are filled; roots have no ids yet. On an error
  * the caller deinits everything all the same. */
@@ -97,6 +107,16 @@ void graph_roots_deinit(struct graph_roots *roots);
 
 /* Counts the same objects, with their sizes, and keeps nothing of them. The tally is sound unless something is damaged. */
 struct inspect_error *discover_and_tally(struct runtime *runtime, struct tally *tally, struct notes *notes)
+	__attribute__((warn_unused_result));
+
+/* Seals @index with those tracked objects only that may be unreachable, and what they lead to: without what a collection of
+ * all generations finds reachable because a root holds it, or a tracked object that is reachable so. Such objects and their
+ * references need not be known one by one: whom they refer to is reachable, too, so nothing that they hold to the others is
+ * ever subtracted (analysis/unreachable.h). *@sound_ret is false where this cannot be told so easily: in a damaged heap,
+ * during a collection, with several collectors, where the references of tracked objects are
+ * guessed, or where a root holds something that has no more references than those of tracked objects. */
+struct inspect_error *discover_unheld(struct runtime *runtime, struct address_index *index, size_t *count_ret,
+				      struct listed_objects *listed, struct notes *notes, bool *sound_ret)
 	__attribute__((warn_unused_result));
 
 /* Is @address one of the objects whose references are left out, because all together they would be more than the

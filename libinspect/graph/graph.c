@@ -43,6 +43,7 @@ struct connecting {
 /* A region at work. */
 struct region_work {
 	const struct heap *heap;
+	bool partial;
 	struct index_region *region;
 	struct region_edges *result;
 	struct runtime_references references;
@@ -59,7 +60,7 @@ struct region_work {
 static uint32_t no_edge(struct region_work *work, uint64_t reference)
 {
 	work->dropped = true;
-	if (!(reference & RUNTIME_GUESSED) && !work->doubtful && work->result->dangling++ == 0)
+	if (!(reference & RUNTIME_GUESSED) && !work->doubtful && !work->partial && work->result->dangling++ == 0)
 		work->result->first_dangling = reference & ~RUNTIME_REFERENCE_FLAGS;
 	return NO_EDGE;
 }
@@ -206,6 +207,7 @@ static struct inspect_error *connect_region(void *context, size_t number)
 	if (!work || !buffer)
 		return &inspect_error_no_memory;
 	work->heap = graph->heap;
+	work->partial = graph->partial;
 	work->region = region;
 	work->result = &connecting->regions[number];
 	work->references = (struct runtime_references){ .items = buffer, .capacity = BUFFER, .drain = drain };
@@ -324,6 +326,22 @@ struct inspect_error *graph_build(struct runtime *runtime, struct heap *heap, st
 	if (!error)
 		error = graph_find_references(graph, notes);
 	if (error) {
+		graph_deinit(graph);
+		heap_deinit(heap);
+	}
+	return error;
+}
+
+struct inspect_error *graph_build_unheld(struct runtime *runtime, struct heap *heap, struct graph *graph,
+					 struct notes *notes, bool *sound_ret)
+{
+	*graph = (struct graph){ .heap = heap, .partial = true };
+	struct inspect_error *error = heap_find_unheld(runtime, heap, notes, sound_ret);
+	if (!error && *sound_ret)
+		error = heap_want_refcounts(heap);
+	if (!error && *sound_ret)
+		error = graph_find_references(graph, notes);
+	if (error || !*sound_ret) {
 		graph_deinit(graph);
 		heap_deinit(heap);
 	}

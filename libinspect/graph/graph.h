@@ -25,7 +25,8 @@ static inline unsigned int edge_flags(uint32_t edge)
 }
 
 struct graph {
-	struct heap *heap; /* all objects */
+	struct heap *heap; /* all objects, or: */
+	bool partial;     /* some of them; references to others are left out without a word */
 	struct graph_roots roots;
 	uint32_t *first;  /* heap->count + 1; NULL until graph_find_references() */
 	uint32_t *edges;
@@ -64,6 +65,10 @@ struct inspect_error *graph_build(struct runtime *runtime, struct heap *heap, st
 	__attribute__((warn_unused_result));
 /* Makes the reverse edges, if they are not there. */
 struct inspect_error *graph_reverse(struct graph *graph) __attribute__((warn_unused_result));
+/* Makes the graph of those objects alone that may be unreachable (heap_find_unheld()), with their references to each other
+ * and no roots. *@sound_ret: could that be done? Else *@heap and *@graph are empty. */
+struct inspect_error *graph_build_unheld(struct runtime *runtime, struct heap *heap, struct graph *graph,
+					 struct notes *notes, bool *sound_ret) __attribute__((warn_unused_result));
 void graph_deinit(struct graph *graph);
 
 /* Asks the runtime for the references of object @id again, now with labels. Item i of *@references is edge

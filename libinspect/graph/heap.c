@@ -136,13 +136,10 @@ static void settle_roots(const struct heap *heap, struct graph_roots *roots)
 	roots->count = kept;
 }
 
-/* Everything but the cleaning up after an error. */
-static struct inspect_error *find(struct runtime *runtime, struct heap *heap, struct listed_objects *listed,
-				  struct graph_roots *roots, struct notes *notes)
+/* Makes the columns of the index's objects. */
+static struct inspect_error *make_columns(struct runtime *runtime, struct heap *heap, const struct listed_objects *listed,
+					  struct notes *notes)
 {
-	struct inspect_error *error = discover(runtime, &heap->index, &heap->count, listed, roots, notes);
-	if (error)
-		return error;
 	heap->runtime = runtime;
 	return columns_create(heap) ? fill_generations(heap, listed, notes) : &inspect_error_no_memory;
 }
@@ -152,9 +149,24 @@ static struct inspect_error *find_clean(struct runtime *runtime, struct heap *he
 {
 	struct listed_objects listed = { 0 };
 	*heap = (struct heap){ 0 };
-	struct inspect_error *error = find(runtime, heap, &listed, roots, notes);
+	struct inspect_error *error = discover(runtime, &heap->index, &heap->count, &listed, roots, notes);
+	if (!error)
+		error = make_columns(runtime, heap, &listed, notes);
 	listed_objects_deinit(&listed, &heap->index);
 	if (error)
+		heap_deinit(heap);
+	return error;
+}
+
+struct inspect_error *heap_find_unheld(struct runtime *runtime, struct heap *heap, struct notes *notes, bool *sound_ret)
+{
+	struct listed_objects listed = { 0 };
+	*heap = (struct heap){ 0 };
+	struct inspect_error *error = discover_unheld(runtime, &heap->index, &heap->count, &listed, notes, sound_ret);
+	if (!error && *sound_ret)
+		error = make_columns(runtime, heap, &listed, notes);
+	listed_objects_deinit(&listed, &heap->index);
+	if (error || !*sound_ret)
 		heap_deinit(heap);
 	return error;
 }

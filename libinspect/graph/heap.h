@@ -50,6 +50,9 @@ struct inspect_error *heap_build(struct runtime *runtime, struct heap *heap, str
  * are still to be filled: by heap_fill(), or region by region. */
 struct inspect_error *heap_find_all(struct runtime *runtime, struct heap *heap, struct graph_roots *roots,
 				    struct notes *notes) __attribute__((warn_unused_result));
+/* Makes the heap of those objects alone that may be unreachable: discover_unheld(). It is empty if *@sound_ret is false. */
+struct inspect_error *heap_find_unheld(struct runtime *runtime, struct heap *heap, struct notes *notes, bool *sound_ret)
+	__attribute__((warn_unused_result));
 /* Fills these columns, if they are not. */
 struct inspect_error *heap_fill(struct heap *heap) __attribute__((warn_unused_result));
 struct inspect_error *heap_fill_region(struct heap *heap, const struct index_region *region)

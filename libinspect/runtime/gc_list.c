@@ -167,8 +167,11 @@ struct inspect_error *gc_lists_walk(const struct gc_heap *heap, struct runtime_s
 	struct inspect_error *error = NULL;
 	if (any_collecting(heap))
 		return gc_collecting_walk(heap, sink, notes);
-	for (size_t i = 0; i < heap->collector_count; i++)
-		for (size_t j = 0; j < heap->collectors[i].count && !error; j++)
-			error = gc_list_walk(heap, &heap->collectors[i], &heap->collectors[i].items[j], sink, notes);
+	for (int permanent = 1; permanent >= 0; permanent--)
+		for (size_t i = 0; i < heap->collector_count; i++)
+			for (size_t j = 0; j < heap->collectors[i].count && !error; j++)
+				if ((heap->collectors[i].items[j].generation == RUNTIME_PERMANENT) == permanent)
+					error = gc_list_walk(heap, &heap->collectors[i], &heap->collectors[i].items[j],
+							     sink, notes);
 	return error;
 }

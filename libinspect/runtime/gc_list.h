@@ -49,7 +49,7 @@ struct gc_heap {
 	void *context;
 };
 
-/* Sends the objects of all lists of @heap to @sink. A list that breaks is told in @notes (where, and how many objects came
+/* Sends the objects of all lists of @heap to @sink, permanent generations first. A list that breaks is told in @notes (where, and how many objects came
  * before); the walk goes on with the next one. In the middle of a collection the lists on stacks are found, too; a note
  * says so, or what may be missing. No damage makes it endless. */
 struct inspect_error *gc_lists_walk(const struct gc_heap *heap, struct runtime_sink *sink, struct notes *notes)

@@ -322,8 +322,8 @@ struct runtime_operations {
 	/* Adds what is known about the runtime: version, build, layout source, interpreters ... */
 	struct inspect_error *(*describe)(struct runtime *runtime, struct runtime_facts *facts);
 
-	/* Sends every object of every generation of every collector to @sink. A list that breaks is told
-	 * in @notes (where, and how many objects came before); the walk goes on with the next list. */
+	/* Sends every object of every generation of every collector to @sink, those of permanent generations first, if no
+	 * collection is going on. A list that breaks is told in @notes (where, and how many objects came before); the walk goes on with the next list. */
 	struct inspect_error *(*walk)(struct runtime *runtime, struct runtime_sink *sink,
 				      struct notes *notes);
 

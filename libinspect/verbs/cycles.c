@@ -232,6 +232,28 @@ static struct inspect_error *note_unmeasured(const struct finding *finding)
 			 count);
 }
 
+/* ---- the graph ------------------------------------------------------------------------------------- */
+
+/* Is the question what a collection of everything would find? */
+static bool is_about_all_garbage(const struct options *given)
+{
+	static const char *const names[] = { "generation", "interpreter", "all", "believe-guesses" };
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (option_flag(given, names[i]))
+			return false;
+	return true;
+}
+
+static struct inspect_error *find_graph(struct finding *finding)
+{
+	struct inspect_error *error = NULL;
+	if (is_about_all_garbage(finding->context->options))
+		error = verb_unheld_of(finding->context, &finding->graph);
+	if (!error && !finding->graph)
+		error = verb_counted_graph_of(finding->context, &finding->graph);
+	return error;
+}
+
 /* ---- the verb --------------------------------------------------------------------------------------- */
 
 static struct inspect_error *run(struct verb_context *context)
@@ -240,7 +262,7 @@ static struct inspect_error *run(struct verb_context *context)
 	struct runtime *runtime;
 	struct inspect_error *error = verb_runtime(context, &runtime);
 	if (!error)
-		error = verb_counted_graph_of(context, &finding.graph);
+		error = find_graph(&finding);
 	if (!error)
 		error = labels_init(&finding.labels, runtime);
 	if (!error)

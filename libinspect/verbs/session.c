@@ -45,11 +45,14 @@ static void forget(struct inspect_session *session)
 	sql_database_close(session->database);
 	found_deinit(&session->tracked_found);
 	found_deinit(&session->tally_found);
+	found_deinit(&session->unheld_found);
 	found_deinit(&session->heap_found);
 	found_deinit(&session->columns_found);
 	found_deinit(&session->sizes_found);
 	found_deinit(&session->graph_found);
 	tally_deinit(&session->tally);
+	graph_deinit(&session->unheld_graph);
+	heap_deinit(&session->unheld_heap);
 	graph_deinit(&session->graph);
 	heap_deinit(&session->heap);
 	heap_deinit(&session->tracked);
@@ -136,6 +139,17 @@ static struct inspect_error *make_tally(struct inspect_session *session, struct 
 	return error;
 }
 
+static struct inspect_error *make_unheld(struct inspect_session *session, struct notes *notes)
+{
+	struct inspect_error *error = graph_build_unheld(session->runtime, &session->unheld_heap, &session->unheld_graph,
+							 notes, &session->unheld_sound);
+	if (!error && session->unheld_sound)
+		error = heap_note_damage(&session->unheld_heap, notes);
+	if (!session->unheld_sound)
+		notes_deinit(notes);
+	return error;
+}
+
 static struct inspect_error *make_tracked(struct inspect_session *session, struct notes *notes)
 {
 	struct inspect_error *error = heap_build(session->runtime, &session->tracked, notes);
@@ -204,6 +218,18 @@ struct inspect_error *verb_tally_of(struct verb_context *context, const struct t
 	struct inspect_error *error = find_once(context, &session->tally_found, make_tally);
 	if (!error && session->tally.sound)
 		*tally_ret = &session->tally;
+	return error;
+}
+
+struct inspect_error *verb_unheld_of(struct verb_context *context, struct graph **graph_ret)
+{
+	struct inspect_session *session = context->session;
+	*graph_ret = NULL;
+	if (session->graph_found.made)
+		return NULL;
+	struct inspect_error *error = find_once(context, &session->unheld_found, make_unheld);
+	if (!error && session->unheld_sound)
+		*graph_ret = &session->unheld_graph;
 	return error;
 }
 

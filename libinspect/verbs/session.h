@@ -22,8 +22,11 @@ struct inspect_session {
 	char *wanted_runtime;          /* the name of its adapter, or NULL: the one that is tried first */
 	struct runtime *runtime;       /* NULL: not looked for yet, or not there */
 	struct inspect_error *no_runtime; /* why it is not there */
-	struct found tally_found, tracked_found, heap_found, columns_found, sizes_found, graph_found;
+	struct found tally_found, unheld_found, tracked_found, heap_found, columns_found, sizes_found, graph_found;
 	struct tally tally;  /* all objects by type, as long as nothing else is known of them */
+	bool unheld_sound;
+	struct heap unheld_heap;   /* the objects that may be unreachable, */
+	struct graph unheld_graph; /* and their references */
 	struct heap tracked; /* the tracked objects, with sizes */
 	struct heap heap;    /* all objects */
 	struct graph graph;  /* the same with their references */

@@ -119,6 +119,11 @@ struct inspect_error *verb_runtime(struct verb_context *context, struct runtime 
  * *@tally_ret is NULL where that has been asked before, or where something is damaged: then verb_heap_of() is to be asked. */
 struct inspect_error *verb_tally_of(struct verb_context *context, const struct tally **tally_ret)
 	__attribute__((warn_unused_result));
+/* The graph of those objects alone that a collection of all generations may find unreachable, and their reference counts: it
+ * is mostly small. *@graph_ret is NULL where that cannot be told apart, or where the graph of all objects is there: then
+ * verb_counted_graph_of() is to be asked. */
+struct inspect_error *verb_unheld_of(struct verb_context *context, struct graph **graph_ret)
+	__attribute__((warn_unused_result));
 /* The objects that the collectors track, with sizes; others may be among them. Costs a fraction of the next two. */
 struct inspect_error *verb_tracked_of(struct verb_context *context, struct heap **heap_ret)
 	__attribute__((warn_unused_result));
