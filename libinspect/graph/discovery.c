@@ -28,12 +28,12 @@
 #include "base/limits.h"
 #include "base/threads.h"
 #include "graph/heap.h"
+#include "graph/search.h"
 #include "graph/tally.h"
 #include "graph/workers.h"
 #include "target/target.h"
 
 enum {
-	BATCH = 1024,    /* objects that are looked at together */
 	BUFFER = 8192,   /* references that are looked at together */
 	FIRST_ALLOWANCE = 64, ALLOWANCE_FACTOR = 16, /* references of an object when there are too many in all */
 	REVISIT_COUNT = 4, LAST_COUNT = 8, /* see has_counted() */
@@ -42,96 +42,9 @@ enum {
 
 struct graph_limits graph_limits = { .objects = GRAPH_OBJECTS_MAX - 1, .places = UINT32_MAX };
 
-static const uint64_t ADDRESS_LIMIT = UINT64_C(1) << 56;
-
-/* What is being found out about a region. */
-struct region_search {
-	struct index_region *next; /* in the queue */
-	bool queued;
-	uint64_t *guessed; /* guessed references lead here; NULL: none */
-	uint64_t *refused; /* what has a bit and is no object; NULL: none */
-	uint64_t *claimed; /* where lists are compared: what says of itself that it is listed; NULL: nothing does */
-	uint64_t *starts;  /* where the unheld are searched for: starts; NULL: none */
-	uint64_t dirty[REGION_WORDS / 64]; /* which words have new bits */
-	uint64_t visited[REGION_WORDS];    /* whose references have been followed */
-};
-
-/* A tracked object that a root holds, and the references that tracked objects hold to it. */
-struct start {
-	uint64_t address;
-	uint64_t references; /* atomic */
-};
-
-/* A search for what nothing holds: see discover_unheld(). */
-struct unheld {
-	struct address_index held; /* what is found first */
-	bool rest;                 /* now what is left is looked at */
-	struct start *starts;
-	size_t start_count, start_capacity;
-};
-
-struct discovery {
-	struct runtime *runtime;
-	struct address_index *index;
-	struct listed_objects *listed;
-	struct graph_roots *roots;
-	struct notes *notes;
-	struct tally *tally; /* where nothing but numbers is wanted */
-	struct unheld *unheld; /* where only what nothing holds is wanted */
-	struct slab slab;    /* has what is being found out about regions */
-	struct runtime_sink sink;
-	struct runtime_root_sink root_sink;
-
-	size_t new_listed;     /* objects that were first found on a list */
-	size_t refused_listed; /* entries of the lists that cannot be objects */
-	uint64_t first_refused_listed;
-
-	uint64_t references_limit;
-	bool careful; /* one object at a time, by one worker, with an eye on the number of references: */
-	uint64_t allowance; /* what an object may have */
-	uint64_t settled;   /* the largest allowance with which all that was cut has had another chance */
-	bool guesses; /* there are some that have not been looked at */
-	bool doubt;   /* all that is certain has been found */
-
-	pthread_mutex_t lock; /* of what follows, and of the index while it gets regions */
-	pthread_cond_t changed;
-	struct index_region *first, *last; /* the queue of regions with new bits */
-	size_t queue_length;
-	unsigned int busy; /* workers that have a region */
-	bool listing;      /* the lists are still being walked */
-	bool listing_permanent; /* and permanent generations, which come first, have to be known; for who walks, and under the lock */
-	struct inspect_error *error;
-
-	/* atomic */
-	bool stopped; /* for an error, or: */
-	bool too_many_references;
-	bool unsound; /* there is damage, or something else that a short way does not lead through */
-	size_t objects;
-	uint64_t visited;    /* how many of them have been looked at */
-	uint64_t references; /* how many have been counted */
-	uint64_t kept;       /* careful: of these, those of objects that are not cut */
-	uint64_t looked;     /* careful: words of arrays that have been looked at */
-};
-
-/* One of the workers that follow references. */
-struct searcher {
-	struct discovery *discovery;
-	struct index_region *region; /* the one that it has */
-	struct runtime_references references;
-	struct tally tally;
-	size_t new_objects;
-	bool tracked;  /* where the unheld are searched for: the references are those of tracked objects */
-	bool cut;      /* careful: the object has too many references */
-	uint64_t allowance; /* careful: what the present object may have */
-	uint64_t addresses[BATCH];
-	uint32_t types[BATCH];
-	uint64_t sizes[BATCH]; /* for a tally */
-	uint8_t flags[BATCH];
-};
-
 /* ---- ending early ----------------------------------------------------------------------------------- */
 
-static bool is_stopped(const struct discovery *discovery)
+bool discovery_is_stopped(const struct discovery *discovery)
 {
 	return __atomic_load_n(&discovery->stopped, __ATOMIC_RELAXED);
 }
@@ -142,13 +55,13 @@ static void stop(struct discovery *discovery)
 }
 
 /* The heap has something that this search is not made for. */
-static void find_unsound(struct discovery *discovery)
+void discovery_find_unsound(struct discovery *discovery)
 {
 	__atomic_store_n(&discovery->unsound, true, __ATOMIC_RELAXED);
 	stop(discovery);
 }
 
-static void fail(struct discovery *discovery, struct inspect_error *error)
+void discovery_fail(struct discovery *discovery, struct inspect_error *error)
 {
 	stop(discovery);
 	pthread_mutex_lock(&discovery->lock);
@@ -166,11 +79,11 @@ static void report(struct discovery *discovery)
 	struct inspect_error *error =
 		progress_report("finding objects", __atomic_load_n(&discovery->visited, __ATOMIC_RELAXED), 0);
 	if (error)
-		fail(discovery, error);
+		discovery_fail(discovery, error);
 }
 
 /* How many references there can be: each takes a word of the target's memory. */
-static uint64_t references_limit(const struct inspect_target *target)
+uint64_t discovery_references_limit(const struct inspect_target *target)
 {
 	const uint64_t margin = 1 << 20;
 	if (graph_limits.references)
@@ -183,7 +96,7 @@ static uint64_t references_limit(const struct inspect_target *target)
 static uint64_t look_limit(const struct discovery *discovery)
 {
 	const struct inspect_target *target = discovery->runtime->target;
-	return target && target->segment_count ? references_limit(target) : 0;
+	return target && target->segment_count ? discovery_references_limit(target) : 0;
 }
 
 /* Are @count references more than there can be? What a debugger reads grows on the way. */
@@ -191,7 +104,7 @@ static bool is_too_many(struct discovery *discovery, uint64_t count)
 {
 	const struct inspect_target *target = discovery->runtime->target;
 	if (count > discovery->references_limit && target && !target->segment_count)
-		discovery->references_limit = references_limit(target);
+		discovery->references_limit = discovery_references_limit(target);
 	return count > discovery->references_limit;
 }
 
@@ -220,7 +133,7 @@ static bool region_is_mapped(struct inspect_target *target, uint64_t address)
 }
 
 /* Makes the region of @address. NULL if there is nothing, or out of memory (which is an error). */
-static struct index_region *add_region(struct discovery *discovery, uint64_t address)
+struct index_region *discovery_add_region(struct discovery *discovery, uint64_t address)
 {
 	if (!region_is_mapped(discovery->runtime->target, address))
 		return NULL;
@@ -236,7 +149,7 @@ static struct index_region *add_region(struct discovery *discovery, uint64_t add
 	}
 	pthread_mutex_unlock(&discovery->lock);
 	if (no_memory)
-		fail(discovery, &inspect_error_no_memory);
+		discovery_fail(discovery, &inspect_error_no_memory);
 	return region;
 }
 
@@ -248,7 +161,7 @@ static uint64_t *extra_bits(struct discovery *discovery, uint64_t **bits)
 		return there;
 	uint64_t *made = calloc(REGION_WORDS, sizeof(*made));
 	if (!made) {
-		fail(discovery, &inspect_error_no_memory);
+		discovery_fail(discovery, &inspect_error_no_memory);
 		return NULL;
 	}
 	if (__atomic_compare_exchange_n(bits, &there, made, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
@@ -296,7 +209,7 @@ static void enqueue(struct discovery *discovery, struct index_region *region)
 
 /* Sets the bit of @address. False if it was set. Who takes the bits of a word clears its dirty bit before it looks at
  * the word: a bit that it misses makes the word dirty again. */
-static bool mark(struct discovery *discovery, struct index_region *region, uint64_t address)
+bool discovery_mark(struct discovery *discovery, struct index_region *region, uint64_t address)
 {
 	size_t word = region_word(address);
 	uint64_t bit = UINT64_C(1) << region_bit(address);
@@ -355,7 +268,7 @@ static bool meet_held(struct discovery *discovery, uint64_t reference)
 		return false;
 	struct index_region *region = index_region_at(discovery->index, address);
 	if (!region)
-		region = add_region(discovery, address);
+		region = discovery_add_region(discovery, address);
 	if (!region)
 		return false;
 	if (reference & RUNTIME_GUESSED) {
@@ -364,7 +277,7 @@ static bool meet_held(struct discovery *discovery, uint64_t reference)
 	}
 	if (has_extra_bit(&region->search->starts, address))
 		count_start(discovery->unheld, address);
-	return mark(discovery, region, address);
+	return discovery_mark(discovery, region, address);
 }
 
 /* Is the object that @reference leads to held? Its starts are counted. */
@@ -389,11 +302,11 @@ static bool meet(struct discovery *discovery, uint64_t reference)
 		return false;
 	struct index_region *region = index_region_at(discovery->index, address);
 	if (!region)
-		region = add_region(discovery, address);
+		region = discovery_add_region(discovery, address);
 	if (!region)
 		return false;
 	if (!(reference & RUNTIME_GUESSED))
-		return mark(discovery, region, address);
+		return discovery_mark(discovery, region, address);
 	guess(discovery, region, address);
 	return false;
 }
@@ -489,13 +402,13 @@ static struct inspect_error *note_listed(struct runtime_sink *sink, uint64_t add
 		return too_many_objects();
 	struct index_region *region = index_region_at(discovery->index, address);
 	if (!region)
-		region = add_region(discovery, address);
+		region = discovery_add_region(discovery, address);
 	if (!region)
 		return discovery->error ? &inspect_error_no_memory : NULL;
 	if (!list_object(listed, region, address, generation, collector))
 		return &inspect_error_no_memory;
 	if (!discovery->unheld)
-		discovery->new_listed += mark(discovery, region, address);
+		discovery->new_listed += discovery_mark(discovery, region, address);
 	else if (generation != RUNTIME_PERMANENT)
 		end_of_permanent(discovery);
 	return NULL;
@@ -545,18 +458,18 @@ static struct inspect_error *note_start(struct discovery *discovery, uint64_t re
 		return error;
 	struct index_region *region = index_region_at(discovery->index, address);
 	if (!region)
-		region = add_region(discovery, address);
+		region = discovery_add_region(discovery, address);
 	if (!region || has_extra_bit(&region->search->starts, address))
 		return discovery->error ? &inspect_error_no_memory : NULL;
 	if (!array_reserve(unheld->starts, unheld->start_count, unheld->start_capacity))
 		return &inspect_error_no_memory;
 	unheld->starts[unheld->start_count++] = (struct start){ .address = address };
 	set_extra_bit(discovery, &region->search->starts, address);
-	discovery->objects += mark(discovery, region, address);
+	discovery->objects += discovery_mark(discovery, region, address);
 	return NULL;
 }
 
-static struct inspect_error *note_root(struct runtime_root_sink *sink, uint64_t reference, enum runtime_root_kind kind,
+struct inspect_error *discovery_note_root(struct runtime_root_sink *sink, uint64_t reference, enum runtime_root_kind kind,
 				       const char *place, const struct runtime_label *label)
 {
 	struct discovery *discovery = (struct discovery *)((char *)sink - offsetof(struct discovery, root_sink));
@@ -577,7 +490,8 @@ static struct inspect_error *note_root(struct runtime_root_sink *sink, uint64_t 
 		.flags = reference & RUNTIME_REFERENCE_FLAGS,
 		.label = *label,
 	};
-	discovery->objects += meet(discovery, reference);
+	if (!discovery->by_levels)
+		discovery->objects += meet(discovery, reference);
 	return discovery->error ? &inspect_error_no_memory : NULL;
 }
 
@@ -586,6 +500,8 @@ static struct inspect_error *note_root(struct runtime_root_sink *sink, uint64_t 
 static bool meet_any(struct searcher *searcher, uint64_t reference)
 {
 	struct discovery *discovery = searcher->discovery;
+	if (discovery->by_levels)
+		return !(reference & (RUNTIME_UNCOUNTED | RUNTIME_GUESSED)) && meet(discovery, reference);
 	if (!discovery->unheld)
 		return meet(discovery, reference);
 	if (!discovery->unheld->rest)
@@ -645,11 +561,11 @@ static bool drain(struct runtime_references *references)
 	}
 	if (!discovery->careful && is_too_many(discovery, total))
 		too_many(discovery);
-	return !is_stopped(discovery);
+	return !discovery_is_stopped(discovery);
 }
 
 /* Follows the references of @count objects. How many there were is added to the region's number. */
-static void follow(struct searcher *searcher, const uint64_t *addresses, const uint32_t *types, size_t count)
+void searcher_follow(struct searcher *searcher, const uint64_t *addresses, const uint32_t *types, size_t count)
 {
 	struct discovery *discovery = searcher->discovery;
 	struct runtime *runtime = discovery->runtime;
@@ -665,10 +581,10 @@ static void follow(struct searcher *searcher, const uint64_t *addresses, const u
 	}
 	if (error) {
 		/* or it ended because drain() said so */
-		if (is_stopped(discovery) || searcher->cut)
+		if (discovery_is_stopped(discovery) || searcher->cut)
 			inspect_error_destroy(error);
 		else
-			fail(discovery, error);
+			discovery_fail(discovery, error);
 		return;
 	}
 	size_t total = searcher->references.drained + searcher->references.count;
@@ -689,14 +605,14 @@ static void follow_carefully(struct searcher *searcher, size_t count)
 	struct index_region *region = searcher->region;
 	searcher->allowance = has_counted(discovery, LAST_COUNT) ? FIRST_ALLOWANCE : discovery->allowance;
 	searcher->references.capacity = searcher->allowance < BUFFER ? searcher->allowance : BUFFER;
-	for (size_t i = 0; i < count && !is_stopped(discovery); i++) {
+	for (size_t i = 0; i < count && !discovery_is_stopped(discovery); i++) {
 		enum { SPARSE = 16 }; /* tables have so many words for each reference, at most */
 		uint64_t before = region->references;
 		searcher->cut = false;
 		searcher->references.looked = 0;
 		searcher->references.overlooked = false;
 		searcher->references.look_limit = searcher->allowance * SPARSE;
-		follow(searcher, &searcher->addresses[i], &searcher->types[i], 1);
+		searcher_follow(searcher, &searcher->addresses[i], &searcher->types[i], 1);
 		discovery->kept += region->references - before;
 		discovery->looked += searcher->references.looked;
 		if (searcher->cut)
@@ -725,21 +641,21 @@ static void tally_batch(struct searcher *searcher, size_t count)
 	const uint64_t size_limit = UINT64_C(1) << 32; /* of so many objects as there can be the sum is below 2^64 */
 	for (size_t i = 0; i < count; i++)
 		if (searcher->flags[i] & RUNTIME_DAMAGED || searcher->sizes[i] >= size_limit)
-			return find_unsound(searcher->discovery);
+			return discovery_find_unsound(searcher->discovery);
 	const struct tally_batch batch = { searcher->types, searcher->flags, searcher->sizes, count };
 	if (!tally_add(&searcher->tally, &batch))
-		fail(searcher->discovery, &inspect_error_no_memory);
+		discovery_fail(searcher->discovery, &inspect_error_no_memory);
 	claim_batch(searcher, count);
 }
 
-static void count_visited(struct searcher *searcher, size_t count)
+void searcher_count_visited(struct searcher *searcher, size_t count)
 {
 	struct discovery *discovery = searcher->discovery;
 	__atomic_fetch_add(&discovery->visited, count, __ATOMIC_RELAXED);
 	size_t objects = __atomic_add_fetch(&discovery->objects, searcher->new_objects, __ATOMIC_RELAXED);
 	searcher->new_objects = 0;
 	if (objects > graph_limits.objects)
-		fail(discovery, too_many_objects());
+		discovery_fail(discovery, too_many_objects());
 	report(discovery);
 }
 
@@ -785,17 +701,17 @@ static void visit_held_batch(struct searcher *searcher, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		bool tracked = searcher->flags[i] & RUNTIME_TRACKED;
 		if (searcher->flags[i] & (tracked ? unusual | RUNTIME_SCANNED : unusual))
-			return find_unsound(searcher->discovery);
+			return discovery_find_unsound(searcher->discovery);
 	}
 	claim_batch(searcher, count);
 	pass_over_permanent(searcher, count);
 	size_t tracked = choose_tracked(searcher, 0, count, true);
 	searcher->tracked = true;
 	if (tracked)
-		follow(searcher, searcher->addresses, searcher->types, tracked);
+		searcher_follow(searcher, searcher->addresses, searcher->types, tracked);
 	searcher->tracked = false;
 	if (searcher->discovery->unheld->rest && tracked < count)
-		follow(searcher, searcher->addresses + tracked, searcher->types + tracked, count - tracked);
+		searcher_follow(searcher, searcher->addresses + tracked, searcher->types + tracked, count - tracked);
 }
 
 /* Looks at the @count objects of the batch and follows their references. */
@@ -810,14 +726,14 @@ static void visit_batch(struct searcher *searcher, size_t count)
 	};
 	struct inspect_error *error = runtime->operations->examine(runtime, searcher->addresses, count, &columns);
 	if (error) {
-		fail(discovery, error);
+		discovery_fail(discovery, error);
 		return;
 	}
 	if (discovery->tally)
 		tally_batch(searcher, count);
 	if (discovery->unheld) {
 		visit_held_batch(searcher, count);
-		count_visited(searcher, count);
+		searcher_count_visited(searcher, count);
 		return;
 	}
 	size_t good = 0;
@@ -832,8 +748,8 @@ static void visit_batch(struct searcher *searcher, size_t count)
 	if (discovery->careful)
 		follow_carefully(searcher, good);
 	else if (good)
-		follow(searcher, searcher->addresses, searcher->types, good);
-	count_visited(searcher, count);
+		searcher_follow(searcher, searcher->addresses, searcher->types, good);
+	searcher_count_visited(searcher, count);
 }
 
 /* The bits of a word that nobody has visited yet: now we have. */
@@ -864,7 +780,7 @@ static void visit_region(struct searcher *searcher, struct index_region *region)
 					continue;
 				visit_batch(searcher, count);
 				count = 0;
-				if (is_stopped(searcher->discovery))
+				if (discovery_is_stopped(searcher->discovery))
 					return;
 			}
 		}
@@ -882,9 +798,9 @@ static struct index_region *take_region(struct searcher *searcher)
 	if (searcher->region)
 		discovery->busy--;
 	searcher->region = NULL;
-	while (!may_take(discovery) && (discovery->busy || discovery->listing) && !is_stopped(discovery))
+	while (!may_take(discovery) && (discovery->busy || discovery->listing) && !discovery_is_stopped(discovery))
 		pthread_cond_wait(&discovery->changed, &discovery->lock);
-	if (discovery->first && !is_stopped(discovery)) {
+	if (discovery->first && !discovery_is_stopped(discovery)) {
 		region = discovery->first;
 		discovery->queue_length--;
 		discovery->first = region->search->next;
@@ -908,10 +824,10 @@ static void list(struct discovery *discovery)
 	pthread_cond_broadcast(&discovery->changed);
 	pthread_mutex_unlock(&discovery->lock);
 	if (error)
-		fail(discovery, error);
+		discovery_fail(discovery, error);
 }
 
-static struct searcher *searcher_create(struct discovery *discovery)
+struct searcher *searcher_create(struct discovery *discovery)
 {
 	struct searcher *searcher = calloc(1, sizeof(*searcher));
 	uint64_t *buffer = reallocarray(NULL, BUFFER, sizeof(*buffer));
@@ -937,10 +853,10 @@ static void join_tally(struct searcher *searcher)
 	bool enough = tally_join(discovery->tally, &searcher->tally);
 	pthread_mutex_unlock(&discovery->lock);
 	if (!enough)
-		fail(discovery, &inspect_error_no_memory);
+		discovery_fail(discovery, &inspect_error_no_memory);
 }
 
-static void searcher_destroy(struct searcher *searcher)
+void searcher_destroy(struct searcher *searcher)
 {
 	tally_deinit(&searcher->tally);
 	free(searcher->references.items);
@@ -955,7 +871,7 @@ static void search(void *context, unsigned int worker)
 	struct searcher *searcher = searcher_create(discovery);
 	if (!searcher) {
 		if (worker == 0)
-			fail(discovery, &inspect_error_no_memory);
+			discovery_fail(discovery, &inspect_error_no_memory);
 		return;
 	}
 	struct index_region *region;
@@ -968,7 +884,7 @@ static void search(void *context, unsigned int worker)
 /* ---- objects that were cut -------------------------------------------------------------------------- */
 
 /* The address of the granule of bit @bit of word @word. */
-static uint64_t granule_address(const struct index_region *region, size_t word, int bit)
+uint64_t granule_address(const struct index_region *region, size_t word, int bit)
 {
 	return (region->number << REGION_SHIFT) + (word << (GRANULE_SHIFT + 6)) + ((uint64_t)bit << GRANULE_SHIFT);
 }
@@ -976,7 +892,7 @@ static uint64_t granule_address(const struct index_region *region, size_t word, 
 /* Are there references left to be counted? Counting those of objects that are cut again must come to an end. */
 static bool may_count(const struct discovery *discovery)
 {
-	return !has_counted(discovery, REVISIT_COUNT) && !is_stopped(discovery);
+	return !has_counted(discovery, REVISIT_COUNT) && !discovery_is_stopped(discovery);
 }
 
 /* Follows the references of those objects of @region that were cut, with the present allowance. */
@@ -1001,7 +917,7 @@ static bool revisit_cut(struct discovery *discovery)
 {
 	struct searcher *searcher = searcher_create(discovery);
 	if (!searcher) {
-		fail(discovery, &inspect_error_no_memory);
+		discovery_fail(discovery, &inspect_error_no_memory);
 		return false;
 	}
 	bool any = false;
@@ -1015,7 +931,7 @@ static bool revisit_cut(struct discovery *discovery)
 	searcher_destroy(searcher);
 	if (may_count(discovery))
 		discovery->settled = discovery->allowance;
-	return any && discovery->allowance < discovery->references_limit && !is_stopped(discovery);
+	return any && discovery->allowance < discovery->references_limit && !discovery_is_stopped(discovery);
 }
 
 /* ---- guesses ---------------------------------------------------------------------------------------- */
@@ -1039,19 +955,19 @@ static void accept_batch(struct discovery *discovery, struct index_region *regio
 	struct runtime *runtime = discovery->runtime;
 	struct inspect_error *error = runtime->operations->examine(runtime, addresses, count, &columns);
 	if (error) {
-		fail(discovery, error);
+		discovery_fail(discovery, error);
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
 		if ((discovery->unheld && !discovery->unheld->rest) || is_plausible(flags[i], refcounts[i]))
-			discovery->objects += mark(discovery, region, addresses[i]);
+			discovery->objects += discovery_mark(discovery, region, addresses[i]);
 }
 
 /* Looks at all that guessed references lead to and that is no object yet. */
 static void accept_guesses(struct discovery *discovery)
 {
 	discovery->guesses = false;
-	for (size_t i = 0; i < discovery->index->count && !is_stopped(discovery); i++) {
+	for (size_t i = 0; i < discovery->index->count && !discovery_is_stopped(discovery); i++) {
 		struct index_region *region = discovery->index->regions[i];
 		uint64_t *guessed = region->search->guessed;
 		report(discovery);
@@ -1107,7 +1023,7 @@ static void find_closure(struct discovery *discovery, unsigned int workers)
 	discovery->allowance = discovery->settled;
 	do {
 		threads_run(workers, search, discovery);
-		again = discovery->careful && !is_stopped(discovery) && revisit_cut(discovery);
+		again = discovery->careful && !discovery_is_stopped(discovery) && revisit_cut(discovery);
 	} while (again);
 	if (discovery->careful)
 		threads_run(workers, search, discovery); /* what was met last */
@@ -1119,7 +1035,7 @@ static void find_everything(struct discovery *discovery)
 	unsigned int workers = discovery->careful ? 1 : workers_for(discovery->runtime->target);
 	find_closure(discovery, workers);
 	discovery->doubt = true;
-	while (discovery->guesses && !is_stopped(discovery)) {
+	while (discovery->guesses && !discovery_is_stopped(discovery)) {
 		accept_guesses(discovery);
 		find_closure(discovery, workers);
 	}
@@ -1135,7 +1051,7 @@ static void find_all(struct discovery *discovery)
 	struct inspect_error *error =
 		runtime->operations->roots(runtime, &discovery->root_sink, discovery->notes);
 	if (error) {
-		fail(discovery, error);
+		discovery_fail(discovery, error);
 		return;
 	}
 	if (discovery->unheld && discovery->unheld->start_count)
@@ -1241,8 +1157,8 @@ struct inspect_error *discover_and_tally(struct runtime *runtime, struct tally *
 		.notes = notes,
 		.tally = tally,
 		.sink.add = note_listed,
-		.root_sink.add = note_root,
-		.references_limit = references_limit(runtime->target),
+		.root_sink.add = discovery_note_root,
+		.references_limit = discovery_references_limit(runtime->target),
 		.settled = FIRST_ALLOWANCE,
 	};
 	if (!index_init(&index))
@@ -1265,9 +1181,9 @@ static bool begin_rest_region(struct discovery *discovery, const struct index_re
 		uint64_t left = held->list->listed[word] & ~held->bits[word] & ~listed_permanent(held->list, word);
 		for (uint64_t bits = left; bits; bits &= bits - 1) {
 			uint64_t address = granule_address(held, word, __builtin_ctzll(bits));
-			if (!region && !(region = add_region(discovery, address)))
+			if (!region && !(region = discovery_add_region(discovery, address)))
 				return false;
-			discovery->objects += mark(discovery, region, address);
+			discovery->objects += discovery_mark(discovery, region, address);
 		}
 	}
 	return true;
@@ -1326,7 +1242,7 @@ static struct inspect_error *find_unheld(struct discovery *discovery, struct add
 	with_lock(discovery, find_all);
 	unheld->rest = true;
 	discovery->index = index;
-	if (!is_stopped(discovery))
+	if (!discovery_is_stopped(discovery))
 		with_lock(discovery, find_rest);
 	*sound_ret = !discovery->error && !discovery->unsound && !discovery->too_many_references &&
 		     lists_are_true(discovery, &unheld->held, index) && lists_are_true(discovery, index, &unheld->held);
@@ -1346,8 +1262,8 @@ struct inspect_error *discover_unheld(struct runtime *runtime, struct address_in
 		.notes = notes,
 		.unheld = &unheld,
 		.sink.add = note_listed,
-		.root_sink.add = note_root,
-		.references_limit = references_limit(runtime->target),
+		.root_sink.add = discovery_note_root,
+		.references_limit = discovery_references_limit(runtime->target),
 		.settled = FIRST_ALLOWANCE,
 	};
 	*listed = (struct listed_objects){ 0 };
@@ -1379,8 +1295,8 @@ struct inspect_error *discover(struct runtime *runtime, struct address_index *in
 		.roots = roots,
 		.notes = notes,
 		.sink.add = note_listed,
-		.root_sink.add = note_root,
-		.references_limit = references_limit(runtime->target),
+		.root_sink.add = discovery_note_root,
+		.references_limit = discovery_references_limit(runtime->target),
 		.settled = FIRST_ALLOWANCE,
 	};
 	struct discovery discovery = beginning;

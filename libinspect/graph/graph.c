@@ -301,7 +301,7 @@ struct inspect_error *graph_find_references(struct graph *graph, struct notes *n
 	struct region_edges *regions AUTO_FREE = calloc(graph->heap->index.count + 1, sizeof(*regions));
 	if (!regions)
 		return &inspect_error_no_memory;
-	if (runtime->operations->settle)
+	if (runtime->operations->settle && !graph->partial)
 		runtime->operations->settle(runtime);
 	struct connecting connecting = { .graph = graph, .regions = regions };
 	struct inspect_error *error = connect_all(&connecting, notes);

@@ -171,6 +171,21 @@ struct inspect_error *heap_find_unheld(struct runtime *runtime, struct heap *hea
 	return error;
 }
 
+struct inspect_error *heap_of_index(struct runtime *runtime, struct heap *heap, const struct address_index *index,
+				    struct graph_roots *roots)
+{
+	const struct listed_objects nothing = { 0 };
+	*heap = (struct heap){ .index = *index };
+	if (!index_seal(&heap->index, &heap->count))
+		return &inspect_error_no_memory;
+	struct inspect_error *error = make_columns(runtime, heap, &nothing, NULL);
+	if (error)
+		return error;
+	settle_roots(heap, roots);
+	roots->dangling = 0; /* the others lead elsewhere */
+	return NULL;
+}
+
 struct inspect_error *heap_build(struct runtime *runtime, struct heap *heap, struct notes *notes)
 {
 	struct inspect_error *error = find_clean(runtime, heap, NULL, notes);

@@ -53,6 +53,10 @@ struct inspect_error *heap_find_all(struct runtime *runtime, struct heap *heap, 
 /* Makes the heap of those objects alone that may be unreachable: discover_unheld(). It is empty if *@sound_ret is false. */
 struct inspect_error *heap_find_unheld(struct runtime *runtime, struct heap *heap, struct notes *notes, bool *sound_ret)
 	__attribute__((warn_unused_result));
+/* Makes the heap of the objects of @index, which becomes its own, and settles @roots. Nothing is known of lists: all count as
+ * untracked. */
+struct inspect_error *heap_of_index(struct runtime *runtime, struct heap *heap, const struct address_index *index,
+				    struct graph_roots *roots) __attribute__((warn_unused_result));
 /* Fills these columns, if they are not. */
 struct inspect_error *heap_fill(struct heap *heap) __attribute__((warn_unused_result));
 struct inspect_error *heap_fill_region(struct heap *heap, const struct index_region *region)

@@ -9,6 +9,7 @@
 #include "analysis/path.h"
 #include "base/array.h"
 #include "base/error.h"
+#include "graph/levels.h"
 #include "verbs/edges.h"
 #include "verbs/labels.h"
 #include "verbs/operands.h"
@@ -54,6 +55,8 @@ struct explanation {
 	struct verb_context *context;
 	struct runtime *runtime;
 	struct graph *graph;
+	struct heap path_heap;   /* where only what is on the paths is known, */
+	struct graph path_graph; /* this is its graph */
 	struct labels labels;
 	struct object_values values;
 	struct path path;        /* the one at hand */
@@ -291,12 +294,53 @@ static struct inspect_error *note_uncertain(struct explanation *explanation)
 	return error;
 }
 
+/* The delay of the roots that hold for certain. */
+static int delay_of_certain(const struct graph_root *root)
+{
+	return path_root_certainty(root) == PATH_HELD ? (int)path_delay(root) : -1;
+}
+
+/* Reads the operands' addresses; *@count_ret is 0 if they are too many, or not all addresses. */
+static void read_operands(struct verb_context *context, uint64_t wanted[LEVELS_WANTED_MAX], size_t *count_ret)
+{
+	const struct options *given = context->options;
+	*count_ret = 0;
+	for (size_t i = 0; i < given->operand_count && given->operand_count <= LEVELS_WANTED_MAX; i++) {
+		struct inspect_error *error INSPECT_ERROR_AUTO =
+			operand_address(verb_target(context), given->operands[i], &wanted[i]);
+		if (error || wanted[i] % sizeof(uint64_t))
+			return;
+	}
+	*count_ret = given->operand_count <= LEVELS_WANTED_MAX ? given->operand_count : 0;
+}
+
+/* Finds what is on the paths, if that is enough; else the graph of all objects, which is kept for further questions. */
+static struct inspect_error *find_graph(struct explanation *explanation)
+{
+	struct verb_context *context = explanation->context;
+	uint64_t wanted[LEVELS_WANTED_MAX];
+	size_t count = 0;
+	bool found = false;
+	struct notes notes = { 0 };
+	struct inspect_error *error = NULL;
+	if (!option_flag(context->options, "count") && verb_is_first(context))
+		read_operands(context, wanted, &count);
+	if (count)
+		error = graph_build_paths(explanation->runtime, wanted, count, delay_of_certain, &explanation->path_heap,
+					  &explanation->path_graph, &notes, &found);
+	if (!error && found)
+		error = notes_add_all(&context->notes, &notes);
+	notes_deinit(&notes);
+	explanation->graph = &explanation->path_graph;
+	return error || found ? error : verb_graph_of(context, &explanation->graph);
+}
+
 static struct inspect_error *begin(struct explanation *explanation, struct verb_context *context)
 {
 	*explanation = (struct explanation){ .context = context };
 	struct inspect_error *error = verb_runtime(context, &explanation->runtime);
 	if (!error)
-		error = verb_graph_of(context, &explanation->graph);
+		error = find_graph(explanation);
 	if (!error)
 		error = object_values_init(&explanation->values, context, explanation->graph->heap);
 	return error ? error : labels_init(&explanation->labels, explanation->runtime);
@@ -309,7 +353,11 @@ static struct inspect_error *end(struct explanation *explanation, struct inspect
 	error = object_values_end(&explanation->values, error);
 	if (!error)
 		error = note_uncertain(explanation);
-	return error ? error : note_unreachable(explanation);
+	if (!error)
+		error = note_unreachable(explanation);
+	graph_deinit(&explanation->path_graph);
+	heap_deinit(&explanation->path_heap);
+	return error;
 }
 
 static struct inspect_error *run(struct verb_context *context)

@@ -209,6 +209,14 @@ static struct inspect_error *find_once(struct verb_context *context, struct foun
 	return notes_add_all(&context->notes, &found->notes);
 }
 
+bool verb_is_first(const struct verb_context *context)
+{
+	struct inspect_session *session = context->session;
+	bool first = !session->asked_for_path && !session->heap_found.made;
+	session->asked_for_path = true;
+	return first;
+}
+
 struct inspect_error *verb_tally_of(struct verb_context *context, const struct tally **tally_ret)
 {
 	struct inspect_session *session = context->session;

@@ -24,6 +24,7 @@ struct inspect_session {
 	struct inspect_error *no_runtime; /* why it is not there */
 	struct found tally_found, unheld_found, tracked_found, heap_found, columns_found, sizes_found, graph_found;
 	struct tally tally;  /* all objects by type, as long as nothing else is known of them */
+	bool asked_for_path;
 	bool unheld_sound;
 	struct heap unheld_heap;   /* the objects that may be unreachable, */
 	struct graph unheld_graph; /* and their references */

@@ -140,6 +140,9 @@ struct inspect_error *verb_graph_of(struct verb_context *context, struct graph *
 struct inspect_error *verb_counted_graph_of(struct verb_context *context, struct graph **graph_ret)
 	__attribute__((warn_unused_result));
 
+/* Is it the first question about paths, and nothing known that answers it? Later ones are worth a graph of all objects. */
+bool verb_is_first(const struct verb_context *context);
+
 /* Sends one row; @cells as many as the verb has columns, those of options not given too. Rows beyond
  * --limit are counted and summed up. */
 struct inspect_error *table_row(struct table *table, const struct cell *cells)

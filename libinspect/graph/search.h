@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * search.h - how objects are searched for: what discovery.c shares with the files that search in another order.
+ */
+#ifndef INSPECT_GRAPH_SEARCH_H
+#define INSPECT_GRAPH_SEARCH_H
+
+#include <pthread.h>
+
+#include "base/slab.h"
+#include "graph/discovery.h"
+#include "graph/tally.h"
+
+enum { BATCH = 1024 }; /* objects that are looked at together */
+
+static const uint64_t ADDRESS_LIMIT = UINT64_C(1) << 56;
+
+/* What is being found out about a region. */
+struct region_search {
+	struct index_region *next; /* in the queue */
+	bool queued;
+	uint64_t *guessed; /* guessed references lead here; NULL: none */
+	uint64_t *refused; /* what has a bit and is no object; NULL: none */
+	uint64_t *claimed; /* where lists are compared: what says of itself that it is listed; NULL: nothing does */
+	uint64_t *starts;  /* where the unheld are searched for: starts; NULL: none */
+	uint64_t dirty[REGION_WORDS / 64]; /* which words have new bits */
+	uint64_t visited[REGION_WORDS];    /* whose references have been followed */
+};
+
+/* A tracked object that a root holds, and the references that tracked objects hold to it. */
+struct start {
+	uint64_t address;
+	uint64_t references; /* atomic */
+};
+
+/* A search for what nothing holds: see discover_unheld(). */
+struct unheld {
+	struct address_index held; /* what is found first */
+	bool rest;                 /* now what is left is looked at */
+	struct start *starts;
+	size_t start_count, start_capacity;
+};
+
+struct discovery {
+	struct runtime *runtime;
+	struct address_index *index;
+	struct listed_objects *listed;
+	struct graph_roots *roots;
+	struct notes *notes;
+	struct tally *tally; /* where nothing but numbers is wanted */
+	struct unheld *unheld; /* where only what nothing holds is wanted */
+	bool by_levels;        /* only what is held for certain, at distance after distance from the roots: levels.c */
+	struct slab slab;    /* has what is being found out about regions */
+	struct runtime_sink sink;
+	struct runtime_root_sink root_sink;
+
+	size_t new_listed;     /* objects that were first found on a list */
+	size_t refused_listed; /* entries of the lists that cannot be objects */
+	uint64_t first_refused_listed;
+
+	uint64_t references_limit;
+	bool careful; /* one object at a time, by one worker, with an eye on the number of references: */
+	uint64_t allowance; /* what an object may have */
+	uint64_t settled;   /* the largest allowance with which all that was cut has had another chance */
+	bool guesses; /* there are some that have not been looked at */
+	bool doubt;   /* all that is certain has been found */
+
+	pthread_mutex_t lock; /* of what follows, and of the index while it gets regions */
+	pthread_cond_t changed;
+	struct index_region *first, *last; /* the queue of regions with new bits */
+	size_t queue_length;
+	unsigned int busy; /* workers that have a region */
+	bool listing;      /* the lists are still being walked */
+	bool listing_permanent; /* and permanent generations, which come first, have to be known; for who walks, and under the lock */
+	struct inspect_error *error;
+
+	/* atomic */
+	bool stopped; /* for an error, or: */
+	bool too_many_references;
+	bool unsound; /* there is damage, or something else that a short way does not lead through */
+	size_t objects;
+	uint64_t visited;    /* how many of them have been looked at */
+	uint64_t references; /* how many have been counted */
+	uint64_t kept;       /* careful: of these, those of objects that are not cut */
+	uint64_t looked;     /* careful: words of arrays that have been looked at */
+};
+
+/* One of the workers that follow references. */
+struct searcher {
+	struct discovery *discovery;
+	struct index_region *region; /* the one that it has */
+	struct runtime_references references;
+	struct tally tally;
+	size_t new_objects;
+	bool tracked;  /* where the unheld are searched for: the references are those of tracked objects */
+	bool cut;      /* careful: the object has too many references */
+	uint64_t allowance; /* careful: what the present object may have */
+	uint64_t addresses[BATCH];
+	uint32_t types[BATCH];
+	uint64_t sizes[BATCH]; /* for a tally */
+	uint8_t flags[BATCH];
+};
+
+/* Ends the search with @error, which it takes over; or because of something that this search is not made for. */
+void discovery_fail(struct discovery *discovery, struct inspect_error *error);
+void discovery_find_unsound(struct discovery *discovery);
+bool discovery_is_stopped(const struct discovery *discovery);
+
+/* Makes the region of @address. NULL if there is nothing, or out of memory (which is an error). */
+struct index_region *discovery_add_region(struct discovery *discovery, uint64_t address);
+/* Sets the bit of @address. False if it was set. The region is put in the queue. */
+bool discovery_mark(struct discovery *discovery, struct index_region *region, uint64_t address);
+/* The address of the granule of bit @bit of word @word. */
+uint64_t granule_address(const struct index_region *region, size_t word, int bit);
+/* How many references there can be: each takes a word of the target's memory. */
+uint64_t discovery_references_limit(const struct inspect_target *target);
+
+/* Takes a root: for discovery->root_sink. */
+struct inspect_error *discovery_note_root(struct runtime_root_sink *sink, uint64_t reference, enum runtime_root_kind kind,
+					  const char *place, const struct runtime_label *label);
+
+struct searcher *searcher_create(struct discovery *discovery);
+void searcher_destroy(struct searcher *searcher);
+/* Follows the references of @count objects. How many there were is added to the region's number. */
+void searcher_follow(struct searcher *searcher, const uint64_t *addresses, const uint32_t *types, size_t count);
+/* Counts @count objects as visited, and says how far the search is. */
+void searcher_count_visited(struct searcher *searcher, size_t count);
+
+#endif
