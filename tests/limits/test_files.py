@@ -11,6 +11,7 @@ import argparse
 import os
 import re
 import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -137,6 +138,21 @@ def verify_folders(heap):
           os.listdir(heap.folder))
 
 
+def verify_named_files(heap):
+    """Where the file system knows no files without names they lose theirs at once."""
+    shim = os.path.join(heap.folder, "no_tmpfile.so")
+    subprocess.run([*shlex.split(os.environ.get("CC", "cc")), "-shared", "-fPIC", "-o", shim, os.path.join(HERE, "no_tmpfile.c")], check=True)
+    with Folder() as folder:
+        traced = os.path.join(folder, "trace")
+        less = Run(heap.core, ("cycles",), "--max-memory=%d" % (heap.truth["objects"] * BYTES),
+                   "--temporary-directory=" + folder, prefix=(need("strace"), "-f", "-e", "trace=openat,unlink", "-o", traced),
+                   environment={"LD_PRELOAD": shim})
+        check(less.says(0).outside > 0 and less.output == Run(heap.core, ("cycles",)).output, "%s: another answer", less.command)
+        check(os.listdir(folder) == ["trace"], "files were left: %s", os.listdir(folder))
+        with open(traced, encoding="utf-8") as file:
+            check("/libinspect-" in file.read(), "no file had a name")
+
+
 def verify_full_disk(heap):
     """No room is an error before anything is written there, and no signal."""
     few = heap.truth["objects"] * BYTES
@@ -186,7 +202,7 @@ def main():
         return results.finish()
     with Folder() as folder:
         heap = Heap(folder, OBJECTS[options.size])
-        for verify in (verify_same, verify_data_limit, verify_folders, verify_full_disk, verify_gdb):
+        for verify in (verify_same, verify_data_limit, verify_folders, verify_named_files, verify_full_disk, verify_gdb):
             results.run(verify.__name__[7:].replace("_", " "), verify, heap)
     return results.finish()
 
