@@ -221,9 +221,9 @@ def billions_table(results):
 
 
 def memory_to_buy(size):
-    """The next size of memory that machines come with, in GiB."""
+    """The next size of memory that machines come with, in GiB, and a tenth is left for all else."""
     return next(gibibytes for gibibytes in (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 4096, 8192) if
-                size < gibibytes * GIB)
+                size * 1.1 < gibibytes * GIB)
 
 
 def billions_text(results):
@@ -241,7 +241,7 @@ def billions_text(results):
     references = heap["references"] / heap["objects"]
     yield ""
     yield "Such a heap has %.2f references an object, %.1f × 10⁹ in all: %s 2³² = 4.3 × 10⁹, which is what rows with 32-bit places " \
-        "can hold." % (references, references * BILLIONS / 1e9, "more than" if references * BILLIONS > 2**32 else "fewer than")
+        "can hold, where a verb keeps all references." % (references, references * BILLIONS / 1e9, "more than" if references * BILLIONS > 2**32 else "fewer than")
 
 
 # ---- the report ----
