@@ -125,9 +125,9 @@ static void search_from(struct search *search, uint32_t place)
 static bool list_objects(const struct search *search, size_t count)
 {
 	struct components *components = search->components;
-	uint32_t *renumbered AUTO_FREE = malloc((components->count + 1) * sizeof(*renumbered));
+	uint32_t *renumbered AUTO_FREE = reallocarray(NULL, components->count + 1, sizeof(*renumbered));
 	components->first = calloc(components->count + 2, sizeof(*components->first));
-	components->objects = malloc((components->object_count + 1) * sizeof(*components->objects));
+	components->objects = reallocarray(NULL, components->object_count + 1, sizeof(*components->objects));
 	if (!renumbered || !components->first || !components->objects)
 		return false;
 	memset(renumbered, 0xff, (components->count + 1) * sizeof(*renumbered));

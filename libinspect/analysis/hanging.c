@@ -88,8 +88,8 @@ struct inspect_error *hanging_find(const struct graph *graph, const struct unrea
 				   struct hanging *hanging)
 {
 	size_t count = unreachable->freed.count;
-	uint32_t *owner AUTO_FREE = malloc((count + 1) * sizeof(*owner));
-	uint32_t *pending AUTO_FREE = malloc((2 * count + 1) * sizeof(*pending));
+	uint32_t *owner AUTO_FREE = reallocarray(NULL, count + 1, sizeof(*owner));
+	uint32_t *pending AUTO_FREE = reallocarray(NULL, 2 * count + 1, sizeof(*pending));
 	*hanging = (struct hanging){ .of_shape = calloc(shapes->count + 1, sizeof(*hanging->of_shape)) };
 	if (!owner || !pending || !hanging->of_shape) {
 		hanging_deinit(hanging);

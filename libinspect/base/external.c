@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/statfs.h>
@@ -24,7 +25,6 @@
 struct block {
 	void *address;
 	size_t size;
-	int file;
 };
 
 size_t external_count;
@@ -80,28 +80,24 @@ static bool is_allowed(size_t size)
 	return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || size <= limit.rlim_cur;
 }
 
-/* Would @more bytes leave a tenth of what is free? */
-static bool is_free(int file, size_t more)
+/* Would @size bytes leave a tenth of what is free? */
+static bool is_free(int file, size_t size)
 {
 	struct statvfs disk;
 	if (fstatvfs(file, &disk) != 0)
 		return true;
 	uint64_t available = (uint64_t)disk.f_bavail * disk.f_frsize;
-	return more <= available - available / 10;
+	return size <= available - available / 10;
 }
 
-/* Makes @file, of @before bytes, @size bytes long. An error's number, or 0. */
-static int take_room(int file, size_t before, size_t size)
+/* Makes @file @size bytes long. An error's number, or 0. */
+static int take_room(int file, size_t size)
 {
-	if (!is_allowed(size))
-		return EFBIG;
-	if (size <= before)
-		return ftruncate(file, (off_t)size) == 0 ? 0 : errno;
-	if (!is_free(file, size - before))
-		return ENOSPC;
-	int number;
+	int number = is_allowed(size) ? is_free(file, size) ? 0 : ENOSPC : EFBIG;
+	if (number)
+		return number;
 	do
-		number = posix_fallocate(file, (off_t)before, (off_t)(size - before));
+		number = posix_fallocate(file, 0, (off_t)size);
 	while (number == EINTR);
 	return number;
 }
@@ -161,26 +157,19 @@ static void *refuse(int number, size_t size)
 	return NULL;
 }
 
-/* Maps @size bytes of a new file in @folder. An error's number, or 0. */
-static int map_file(const char *folder, size_t size, struct block *block)
+/* Maps @size bytes of a new file in @folder, which lasts as long as it is mapped. An error's number, or 0. */
+static int map_file(const char *folder, size_t size, void **address_ret)
 {
-	*block = (struct block){ .size = size, .file = open_file(folder) };
-	if (block->file < 0)
+	int file = open_file(folder);
+	if (file < 0)
 		return errno;
-	int number = take_room(block->file, 0, size);
+	int number = take_room(file, size);
 	if (!number) {
-		block->address = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, block->file, 0);
-		number = block->address == MAP_FAILED ? errno : 0;
+		*address_ret = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+		number = *address_ret == MAP_FAILED ? errno : 0;
 	}
-	if (number)
-		close(block->file);
+	close(file);
 	return number;
-}
-
-static void unmap(const struct block *block)
-{
-	munmap(block->address, block->size);
-	close(block->file);
 }
 
 void *external_create(size_t size)
@@ -188,40 +177,46 @@ void *external_create(size_t size)
 	const char *folder = limits_current ? external_folder(limits_current) : NULL;
 	if (!folder || size > SIZE_MAX / 2)
 		return NULL;
-	struct block block;
-	int number = map_file(folder, whole_pages(size), &block);
+	struct block block = { .size = whole_pages(size) };
+	int number = map_file(folder, block.size, &block.address);
 	if (number)
 		return refuse(number, size);
 	if (!add(&block)) {
-		unmap(&block);
+		munmap(block.address, block.size);
 		return refuse(ENOMEM, size);
 	}
 	limits_count_external((int64_t)block.size);
 	return block.address;
 }
 
-void *external_resize(void *address, size_t size)
+/* Gives back what of the block is behind its first @size bytes, whole pages. */
+static void shrink(void *address, size_t size)
 {
-	if (size > SIZE_MAX / 2)
-		return NULL;
-	size_t pages = whole_pages(size ? size : 1);
 	pthread_mutex_lock(&lock);
 	struct block *block = find(address);
 	size_t before = block->size;
-	int number = pages > before ? take_room(block->file, before, pages) : 0;
-	void *moved = number ? MAP_FAILED : mremap(address, before, pages, MREMAP_MAYMOVE);
-	if (moved == MAP_FAILED) {
-		number = number ? number : errno;
-		pthread_mutex_unlock(&lock);
-		return refuse(number, pages > before ? pages - before : 0);
-	}
-	block->address = moved;
-	block->size = pages;
-	if (pages < before)
-		take_room(block->file, before, pages); /* which gives some back */
+	block->size = size;
 	pthread_mutex_unlock(&lock);
-	limits_count_external((int64_t)pages - (int64_t)before);
-	return moved;
+	if (size == before)
+		return;
+	madvise((char *)address + size, before - size, MADV_REMOVE); /* of the disk, too, where that can be */
+	munmap((char *)address + size, before - size);
+	limits_count_external((int64_t)size - (int64_t)before);
+}
+
+void *external_resize(void *address, size_t size)
+{
+	size_t before = external_size_of(address);
+	if (size <= before) {
+		shrink(address, whole_pages(size ? size : 1));
+		return address;
+	}
+	void *grown = external_create(size);
+	if (!grown)
+		return NULL;
+	memcpy(grown, address, before);
+	external_destroy(address);
+	return grown;
 }
 
 void external_destroy(void *address)
@@ -231,6 +226,6 @@ void external_destroy(void *address)
 	*found = blocks[external_count - 1];
 	__atomic_store_n(&external_count, external_count - 1, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&lock);
-	unmap(&block);
+	munmap(block.address, block.size);
 	limits_count_external(-(int64_t)block.size);
 }

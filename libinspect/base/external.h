@@ -2,7 +2,7 @@
 /*
  * external.h - blocks in temporary files, for what --max-memory, or the system, leaves no room for.
  *
- * Each block is a file without a name, mapped shared: the kernel writes its pages out when it wants their memory, and they
+ * Each block is a file without a name, mapped shared and not held open: the kernel writes its pages out when it wants their memory, and they
  * are no part of what --max-memory and RLIMIT_DATA count. memory.c decides what is put there and gives it back through
  * free() as any other block, so nobody else has to know.
  */
@@ -27,7 +27,7 @@ const char *external_folder(const struct limits *limits);
 /* A block of @size zeroes, on the disk from the beginning: that the disk gets full later does not matter. NULL if it cannot
  * be had; limits_explain() then says why. Only for a call that has limits. */
 void *external_create(size_t size);
-/* @block with room for @size bytes, perhaps elsewhere; NULL if that cannot be had, and it stays as it is. */
+/* @block with room for @size bytes, elsewhere if it grows; NULL if that cannot be had, and it stays as it is. */
 void *external_resize(void *block, size_t size);
 void external_destroy(void *block);
 /* The bytes that there is room for in the block at @pointer; 0 if it is none of these. */

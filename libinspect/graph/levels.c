@@ -55,7 +55,7 @@ static bool log_add(struct log *log, uint64_t address)
 	if (log->count % CHUNK == 0) {
 		if (!array_reserve(log->chunks, log->chunk_count, log->chunk_capacity))
 			return false;
-		uint64_t *chunk = log->count ? array_create_large(CHUNK, sizeof(*chunk)) : malloc(CHUNK * sizeof(*chunk));
+		uint64_t *chunk = log->count ? array_create_large(CHUNK, sizeof(*chunk)) : reallocarray(NULL, CHUNK, sizeof(*chunk));
 		if (!chunk)
 			return false;
 		log->chunks[log->chunk_count++] = chunk;
