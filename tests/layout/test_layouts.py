@@ -9,6 +9,7 @@ publish about themselves.
 """
 import glob
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -162,6 +163,24 @@ def test_by_version(path, hexversion):
     return "%d fields" % len(found)
 
 
+def instructions(*arguments):
+    """How many instructions layout-dump takes."""
+    if not shutil.which("valgrind"):
+        raise Skip("valgrind is not installed")
+    if SANITIZED:
+        raise Skip("a sanitizer has instructions of its own")
+    run = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", DUMP, *map(str, arguments)],
+                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, universal_newlines=True, check=True)
+    return int(re.search(r"refs:\s+([\d,]+)", run.stderr).group(1).replace(",", ""))
+
+
+def test_search_ends(path, hexversion):
+    """The search by version is over long before everything is searched."""
+    hurried, whole = instructions("elf", path, hexversion), instructions("elf", path)
+    check(hurried < 0.6 * whole, "%d instructions by version, %d through everything", hurried, whole)
+    return "%.2f of the instructions" % (hurried / whole)
+
+
 def tables(hexversion, debug):
     """(first version, last version, source, values) of the tables for a release, best first."""
     found = []
@@ -230,6 +249,8 @@ def test_interpreter(results, interpreter, each_module):
     path = interpreter.runtime_file
     results.run("%s: as gdb says" % interpreter.name, test_against_gdb, path)
     results.run("%s: by its version" % interpreter.name, test_by_version, path, interpreter.hexversion)
+    if each_module:
+        results.run("%s: the search ends" % interpreter.name, test_search_ends, path, interpreter.hexversion)
     modules = modules_of(path)
     told = set(values(dump("elf", path)))
     for module in modules:
