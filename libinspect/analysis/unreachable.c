@@ -409,6 +409,7 @@ struct inspect_error *unreachable_find(const struct graph *graph, const int64_t 
 {
 	size_t count = graph->heap->count, block_count = (count + BLOCK - 1) / BLOCK;
 	*unreachable = (struct unreachable){
+		.scanned = graph->scanned_elsewhere,
 		.verdict = array_create_large(count, sizeof(*unreachable->verdict)), .first_negative = UINT32_MAX,
 	};
 	uint32_t *held AUTO_FREE = array_create_large(count, sizeof(*held));

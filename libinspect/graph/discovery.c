@@ -38,6 +38,7 @@ enum {
 	FIRST_ALLOWANCE = 64, ALLOWANCE_FACTOR = 16, /* references of an object when there are too many in all */
 	REVISIT_COUNT = 4, LAST_COUNT = 8, /* see has_counted() */
 	PREFETCHED = 32, /* of these, whose bits are fetched together */
+	PERMANENT_FEW = 4096, /* objects in permanent generations */
 };
 
 struct graph_limits graph_limits = { .objects = GRAPH_OBJECTS_MAX - 1, .places = UINT32_MAX };
@@ -260,7 +261,8 @@ static bool has_extra_bit(uint64_t *const *bits, uint64_t address)
 }
 
 /* What meet() does where the unheld are searched for, with what a tracked object refers to. What its traverse function
- * passes over does not count; what is guessed may keep something alive, but is not subtracted. */
+ * passes over does not count. What is guessed must make no difference (accept_guesses()): neither keep something alive, nor
+ * be what is subtracted from a start where guesses are believed. */
 static bool meet_held(struct discovery *discovery, uint64_t reference)
 {
 	uint64_t address = reference & ~RUNTIME_REFERENCE_FLAGS;
@@ -271,13 +273,12 @@ static bool meet_held(struct discovery *discovery, uint64_t reference)
 		region = discovery_add_region(discovery, address);
 	if (!region)
 		return false;
-	if (reference & RUNTIME_GUESSED) {
-		guess(discovery, region, address);
-		return false;
-	}
 	if (has_extra_bit(&region->search->starts, address))
 		count_start(discovery->unheld, address);
-	return discovery_mark(discovery, region, address);
+	if (!(reference & RUNTIME_GUESSED))
+		return discovery_mark(discovery, region, address);
+	guess(discovery, region, address);
+	return false;
 }
 
 /* Is the object that @reference leads to held? Its starts are counted. */
@@ -288,7 +289,7 @@ static bool is_held(const struct searcher *searcher, uint64_t reference)
 	const struct index_region *region = index_region_at(&unheld->held, address);
 	if (!region || !(region->bits[region_word(address)] >> region_bit(address) & 1))
 		return false;
-	if (searcher->tracked && !(reference & (RUNTIME_UNVISITED | RUNTIME_GUESSED)) &&
+	if (searcher->tracked && !(reference & RUNTIME_UNVISITED) &&
 	    has_extra_bit(&region->search->starts, address))
 		count_start(unheld, address);
 	return true;
@@ -411,6 +412,8 @@ static struct inspect_error *note_listed(struct runtime_sink *sink, uint64_t add
 		discovery->new_listed += discovery_mark(discovery, region, address);
 	else if (generation != RUNTIME_PERMANENT)
 		end_of_permanent(discovery);
+	else if (listed->count > PERMANENT_FEW)
+		discovery_find_unsound(discovery); /* the others hang on those: the long way is shorter */
 	return NULL;
 }
 
@@ -564,6 +567,15 @@ static bool drain(struct runtime_references *references)
 	return !discovery_is_stopped(discovery);
 }
 
+/* Some references of so many objects could not be read. */
+static void note_damaged(struct discovery *discovery, size_t count)
+{
+	if (discovery->tally || discovery->unheld || discovery->by_levels)
+		discovery_find_unsound(discovery);
+	if (!discovery->doubt && !discovery->careful) /* else note_cut() says more */
+		__atomic_fetch_add(&discovery->damaged, count, __ATOMIC_RELAXED);
+}
+
 /* Follows the references of @count objects. How many there were is added to the region's number. */
 void searcher_follow(struct searcher *searcher, const uint64_t *addresses, const uint32_t *types, size_t count)
 {
@@ -590,6 +602,8 @@ void searcher_follow(struct searcher *searcher, const uint64_t *addresses, const
 	size_t total = searcher->references.drained + searcher->references.count;
 	if (drain(&searcher->references))
 		__atomic_fetch_add(&searcher->region->references, total, __ATOMIC_RELAXED);
+	if (damaged)
+		note_damaged(discovery, damaged);
 }
 
 /* Has so much been counted, again and again, that it is a multiple of all that there can be? */
@@ -698,11 +712,16 @@ static void pass_over_permanent(struct searcher *searcher, size_t count)
 static void visit_held_batch(struct searcher *searcher, size_t count)
 {
 	const uint8_t unusual = RUNTIME_DAMAGED | RUNTIME_COLLECTING | RUNTIME_UNREACHABLE;
+	struct unheld *unheld = searcher->discovery->unheld;
+	size_t scanned = 0;
 	for (size_t i = 0; i < count; i++) {
-		bool tracked = searcher->flags[i] & RUNTIME_TRACKED;
-		if (searcher->flags[i] & (tracked ? unusual | RUNTIME_SCANNED : unusual))
+		if (searcher->flags[i] & unusual)
 			return discovery_find_unsound(searcher->discovery);
+		scanned += searcher->flags[i] & RUNTIME_TRACKED && searcher->flags[i] & RUNTIME_SCANNED;
 	}
+	if (scanned && unheld->rest)
+		return discovery_find_unsound(searcher->discovery);
+	__atomic_fetch_add(&unheld->scanned, scanned, __ATOMIC_RELAXED);
 	claim_batch(searcher, count);
 	pass_over_permanent(searcher, count);
 	size_t tracked = choose_tracked(searcher, 0, count, true);
@@ -959,7 +978,7 @@ static void accept_batch(struct discovery *discovery, struct index_region *regio
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
-		if ((discovery->unheld && !discovery->unheld->rest) || is_plausible(flags[i], refcounts[i]))
+		if (is_plausible(flags[i], refcounts[i]))
 			discovery->objects += discovery_mark(discovery, region, addresses[i]);
 }
 
@@ -976,8 +995,11 @@ static void accept_guesses(struct discovery *discovery)
 			size_t count = 0;
 			uint64_t start = (region->number << REGION_SHIFT) + (word << (GRANULE_SHIFT + 6));
 			uint64_t new = guessed[word] & ~region->bits[word];
-			if (discovery->unheld && !discovery->unheld->rest)
-				new &= region->list ? region->list->listed[word] : 0;
+			if (discovery->unheld && !discovery->unheld->rest) {
+				if (new & (region->list ? region->list->listed[word] : 0))
+					discovery_find_unsound(discovery);
+				continue;
+			}
 			for (uint64_t bits = new; bits; bits &= bits - 1)
 				addresses[count++] = start + ((uint64_t)__builtin_ctzll(bits) << GRANULE_SHIFT);
 			if (count)
@@ -1250,7 +1272,8 @@ static struct inspect_error *find_unheld(struct discovery *discovery, struct add
 }
 
 struct inspect_error *discover_unheld(struct runtime *runtime, struct address_index *index, size_t *count_ret,
-				      struct listed_objects *listed, struct notes *notes, bool *sound_ret)
+				      struct listed_objects *listed, struct notes *notes, size_t *scanned_ret,
+				      bool *sound_ret)
 {
 	struct unheld unheld = { 0 };
 	struct graph_roots roots = { 0 };
@@ -1268,6 +1291,7 @@ struct inspect_error *discover_unheld(struct runtime *runtime, struct address_in
 	};
 	*listed = (struct listed_objects){ 0 };
 	*sound_ret = false;
+	*scanned_ret = 0;
 	if (!index_init(index))
 		return &inspect_error_no_memory;
 	struct inspect_error *error = NULL;
@@ -1280,13 +1304,15 @@ struct inspect_error *discover_unheld(struct runtime *runtime, struct address_in
 	slab_deinit(&discovery.slab);
 	index_deinit(&unheld.held);
 	free(unheld.starts);
+	*scanned_ret = unheld.scanned;
 	if (!error && *sound_ret && !index_seal(index, count_ret))
 		error = &inspect_error_no_memory;
 	return error;
 }
 
 struct inspect_error *discover(struct runtime *runtime, struct address_index *index, size_t *count_ret,
-			       struct listed_objects *listed, struct graph_roots *roots, struct notes *notes)
+			       struct listed_objects *listed, struct graph_roots *roots, size_t *damaged_ret,
+			       struct notes *notes)
 {
 	const struct discovery beginning = {
 		.runtime = runtime,
@@ -1316,6 +1342,7 @@ struct inspect_error *discover(struct runtime *runtime, struct address_index *in
 	}
 	if (error)
 		return error;
+	*damaged_ret = discovery.damaged;
 	return index_seal(index, count_ret) ? note_cut(index, discovery.references_limit, notes) : &inspect_error_no_memory;
 }
 

@@ -95,10 +95,12 @@ static inline uint64_t listed_permanent(const struct region_list *list, size_t w
 }
 
 /* Seals @index with the objects of the collectors' lists and, if @roots is not NULL, with all others; each region then
- * says how many references its objects have at most. @listed and @roots are filled; roots have no ids yet. On an error
+ * says how many references its objects have at most. @listed and @roots are filled; roots have no ids yet. *@damaged_ret is how many objects have
+ * references that could not be read. On an error
  * the caller deinits everything all the same. */
 struct inspect_error *discover(struct runtime *runtime, struct address_index *index, size_t *count_ret,
-			       struct listed_objects *listed, struct graph_roots *roots, struct notes *notes)
+			       struct listed_objects *listed, struct graph_roots *roots, size_t *damaged_ret,
+			       struct notes *notes)
 	__attribute__((warn_unused_result));
 
 /* The regions of @index forget what they know of lists. */
@@ -112,11 +114,13 @@ struct inspect_error *discover_and_tally(struct runtime *runtime, struct tally *
 /* Seals @index with those tracked objects only that may be unreachable, and what they lead to: without what a collection of
  * all generations finds reachable because a root holds it, or a tracked object that is reachable so. Such objects and their
  * references need not be known one by one: whom they refer to is reachable, too, so nothing that they hold to the others is
- * ever subtracted (analysis/unreachable.h). *@sound_ret is false where this cannot be told so easily: in a damaged heap,
- * during a collection, with several collectors, where the references of tracked objects are
- * guessed, or where a root holds something that has no more references than those of tracked objects. */
+ * ever subtracted (analysis/unreachable.h). *@scanned_ret is how many of those that are left out are of types that are not
+ * described. *@sound_ret is false where this cannot be told so easily: in a damaged heap, during a collection, with several
+ * collectors or a large permanent generation, where guessed references make a difference, or where a root holds something
+ * that has no more references than those of tracked objects. */
 struct inspect_error *discover_unheld(struct runtime *runtime, struct address_index *index, size_t *count_ret,
-				      struct listed_objects *listed, struct notes *notes, bool *sound_ret)
+				      struct listed_objects *listed, struct notes *notes, size_t *scanned_ret,
+				      bool *sound_ret)
 	__attribute__((warn_unused_result));
 
 /* Is @address one of the objects whose references are left out, because all together they would be more than the

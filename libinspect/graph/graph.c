@@ -336,7 +336,7 @@ struct inspect_error *graph_build_unheld(struct runtime *runtime, struct heap *h
 					 struct notes *notes, bool *sound_ret)
 {
 	*graph = (struct graph){ .heap = heap, .partial = true };
-	struct inspect_error *error = heap_find_unheld(runtime, heap, notes, sound_ret);
+	struct inspect_error *error = heap_find_unheld(runtime, heap, notes, &graph->scanned_elsewhere, sound_ret);
 	if (!error && *sound_ret)
 		error = heap_want_refcounts(heap);
 	if (!error && *sound_ret)

@@ -27,6 +27,7 @@ static inline unsigned int edge_flags(uint32_t edge)
 struct graph {
 	struct heap *heap; /* all objects, or: */
 	bool partial;     /* some of them; references to others are left out without a word */
+	size_t scanned_elsewhere; /* tracked objects among those that are left out, of types that are not described */
 	struct graph_roots roots;
 	uint32_t *first;  /* heap->count + 1; NULL until graph_find_references() */
 	uint32_t *edges;

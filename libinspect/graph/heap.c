@@ -149,7 +149,8 @@ static struct inspect_error *find_clean(struct runtime *runtime, struct heap *he
 {
 	struct listed_objects listed = { 0 };
 	*heap = (struct heap){ 0 };
-	struct inspect_error *error = discover(runtime, &heap->index, &heap->count, &listed, roots, notes);
+	struct inspect_error *error = discover(runtime, &heap->index, &heap->count, &listed, roots, &heap->damaged,
+					       notes);
 	if (!error)
 		error = make_columns(runtime, heap, &listed, notes);
 	listed_objects_deinit(&listed, &heap->index);
@@ -158,11 +159,13 @@ static struct inspect_error *find_clean(struct runtime *runtime, struct heap *he
 	return error;
 }
 
-struct inspect_error *heap_find_unheld(struct runtime *runtime, struct heap *heap, struct notes *notes, bool *sound_ret)
+struct inspect_error *heap_find_unheld(struct runtime *runtime, struct heap *heap, struct notes *notes,
+				       size_t *scanned_ret, bool *sound_ret)
 {
 	struct listed_objects listed = { 0 };
 	*heap = (struct heap){ 0 };
-	struct inspect_error *error = discover_unheld(runtime, &heap->index, &heap->count, &listed, notes, sound_ret);
+	struct inspect_error *error = discover_unheld(runtime, &heap->index, &heap->count, &listed, notes,
+						      scanned_ret, sound_ret);
 	if (!error && *sound_ret)
 		error = make_columns(runtime, heap, &listed, notes);
 	listed_objects_deinit(&listed, &heap->index);
@@ -249,7 +252,9 @@ struct inspect_error *heap_note_damage(const struct heap *heap, struct notes *no
 		unnamed += seen[type] && is_unnamed(heap->runtime->types[type].name);
 	if (error)
 		return error;
-	if (damaged)
+	if (heap->damaged)
+		error = notes_add(notes, true, "objects of whose references some could not be read: %zu", heap->damaged);
+	if (!error && damaged)
 		error = notes_add(notes, true,
 				  "%zu objects cannot be read or have a damaged type (the first at 0x%" PRIx64
 				  "): they are shown with the type ? or the size 0",

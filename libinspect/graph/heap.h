@@ -33,6 +33,7 @@ struct heap {
 	uint8_t *collector;   /* which collector tracks it: index into runtime->collectors */
 	uint64_t *size;       /* bytes, below HEAP_SIZE_MAX; NULL until heap_find_sizes() */
 	int64_t *refcount;    /* NULL until heap_find_refcounts(), or heap_want_refcounts() and heap_fill() */
+	size_t damaged;       /* objects of whose references some could not be read when objects were searched for */
 	bool filled;          /* are the columns of addresses, types and flags? */
 	struct address_index index;
 	struct runtime *runtime; /* has the types, and more of them after each look at an object */
@@ -51,7 +52,8 @@ struct inspect_error *heap_build(struct runtime *runtime, struct heap *heap, str
 struct inspect_error *heap_find_all(struct runtime *runtime, struct heap *heap, struct graph_roots *roots,
 				    struct notes *notes) __attribute__((warn_unused_result));
 /* Makes the heap of those objects alone that may be unreachable: discover_unheld(). It is empty if *@sound_ret is false. */
-struct inspect_error *heap_find_unheld(struct runtime *runtime, struct heap *heap, struct notes *notes, bool *sound_ret)
+struct inspect_error *heap_find_unheld(struct runtime *runtime, struct heap *heap, struct notes *notes,
+				       size_t *scanned_ret, bool *sound_ret)
 	__attribute__((warn_unused_result));
 /* Makes the heap of the objects of @index, which becomes its own, and settles @roots. Nothing is known of lists: all count as
  * untracked. */

@@ -37,6 +37,7 @@ struct start {
 struct unheld {
 	struct address_index held; /* what is found first */
 	bool rest;                 /* now what is left is looked at */
+	size_t scanned;            /* atomic; tracked objects that are held, of types that are not described */
 	struct start *starts;
 	size_t start_count, start_capacity;
 };
@@ -79,6 +80,7 @@ struct discovery {
 	bool too_many_references;
 	bool unsound; /* there is damage, or something else that a short way does not lead through */
 	size_t objects;
+	size_t damaged;      /* of whose references some could not be read */
 	uint64_t visited;    /* how many of them have been looked at */
 	uint64_t references; /* how many have been counted */
 	uint64_t kept;       /* careful: of these, those of objects that are not cut */

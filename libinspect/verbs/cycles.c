@@ -237,7 +237,7 @@ static struct inspect_error *note_unmeasured(const struct finding *finding)
 /* Is the question what a collection of everything would find? */
 static bool is_about_all_garbage(const struct options *given)
 {
-	static const char *const names[] = { "generation", "interpreter", "all", "believe-guesses" };
+	static const char *const names[] = { "generation", "interpreter", "all" };
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (option_flag(given, names[i]))
 			return false;
