@@ -86,7 +86,7 @@ struct inspect_limits {
 	/* When opening and verbs are to end, by CLOCK_MONOTONIC in nanoseconds: inspect_deadline(). They do so within a
 	 * second, but for time that the callbacks take. 0: never. */
 	uint64_t deadline;
-	/* The folder for these temporary files, which have no names and take up to nine tenths of what is free there; not
+	/* The folder for these temporary files, which have no names and leave a GiB (or a twentieth) of the disk free; not
 	 * copied: it must stay while the limits hold. NULL: the first one of $TMPDIR, /var/tmp and /tmp that is on a disk,
 	 * and not in memory. "": there are to be none. */
 	const char *temporary_directory;

@@ -3,7 +3,7 @@
  * external.c - blocks in temporary files.
  *
  * The room on the disk is taken when a block is made (fallocate), since a page of a file that finds none when it is
- * written to means SIGBUS. The last tenth of a disk is left to others.
+ * written to means SIGBUS. A twentieth of a disk, or a GiB, is left to others.
  */
 #include "base/external.h"
 
@@ -80,14 +80,17 @@ static bool is_allowed(size_t size)
 	return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || size <= limit.rlim_cur;
 }
 
-/* Would @size bytes leave a tenth of what is free? */
+/* Would @size bytes leave enough of the disk to others? */
 static bool is_free(int file, size_t size)
 {
+	const uint64_t most_kept = 1 << 30;
 	struct statvfs disk;
 	if (fstatvfs(file, &disk) != 0)
 		return true;
-	uint64_t available = (uint64_t)disk.f_bavail * disk.f_frsize;
-	return size <= available - available / 10;
+	uint64_t available = (uint64_t)disk.f_bavail * disk.f_frsize, kept = (uint64_t)disk.f_blocks * disk.f_frsize / 20;
+	if (kept > most_kept)
+		kept = most_kept;
+	return available >= kept && size <= available - kept;
 }
 
 /* Makes @file @size bytes long. An error's number, or 0. */
