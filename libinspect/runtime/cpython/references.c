@@ -574,8 +574,12 @@ struct inspect_error *cpython_references(struct runtime *runtime, const uint64_t
 	bool may_be_frozen = cpython_at_least(cpython, 3, 11) && !cpython_at_least(cpython, 3, 12);
 	for (size_t i = 0; i < count; i++) {
 		fetch_ahead(cpython, addresses + i, types + i, count - i);
-		visit.address = addresses[i];
 		visit.type = cpython_type_at(cpython, types[i]);
+		if (ends)
+			ends[i] = references->drained + references->count;
+		if (!visit.type->step_count) /* numbers, str, bytes: half of many heaps */
+			continue;
+		visit.address = addresses[i];
 		visit.size = (size_t)visit.type->basicsize;
 		visit.bytes = target_map(cpython->target, visit.address, visit.size);
 		visit.damaged = false;
