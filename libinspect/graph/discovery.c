@@ -155,7 +155,7 @@ struct index_region *discovery_add_region(struct discovery *discovery, uint64_t 
 }
 
 /* A bitmap like the region's, made when it is first wanted. */
-static uint64_t *extra_bits(struct discovery *discovery, uint64_t **bits)
+uint64_t *discovery_bits(struct discovery *discovery, uint64_t **bits)
 {
 	uint64_t *there = __atomic_load_n(bits, __ATOMIC_ACQUIRE);
 	if (there)
@@ -171,9 +171,9 @@ static uint64_t *extra_bits(struct discovery *discovery, uint64_t **bits)
 	return there;
 }
 
-static void set_extra_bit(struct discovery *discovery, uint64_t **bits, uint64_t address)
+void discovery_set_bit(struct discovery *discovery, uint64_t **bits, uint64_t address)
 {
-	uint64_t *words = extra_bits(discovery, bits);
+	uint64_t *words = discovery_bits(discovery, bits);
 	if (words)
 		__atomic_fetch_or(&words[region_word(address)], UINT64_C(1) << region_bit(address), __ATOMIC_RELAXED);
 }
@@ -220,7 +220,7 @@ bool discovery_mark(struct discovery *discovery, struct index_region *region, ui
 	if (!region->search)
 		return true;
 	if (discovery->doubt)
-		set_extra_bit(discovery, &region->doubtful, address);
+		discovery_set_bit(discovery, &region->doubtful, address);
 	uint64_t *dirty = &region->search->dirty[word / 64];
 	if (!(__atomic_load_n(dirty, __ATOMIC_SEQ_CST) >> word % 64 & 1))
 		__atomic_fetch_or(dirty, UINT64_C(1) << word % 64, __ATOMIC_SEQ_CST);
@@ -229,74 +229,16 @@ bool discovery_mark(struct discovery *discovery, struct index_region *region, ui
 }
 
 /* Notes a reference that is only guessed. */
-static void guess(struct discovery *discovery, struct index_region *region, uint64_t address)
+void discovery_guess(struct discovery *discovery, struct index_region *region, uint64_t address)
 {
 	if (__atomic_load_n(&region->bits[region_word(address)], __ATOMIC_RELAXED) >> region_bit(address) & 1)
 		return;
-	set_extra_bit(discovery, &region->search->guessed, address);
+	discovery_set_bit(discovery, &region->search->guessed, address);
 	__atomic_store_n(&discovery->guesses, true, __ATOMIC_RELAXED);
 }
 
-/* ---- starts ----------------------------------------------------------------------------------------- */
-
-static int compare_starts(const void *a, const void *b)
-{
-	const struct start *one = a, *other = b;
-	return (one->address > other->address) - (one->address < other->address);
-}
-
-/* Counts a reference of a tracked object to a start. */
-static void count_start(const struct unheld *unheld, uint64_t address)
-{
-	const struct start wanted = { .address = address };
-	struct start *start = bsearch(&wanted, unheld->starts, unheld->start_count, sizeof(wanted), compare_starts);
-	if (start)
-		__atomic_fetch_add(&start->references, 1, __ATOMIC_RELAXED);
-}
-
-static bool has_extra_bit(uint64_t *const *bits, uint64_t address)
-{
-	const uint64_t *words = __atomic_load_n(bits, __ATOMIC_ACQUIRE);
-	return words && words[region_word(address)] >> region_bit(address) & 1;
-}
-
-/* What meet() does where the unheld are searched for, with what a tracked object refers to. What its traverse function
- * passes over does not count. What is guessed must make no difference (accept_guesses()): neither keep something alive, nor
- * be what is subtracted from a start where guesses are believed. */
-static bool meet_held(struct discovery *discovery, uint64_t reference)
-{
-	uint64_t address = reference & ~RUNTIME_REFERENCE_FLAGS;
-	if (!address || address >= ADDRESS_LIMIT || reference & RUNTIME_UNVISITED)
-		return false;
-	struct index_region *region = index_region_at(discovery->index, address);
-	if (!region)
-		region = discovery_add_region(discovery, address);
-	if (!region)
-		return false;
-	if (has_extra_bit(&region->search->starts, address))
-		count_start(discovery->unheld, address);
-	if (!(reference & RUNTIME_GUESSED))
-		return discovery_mark(discovery, region, address);
-	guess(discovery, region, address);
-	return false;
-}
-
-/* Is the object that @reference leads to held? Its starts are counted. */
-static bool is_held(const struct searcher *searcher, uint64_t reference)
-{
-	const struct unheld *unheld = searcher->discovery->unheld;
-	uint64_t address = reference & ~RUNTIME_REFERENCE_FLAGS;
-	const struct index_region *region = index_region_at(&unheld->held, address);
-	if (!region || !(region->bits[region_word(address)] >> region_bit(address) & 1))
-		return false;
-	if (searcher->tracked && !(reference & RUNTIME_UNVISITED) &&
-	    has_extra_bit(&region->search->starts, address))
-		count_start(unheld, address);
-	return true;
-}
-
 /* A reference leads to where an object may be. Returns whether its bit is new. */
-static bool meet(struct discovery *discovery, uint64_t reference)
+bool discovery_meet(struct discovery *discovery, uint64_t reference)
 {
 	uint64_t address = reference & ~RUNTIME_REFERENCE_FLAGS;
 	if (!address || address >= ADDRESS_LIMIT)
@@ -308,7 +250,7 @@ static bool meet(struct discovery *discovery, uint64_t reference)
 		return false;
 	if (!(reference & RUNTIME_GUESSED))
 		return discovery_mark(discovery, region, address);
-	guess(discovery, region, address);
+	discovery_guess(discovery, region, address);
 	return false;
 }
 
@@ -385,7 +327,7 @@ static void end_of_permanent(struct discovery *discovery)
 	pthread_mutex_unlock(&discovery->lock);
 }
 
-static struct inspect_error *note_listed(struct runtime_sink *sink, uint64_t address, unsigned int generation,
+struct inspect_error *discovery_note_listed(struct runtime_sink *sink, uint64_t address, unsigned int generation,
 					 unsigned int collector)
 {
 	struct discovery *discovery = (struct discovery *)((char *)sink - offsetof(struct discovery, sink));
@@ -445,33 +387,6 @@ static struct inspect_error *set_place(struct graph_roots *roots, const char *pl
 	return NULL;
 }
 
-/* A root of which it is certain that it holds a tracked object is a start. */
-static struct inspect_error *note_start(struct discovery *discovery, uint64_t reference, enum runtime_root_kind kind)
-{
-	struct runtime *runtime = discovery->runtime;
-	struct unheld *unheld = discovery->unheld;
-	uint64_t address = reference & ~RUNTIME_REFERENCE_FLAGS;
-	uint8_t flags = 0;
-	const struct runtime_columns columns = { .flags = &flags };
-	bool certain = kind == RUNTIME_ROOT_INTERPRETER || kind == RUNTIME_ROOT_FRAME || kind == RUNTIME_ROOT_THREAD;
-	if (!certain || reference & (RUNTIME_GUESSED | RUNTIME_UNCOUNTED) || address >= ADDRESS_LIMIT)
-		return NULL;
-	struct inspect_error *error = runtime->operations->examine(runtime, &address, 1, &columns);
-	if (error || flags & RUNTIME_DAMAGED || !(flags & RUNTIME_TRACKED))
-		return error;
-	struct index_region *region = index_region_at(discovery->index, address);
-	if (!region)
-		region = discovery_add_region(discovery, address);
-	if (!region || has_extra_bit(&region->search->starts, address))
-		return discovery->error ? &inspect_error_no_memory : NULL;
-	if (!array_reserve(unheld->starts, unheld->start_count, unheld->start_capacity))
-		return &inspect_error_no_memory;
-	unheld->starts[unheld->start_count++] = (struct start){ .address = address };
-	set_extra_bit(discovery, &region->search->starts, address);
-	discovery->objects += discovery_mark(discovery, region, address);
-	return NULL;
-}
-
 struct inspect_error *discovery_note_root(struct runtime_root_sink *sink, uint64_t reference, enum runtime_root_kind kind,
 				       const char *place, const struct runtime_label *label)
 {
@@ -480,7 +395,7 @@ struct inspect_error *discovery_note_root(struct runtime_root_sink *sink, uint64
 	if (!(reference & ~RUNTIME_REFERENCE_FLAGS))
 		return NULL;
 	if (discovery->unheld)
-		return note_start(discovery, reference, kind);
+		return unheld_note_root(discovery, reference, kind);
 	struct inspect_error *error = set_place(roots, place);
 	if (error)
 		return error;
@@ -494,7 +409,7 @@ struct inspect_error *discovery_note_root(struct runtime_root_sink *sink, uint64
 		.label = *label,
 	};
 	if (!discovery->by_levels)
-		discovery->objects += meet(discovery, reference);
+		discovery->objects += discovery_meet(discovery, reference);
 	return discovery->error ? &inspect_error_no_memory : NULL;
 }
 
@@ -504,12 +419,12 @@ static bool meet_any(struct searcher *searcher, uint64_t reference)
 {
 	struct discovery *discovery = searcher->discovery;
 	if (discovery->by_levels)
-		return !(reference & (RUNTIME_UNCOUNTED | RUNTIME_GUESSED)) && meet(discovery, reference);
+		return !(reference & (RUNTIME_UNCOUNTED | RUNTIME_GUESSED)) && discovery_meet(discovery, reference);
 	if (!discovery->unheld)
-		return meet(discovery, reference);
+		return discovery_meet(discovery, reference);
 	if (!discovery->unheld->rest)
-		return meet_held(discovery, reference);
-	return !is_held(searcher, reference) && meet(discovery, reference);
+		return unheld_meet_held(discovery, reference);
+	return !unheld_is_held(searcher, reference) && discovery_meet(discovery, reference);
 }
 
 /* Sets the bits of all that the references in the list lead to, and empties it. */
@@ -630,14 +545,14 @@ static void follow_carefully(struct searcher *searcher, size_t count)
 		discovery->kept += region->references - before;
 		discovery->looked += searcher->references.looked;
 		if (searcher->cut)
-			set_extra_bit(discovery, &region->cut, searcher->addresses[i]);
+			discovery_set_bit(discovery, &region->cut, searcher->addresses[i]);
 	}
 }
 
 /* Notes which of the batch's @count objects say that they are listed. They are in the order of addresses. */
-static void claim_batch(struct searcher *searcher, size_t count)
+void searcher_claim(struct searcher *searcher, size_t count)
 {
-	uint64_t *claimed = extra_bits(searcher->discovery, &searcher->region->search->claimed);
+	uint64_t *claimed = discovery_bits(searcher->discovery, &searcher->region->search->claimed);
 	for (size_t i = 0; claimed && i < count;) {
 		size_t word = region_word(searcher->addresses[i]);
 		uint64_t bits = 0;
@@ -659,7 +574,7 @@ static void tally_batch(struct searcher *searcher, size_t count)
 	const struct tally_batch batch = { searcher->types, searcher->flags, searcher->sizes, count };
 	if (!tally_add(&searcher->tally, &batch))
 		discovery_fail(searcher->discovery, &inspect_error_no_memory);
-	claim_batch(searcher, count);
+	searcher_claim(searcher, count);
 }
 
 void searcher_count_visited(struct searcher *searcher, size_t count)
@@ -671,66 +586,6 @@ void searcher_count_visited(struct searcher *searcher, size_t count)
 	if (objects > graph_limits.objects)
 		discovery_fail(discovery, too_many_objects());
 	report(discovery);
-}
-
-/* Moves those of the batch's @count objects from number @from on to its front that are tracked, or are not. */
-static size_t choose_tracked(struct searcher *searcher, size_t from, size_t count, bool tracked)
-{
-	size_t kept = from;
-	for (size_t i = from; i < count; i++) {
-		if (((searcher->flags[i] & RUNTIME_TRACKED) != 0) != tracked)
-			continue;
-		uint64_t address = searcher->addresses[i];
-		uint32_t type = searcher->types[i];
-		uint8_t flags = searcher->flags[i];
-		searcher->addresses[i] = searcher->addresses[kept];
-		searcher->types[i] = searcher->types[kept];
-		searcher->flags[i] = searcher->flags[kept];
-		searcher->addresses[kept] = address;
-		searcher->types[kept] = type;
-		searcher->flags[kept++] = flags;
-	}
-	return kept;
-}
-
-/* Lets those of the batch's @count objects that are in a permanent generation be untracked: a collection does not look at
- * them. */
-static void pass_over_permanent(struct searcher *searcher, size_t count)
-{
-	const struct unheld *unheld = searcher->discovery->unheld;
-	const struct index_region *held = searcher->region;
-	if (unheld->rest)
-		held = index_region_at(&unheld->held, searcher->addresses[0]);
-	/* what it says of permanent objects is known, though it may still grow */
-	const struct region_list *list = held ? __atomic_load_n(&held->list, __ATOMIC_ACQUIRE) : NULL;
-	for (size_t i = 0; list && i < count; i++)
-		if (listed_permanent(list, region_word(searcher->addresses[i])) >> region_bit(searcher->addresses[i]) & 1)
-			searcher->flags[i] &= (uint8_t)~RUNTIME_TRACKED;
-}
-
-/* Where the unheld are searched for: what is held is followed over what the collector visits; what is not, over all. */
-static void visit_held_batch(struct searcher *searcher, size_t count)
-{
-	const uint8_t unusual = RUNTIME_DAMAGED | RUNTIME_COLLECTING | RUNTIME_UNREACHABLE;
-	struct unheld *unheld = searcher->discovery->unheld;
-	size_t scanned = 0;
-	for (size_t i = 0; i < count; i++) {
-		if (searcher->flags[i] & unusual)
-			return discovery_find_unsound(searcher->discovery);
-		scanned += searcher->flags[i] & RUNTIME_TRACKED && searcher->flags[i] & RUNTIME_SCANNED;
-	}
-	if (scanned && unheld->rest)
-		return discovery_find_unsound(searcher->discovery);
-	__atomic_fetch_add(&unheld->scanned, scanned, __ATOMIC_RELAXED);
-	claim_batch(searcher, count);
-	pass_over_permanent(searcher, count);
-	size_t tracked = choose_tracked(searcher, 0, count, true);
-	searcher->tracked = true;
-	if (tracked)
-		searcher_follow(searcher, searcher->addresses, searcher->types, tracked);
-	searcher->tracked = false;
-	if (searcher->discovery->unheld->rest && tracked < count)
-		searcher_follow(searcher, searcher->addresses + tracked, searcher->types + tracked, count - tracked);
 }
 
 /* Looks at the @count objects of the batch and follows their references. */
@@ -751,14 +606,14 @@ static void visit_batch(struct searcher *searcher, size_t count)
 	if (discovery->tally)
 		tally_batch(searcher, count);
 	if (discovery->unheld) {
-		visit_held_batch(searcher, count);
+		unheld_visit(searcher, count);
 		searcher_count_visited(searcher, count);
 		return;
 	}
 	size_t good = 0;
 	for (size_t i = 0; i < count; i++) {
 		if (searcher->flags[i] & RUNTIME_DAMAGED) {
-			set_extra_bit(discovery, &searcher->region->search->refused, searcher->addresses[i]);
+			discovery_set_bit(discovery, &searcher->region->search->refused, searcher->addresses[i]);
 			continue;
 		}
 		searcher->addresses[good] = searcher->addresses[i];
@@ -1024,7 +879,7 @@ static void settle_refused(struct discovery *discovery)
 	}
 }
 
-static void free_searches(struct address_index *index)
+void discovery_free_searches(struct address_index *index)
 {
 	for (size_t i = 0; i < index->count; i++) {
 		struct region_search *search = index->regions[i]->search;
@@ -1052,7 +907,7 @@ static void find_closure(struct discovery *discovery, unsigned int workers)
 }
 
 /* The same, and what is only guessed. */
-static void find_everything(struct discovery *discovery)
+void discovery_find_more(struct discovery *discovery)
 {
 	unsigned int workers = discovery->careful ? 1 : workers_for(discovery->runtime->target);
 	find_closure(discovery, workers);
@@ -1063,7 +918,7 @@ static void find_everything(struct discovery *discovery)
 	}
 }
 
-static void find_all(struct discovery *discovery)
+void discovery_find_all(struct discovery *discovery)
 {
 	struct runtime *runtime = discovery->runtime;
 	if (!discovery->roots) {
@@ -1076,14 +931,14 @@ static void find_all(struct discovery *discovery)
 		discovery_fail(discovery, error);
 		return;
 	}
-	if (discovery->unheld && discovery->unheld->start_count)
-		qsort(discovery->unheld->starts, discovery->unheld->start_count, sizeof(struct start), compare_starts);
+	if (discovery->unheld)
+		unheld_sort_starts(discovery->unheld);
 	discovery->listing = true;
 	discovery->listing_permanent = discovery->unheld;
-	find_everything(discovery);
+	discovery_find_more(discovery);
 }
 
-static struct inspect_error *with_lock(struct discovery *discovery, void (*find)(struct discovery *discovery))
+struct inspect_error *discovery_run(struct discovery *discovery, void (*find)(struct discovery *discovery))
 {
 	pthread_mutex_init(&discovery->lock, NULL);
 	pthread_cond_init(&discovery->changed, NULL);
@@ -1096,10 +951,10 @@ static struct inspect_error *with_lock(struct discovery *discovery, void (*find)
 /* One search. *@again_ret: it found too many references, and is to be made again, carefully. */
 static struct inspect_error *try(struct discovery *discovery, bool *again_ret)
 {
-	with_lock(discovery, find_all);
+	discovery_run(discovery, discovery_find_all);
 	if (discovery->roots && !discovery->error && !discovery->too_many_references)
 		settle_refused(discovery);
-	free_searches(discovery->index);
+	discovery_free_searches(discovery->index);
 	slab_deinit(&discovery->slab);
 	*again_ret = !discovery->error && discovery->too_many_references;
 	return discovery->error;
@@ -1150,7 +1005,7 @@ static bool list_is_true(const struct region_list *list, size_t word, uint64_t c
 }
 
 /* Are the objects of @index that the lists have those that say so themselves, here or in @other (may be NULL)? */
-static bool lists_are_true(const struct discovery *discovery, const struct address_index *index,
+bool discovery_lists_are_true(const struct discovery *discovery, const struct address_index *index,
 			   const struct address_index *other)
 {
 	for (size_t i = 0; i < index->count; i++) {
@@ -1178,135 +1033,21 @@ struct inspect_error *discover_and_tally(struct runtime *runtime, struct tally *
 		.roots = &roots,
 		.notes = notes,
 		.tally = tally,
-		.sink.add = note_listed,
+		.sink.add = discovery_note_listed,
 		.root_sink.add = discovery_note_root,
 		.references_limit = discovery_references_limit(runtime->target),
 		.settled = FIRST_ALLOWANCE,
 	};
 	if (!index_init(&index))
 		return &inspect_error_no_memory;
-	struct inspect_error *error = with_lock(&discovery, find_all);
-	tally->sound = !error && !discovery.unsound && !discovery.too_many_references && lists_are_true(&discovery, &index, NULL);
-	free_searches(&index);
+	struct inspect_error *error = discovery_run(&discovery, discovery_find_all);
+	tally->sound = !error && !discovery.unsound && !discovery.too_many_references &&
+		       discovery_lists_are_true(&discovery, &index, NULL);
+	discovery_free_searches(&index);
 	slab_deinit(&discovery.slab);
 	listed_objects_deinit(&listed, &index);
 	graph_roots_deinit(&roots);
 	index_deinit(&index);
-	return error;
-}
-
-/* Begins a region of what is left with the listed objects of @held that are not held. False when out of memory. */
-static bool begin_rest_region(struct discovery *discovery, const struct index_region *held)
-{
-	struct index_region *region = NULL;
-	for (size_t word = 0; word < REGION_WORDS; word++) {
-		uint64_t left = held->list->listed[word] & ~held->bits[word] & ~listed_permanent(held->list, word);
-		for (uint64_t bits = left; bits; bits &= bits - 1) {
-			uint64_t address = granule_address(held, word, __builtin_ctzll(bits));
-			if (!region && !(region = discovery_add_region(discovery, address)))
-				return false;
-			discovery->objects += discovery_mark(discovery, region, address);
-		}
-	}
-	return true;
-}
-
-/* Lets regions of what is left know what the lists say of them. */
-static void share_lists(struct discovery *discovery)
-{
-	for (size_t i = 0; i < discovery->index->count; i++) {
-		struct index_region *region = discovery->index->regions[i];
-		const struct index_region *held = index_region_at(&discovery->unheld->held, region->number << REGION_SHIFT);
-		region->list = held ? held->list : NULL;
-	}
-}
-
-/* Goes on with what is listed and not held, and what that leads to. */
-static void find_rest(struct discovery *discovery)
-{
-	const struct address_index *held = &discovery->unheld->held;
-	discovery->visited = discovery->references = discovery->objects = 0;
-	discovery->doubt = discovery->guesses = false;
-	for (size_t i = 0; i < held->count && !discovery->error; i++)
-		if (held->regions[i]->list && !begin_rest_region(discovery, held->regions[i]))
-			return;
-	find_everything(discovery);
-	share_lists(discovery);
-}
-
-/* Is each start held by something else than tracked objects? */
-static struct inspect_error *check_starts(const struct discovery *discovery, bool *sound)
-{
-	struct runtime *runtime = discovery->runtime;
-	const struct unheld *unheld = discovery->unheld;
-	for (size_t i = 0; i < unheld->start_count && *sound; i++) {
-		int64_t refcount = 0;
-		uint8_t flags = 0;
-		const struct runtime_columns columns = { .refcount = &refcount, .flags = &flags };
-		struct inspect_error *error =
-			runtime->operations->examine(runtime, &unheld->starts[i].address, 1, &columns);
-		if (error)
-			return error;
-		*sound = flags & RUNTIME_IMMORTAL || refcount > (int64_t)unheld->starts[i].references;
-	}
-	return NULL;
-}
-
-/* Nothing is known to be in the way? */
-static bool may_search_unheld(const struct runtime *runtime)
-{
-	return runtime->collector_count == 1 && runtime->collectors[0].collecting == 0;
-}
-
-static struct inspect_error *find_unheld(struct discovery *discovery, struct address_index *index, bool *sound_ret)
-{
-	struct unheld *unheld = discovery->unheld;
-	with_lock(discovery, find_all);
-	unheld->rest = true;
-	discovery->index = index;
-	if (!discovery_is_stopped(discovery))
-		with_lock(discovery, find_rest);
-	*sound_ret = !discovery->error && !discovery->unsound && !discovery->too_many_references &&
-		     lists_are_true(discovery, &unheld->held, index) && lists_are_true(discovery, index, &unheld->held);
-	return *sound_ret ? check_starts(discovery, sound_ret) : discovery->error;
-}
-
-struct inspect_error *discover_unheld(struct runtime *runtime, struct address_index *index, size_t *count_ret,
-				      struct listed_objects *listed, struct notes *notes, size_t *scanned_ret,
-				      bool *sound_ret)
-{
-	struct unheld unheld = { 0 };
-	struct graph_roots roots = { 0 };
-	struct discovery discovery = {
-		.runtime = runtime,
-		.index = &unheld.held,
-		.listed = listed,
-		.roots = &roots,
-		.notes = notes,
-		.unheld = &unheld,
-		.sink.add = note_listed,
-		.root_sink.add = discovery_note_root,
-		.references_limit = discovery_references_limit(runtime->target),
-		.settled = FIRST_ALLOWANCE,
-	};
-	*listed = (struct listed_objects){ 0 };
-	*sound_ret = false;
-	*scanned_ret = 0;
-	if (!index_init(index))
-		return &inspect_error_no_memory;
-	struct inspect_error *error = NULL;
-	if (!index_init(&unheld.held))
-		error = &inspect_error_no_memory;
-	else if (may_search_unheld(runtime))
-		error = find_unheld(&discovery, index, sound_ret);
-	free_searches(&unheld.held);
-	free_searches(index);
-	slab_deinit(&discovery.slab);
-	index_deinit(&unheld.held);
-	free(unheld.starts);
-	*scanned_ret = unheld.scanned;
-	if (!error && *sound_ret && !index_seal(index, count_ret))
-		error = &inspect_error_no_memory;
 	return error;
 }
 
@@ -1320,7 +1061,7 @@ struct inspect_error *discover(struct runtime *runtime, struct address_index *in
 		.listed = listed,
 		.roots = roots,
 		.notes = notes,
-		.sink.add = note_listed,
+		.sink.add = discovery_note_listed,
 		.root_sink.add = discovery_note_root,
 		.references_limit = discovery_references_limit(runtime->target),
 		.settled = FIRST_ALLOWANCE,

@@ -103,6 +103,14 @@ struct searcher {
 	uint8_t flags[BATCH];
 };
 
+/* ---- discovery.c ------------------------------------------------------------------------------------ */
+
+/* Calls @find with the lock that discovery_mark() takes. Returns the error that the search ended with. */
+struct inspect_error *discovery_run(struct discovery *discovery, void (*find)(struct discovery *discovery));
+/* Finds all that the lists, the roots and what is marked lead to, for discovery_run(); or what is marked alone. */
+void discovery_find_all(struct discovery *discovery);
+void discovery_find_more(struct discovery *discovery);
+
 /* Ends the search with @error, which it takes over; or because of something that this search is not made for. */
 void discovery_fail(struct discovery *discovery, struct inspect_error *error);
 void discovery_find_unsound(struct discovery *discovery);
@@ -112,20 +120,55 @@ bool discovery_is_stopped(const struct discovery *discovery);
 struct index_region *discovery_add_region(struct discovery *discovery, uint64_t address);
 /* Sets the bit of @address. False if it was set. The region is put in the queue. */
 bool discovery_mark(struct discovery *discovery, struct index_region *region, uint64_t address);
+/* Notes a reference that is only guessed. */
+void discovery_guess(struct discovery *discovery, struct index_region *region, uint64_t address);
+/* A reference leads to where an object may be. Returns whether its bit is new. */
+bool discovery_meet(struct discovery *discovery, uint64_t reference);
+/* A bitmap like the region's that is made when it is first wanted; and sets a bit of it. NULL when out of memory, an error. */
+uint64_t *discovery_bits(struct discovery *discovery, uint64_t **bits);
+void discovery_set_bit(struct discovery *discovery, uint64_t **bits, uint64_t address);
+static inline bool discovery_has_bit(uint64_t *const *bits, uint64_t address)
+{
+	const uint64_t *words = __atomic_load_n(bits, __ATOMIC_ACQUIRE);
+	return words && words[region_word(address)] >> region_bit(address) & 1;
+}
+
+/* Take what is on the lists, and roots: for discovery->sink and ->root_sink. */
+struct inspect_error *discovery_note_listed(struct runtime_sink *sink, uint64_t address, unsigned int generation,
+					    unsigned int collector);
+struct inspect_error *discovery_note_root(struct runtime_root_sink *sink, uint64_t reference, enum runtime_root_kind kind,
+					  const char *place, const struct runtime_label *label);
+/* Are the objects of @index that the lists have those that say so themselves, here or in @other (may be NULL)? */
+bool discovery_lists_are_true(const struct discovery *discovery, const struct address_index *index,
+			      const struct address_index *other);
+void discovery_free_searches(struct address_index *index);
+
 /* The address of the granule of bit @bit of word @word. */
 uint64_t granule_address(const struct index_region *region, size_t word, int bit);
 /* How many references there can be: each takes a word of the target's memory. */
 uint64_t discovery_references_limit(const struct inspect_target *target);
 
-/* Takes a root: for discovery->root_sink. */
-struct inspect_error *discovery_note_root(struct runtime_root_sink *sink, uint64_t reference, enum runtime_root_kind kind,
-					  const char *place, const struct runtime_label *label);
-
 struct searcher *searcher_create(struct discovery *discovery);
 void searcher_destroy(struct searcher *searcher);
 /* Follows the references of @count objects. How many there were is added to the region's number. */
 void searcher_follow(struct searcher *searcher, const uint64_t *addresses, const uint32_t *types, size_t count);
+/* Notes which of the batch's @count objects say that they are listed. They are in the order of addresses. */
+void searcher_claim(struct searcher *searcher, size_t count);
 /* Counts @count objects as visited, and says how far the search is. */
 void searcher_count_visited(struct searcher *searcher, size_t count);
+
+/* ---- unheld.c: what discovery.c does otherwise where discovery->unheld is set ----------------------- */
+
+/* Takes a root. */
+struct inspect_error *unheld_note_root(struct discovery *discovery, uint64_t reference, enum runtime_root_kind kind)
+	__attribute__((warn_unused_result));
+/* All roots have been taken. */
+void unheld_sort_starts(struct unheld *unheld);
+/* Looks at the @count objects of the batch and follows their references. */
+void unheld_visit(struct searcher *searcher, size_t count);
+/* A reference of an object that is held leads to where an object may be. Returns whether its bit is new. */
+bool unheld_meet_held(struct discovery *discovery, uint64_t reference);
+/* Is the object held that a reference of one of the rest leads to? Its starts are counted. */
+bool unheld_is_held(const struct searcher *searcher, uint64_t reference);
 
 #endif
