@@ -1021,6 +1021,15 @@ bool discovery_lists_are_true(const struct discovery *discovery, const struct ad
 	return !discovery->listed->duplicates && !discovery->refused_listed;
 }
 
+/* Have all types of tracked objects names? */
+static bool all_have_names(const struct runtime *runtime, const struct tally *tally)
+{
+	for (size_t i = 0; i < tally->count && i < runtime->type_count; i++)
+		if (tally->rows[i].tracked && type_is_unnamed(runtime->types[i].name))
+			return false;
+	return true;
+}
+
 struct inspect_error *discover_and_tally(struct runtime *runtime, struct tally *tally, struct notes *notes)
 {
 	struct address_index index;
@@ -1042,7 +1051,7 @@ struct inspect_error *discover_and_tally(struct runtime *runtime, struct tally *
 		return &inspect_error_no_memory;
 	struct inspect_error *error = discovery_run(&discovery, discovery_find_all);
 	tally->sound = !error && !discovery.unsound && !discovery.too_many_references &&
-		       discovery_lists_are_true(&discovery, &index, NULL);
+		       discovery_lists_are_true(&discovery, &index, NULL) && all_have_names(runtime, tally);
 	discovery_free_searches(&index);
 	slab_deinit(&discovery.slab);
 	listed_objects_deinit(&listed, &index);

@@ -199,8 +199,7 @@ struct inspect_error *heap_build(struct runtime *runtime, struct heap *heap, str
 	return error;
 }
 
-/* What adapters call a type whose name they cannot read. */
-static bool is_unnamed(const char *name)
+bool type_is_unnamed(const char *name)
 {
 	static const char beginning[] = "<type at 0x";
 	return strncmp(name, beginning, sizeof(beginning) - 1) == 0;
@@ -249,7 +248,7 @@ struct inspect_error *heap_note_damage(const struct heap *heap, struct notes *no
 	size_t damaged = damage.count, unnamed = 0;
 	uint64_t first = damaged ? heap->address[damage.first] : 0;
 	for (size_t type = 0; type < heap->runtime->type_count; type++)
-		unnamed += seen[type] && is_unnamed(heap->runtime->types[type].name);
+		unnamed += seen[type] && type_is_unnamed(heap->runtime->types[type].name);
 	if (error)
 		return error;
 	if (heap->damaged)

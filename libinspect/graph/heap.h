@@ -66,6 +66,8 @@ struct inspect_error *heap_fill_region(struct heap *heap, const struct index_reg
 /* Notes how many objects of a filled heap cannot be read, and how many types have no name that can. */
 struct inspect_error *heap_note_damage(const struct heap *heap, struct notes *notes)
 	__attribute__((warn_unused_result));
+/* Is @name what adapters call a type whose name they cannot read? */
+bool type_is_unnamed(const char *name);
 /* Fill the columns of sizes and of reference counts, if they are not there. With the sizes flags may be added:
  * RUNTIME_SIZE_BASIC, and RUNTIME_DAMAGED where the size makes no sense. */
 struct inspect_error *heap_find_sizes(struct heap *heap, struct notes *notes) __attribute__((warn_unused_result));

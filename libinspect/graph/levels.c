@@ -20,7 +20,7 @@
 #include "target/target.h"
 
 enum {
-	CHUNK = 1 << 20,    /* objects that are kept in one piece; a multiple of BATCH */
+	CHUNK = 1 << 17,    /* objects that are kept in one piece; a multiple of BATCH */
 	BUFFER = 8192,      /* references that are looked at together on the way back */
 	NEIGHBOURS = 4096,  /* an object on a path with more references is without what it refers to beside the path */
 };
@@ -55,7 +55,7 @@ static bool log_add(struct log *log, uint64_t address)
 	if (log->count % CHUNK == 0) {
 		if (!array_reserve(log->chunks, log->chunk_count, log->chunk_capacity))
 			return false;
-		uint64_t *chunk = log->count ? array_create_large(CHUNK, sizeof(*chunk)) : reallocarray(NULL, CHUNK, sizeof(*chunk));
+		uint64_t *chunk = reallocarray(NULL, CHUNK, sizeof(*chunk));
 		if (!chunk)
 			return false;
 		log->chunks[log->chunk_count++] = chunk;
