@@ -60,7 +60,8 @@ void threads_run(unsigned int count, void (*work)(void *context, unsigned int wo
 		count = THREADS_MAX;
 	for (unsigned int i = 0; i < count; i++)
 		workers[i] = (struct worker){ .work = work, .context = context, .number = i, .limits = limits_current };
-	start(workers, count);
+	if (count > 1)
+		start(workers, count);
 	work(context, 0);
 	for (unsigned int i = 1; i < count; i++) {
 		if (workers[i].started)

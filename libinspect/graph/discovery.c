@@ -189,12 +189,8 @@ static bool may_take(const struct discovery *discovery)
 	return discovery->queue_length > (discovery->listing ? DISTANCE : 0);
 }
 
-/* Puts @region in the queue unless it is there. */
-static void enqueue(struct discovery *discovery, struct index_region *region)
+static void append(struct discovery *discovery, struct index_region *region)
 {
-	if (__atomic_load_n(&region->search->queued, __ATOMIC_SEQ_CST) ||
-	    __atomic_exchange_n(&region->search->queued, true, __ATOMIC_SEQ_CST))
-		return;
 	pthread_mutex_lock(&discovery->lock);
 	region->search->next = NULL;
 	if (discovery->last)
@@ -206,6 +202,20 @@ static void enqueue(struct discovery *discovery, struct index_region *region)
 	if (may_take(discovery))
 		pthread_cond_signal(&discovery->changed);
 	pthread_mutex_unlock(&discovery->lock);
+}
+
+/* Takes @region over, to put it in the queue or to look at it. False if somebody has it. */
+static bool take_over(struct index_region *region)
+{
+	return !__atomic_load_n(&region->search->queued, __ATOMIC_SEQ_CST) &&
+	       !__atomic_exchange_n(&region->search->queued, true, __ATOMIC_SEQ_CST);
+}
+
+/* Puts @region in the queue unless it is there, or a worker is at it, who will look again. */
+static void enqueue(struct discovery *discovery, struct index_region *region)
+{
+	if (take_over(region))
+		append(discovery, region);
 }
 
 /* Sets the bit of @address. False if it was set. Who takes the bits of a word clears its dirty bit before it looks at
@@ -634,12 +644,10 @@ static uint64_t take_word(struct index_region *region, size_t word)
 }
 
 /* Looks at the objects of @region that have new bits. */
-static void visit_region(struct searcher *searcher, struct index_region *region)
+static void visit_new(struct searcher *searcher, struct index_region *region)
 {
 	struct region_search *search = region->search;
 	size_t count = 0;
-	searcher->region = region;
-	__atomic_store_n(&search->queued, false, __ATOMIC_SEQ_CST);
 	for (size_t i = 0; i < REGION_WORDS / 64; i++) {
 		if (!__atomic_load_n(&search->dirty[i], __ATOMIC_SEQ_CST))
 			continue;
@@ -661,6 +669,29 @@ static void visit_region(struct searcher *searcher, struct index_region *region)
 	}
 	if (count)
 		visit_batch(searcher, count);
+}
+
+static bool has_new(const struct region_search *search)
+{
+	for (size_t i = 0; i < REGION_WORDS / 64; i++)
+		if (__atomic_load_n(&search->dirty[i], __ATOMIC_SEQ_CST))
+			return true;
+	return false;
+}
+
+/* Looks at @region, which is the worker's own, until it has no new bits; but waits for more of them while there are other
+ * regions in the queue. */
+static void visit_region(struct searcher *searcher, struct index_region *region)
+{
+	struct discovery *discovery = searcher->discovery;
+	searcher->region = region;
+	do {
+		visit_new(searcher, region);
+		__atomic_store_n(&region->search->queued, false, __ATOMIC_SEQ_CST);
+		if (discovery_is_stopped(discovery) || !has_new(region->search) || !take_over(region))
+			return;
+	} while (!__atomic_load_n(&discovery->queue_length, __ATOMIC_RELAXED));
+	append(discovery, region);
 }
 
 /* The next region with new bits; NULL when there is none and nobody is left who may find one. */

@@ -22,6 +22,7 @@
 enum {
 	CHUNK = 1 << 17,    /* objects that are kept in one piece; a multiple of BATCH */
 	BUFFER = 8192,      /* references that are looked at together on the way back */
+	MANY_LEVELS = 1 << 14, FEW_OBJECTS = 16, /* a chain of many levels, with few objects on each: a graph is better */
 	NEIGHBOURS = 4096,  /* an object on a path with more references is without what it refers to beside the path */
 };
 
@@ -43,7 +44,8 @@ struct levels {
 	size_t *starts;   /* where each level begins in the log, and behind the last one; level 0 has no objects */
 	size_t level_count, level_capacity;
 	size_t next, end; /* atomic; of the level that is visited: places in the log */
-	struct searcher *searcher;     /* of the calling thread */
+	struct searcher *searcher;     /* of the calling thread, */
+	struct answers *answers;       /* and this, too */
 	struct index_region *anywhere; /* to count references in */
 	struct address_index path;     /* what is on the paths, and beside them */
 };
@@ -245,6 +247,8 @@ static void search_forwards(struct levels *levels)
 	for (size_t level = 0; enough && levels->found < levels->wanted_count && !discovery_is_stopped(discovery); level++) {
 		if (level > LEVELS_LAST_DELAY && levels->starts[level] == levels->starts[level + 1])
 			break;
+		if (level > MANY_LEVELS && levels->log.count / level < FEW_OBJECTS)
+			return discovery_find_unsound(discovery);
 		each_batch(levels, level, visit_with_others, levels);
 		if (level <= LEVELS_LAST_DELAY)
 			start(levels, (int)level);
@@ -309,17 +313,11 @@ static void note_first(struct question *question, size_t place)
 		;
 }
 
-static void ask_batches(void *context, unsigned int worker __attribute__((unused)))
+static void ask_batches(struct question *question, struct answers *answers)
 {
-	struct question *question = context;
 	struct levels *levels = question->levels;
-	struct answers *answers AUTO_FREE = malloc(sizeof(*answers));
 	const uint64_t *addresses;
 	size_t place, count;
-	if (!answers) {
-		discovery_fail(levels->discovery, &inspect_error_no_memory);
-		return;
-	}
 	while (!discovery_is_stopped(levels->discovery) && (addresses = take_batch(levels, &place, &count)) &&
 	       place < __atomic_load_n(&question->first, __ATOMIC_RELAXED)) {
 		if (progress_must_end("looking for paths", 0, 0) || !any_refers(question, answers, addresses, count))
@@ -331,6 +329,17 @@ static void ask_batches(void *context, unsigned int worker __attribute__((unused
 			break;
 		}
 	}
+}
+
+static void ask_with_others(void *context, unsigned int worker)
+{
+	struct question *question = context;
+	struct levels *levels = question->levels;
+	struct answers *answers AUTO_FREE = worker ? malloc(sizeof(*answers)) : NULL;
+	if (worker == 0)
+		ask_batches(question, levels->answers);
+	else if (answers)
+		ask_batches(question, answers);
 }
 
 /* Does a path begin with the object at @address, which is of level @level? */
@@ -369,7 +378,7 @@ static void trace_back(struct levels *levels, uint64_t address, size_t level)
 		if (begins_here(levels, address, level))
 			return;
 		struct question question = { .levels = levels, .address = address, .first = SIZE_MAX };
-		each_batch(levels, level - 1, ask_batches, &question);
+		each_batch(levels, level - 1, ask_with_others, &question);
 		if (question.first == SIZE_MAX) /* the process is not what it was a moment ago */
 			return discovery_find_unsound(discovery);
 		size_t count;
@@ -504,9 +513,11 @@ static struct inspect_error *search(struct levels *levels, bool *found_ret)
 	if (error)
 		return error;
 	struct index_region *anywhere AUTO_FREE = calloc(1, sizeof(*anywhere));
+	struct answers *answers AUTO_FREE = malloc(sizeof(*answers));
 	levels->searcher = searcher_create(discovery);
 	levels->anywhere = anywhere;
-	if (!anywhere || !levels->searcher)
+	levels->answers = answers;
+	if (!anywhere || !answers || !levels->searcher)
 		return &inspect_error_no_memory;
 	find_paths(levels);
 	if (discovery->error)
