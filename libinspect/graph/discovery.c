@@ -749,13 +749,13 @@ struct searcher *searcher_create(struct discovery *discovery)
 }
 
 /* Adds what the worker has counted to what all have. */
-static void join_tally(struct searcher *searcher)
+static void join(struct searcher *searcher)
 {
 	struct discovery *discovery = searcher->discovery;
-	if (!discovery->tally)
+	if (!discovery->tally && !discovery->unheld)
 		return;
 	pthread_mutex_lock(&discovery->lock);
-	bool enough = tally_join(discovery->tally, &searcher->tally);
+	bool enough = discovery->tally ? tally_join(discovery->tally, &searcher->tally) : unheld_join(searcher);
 	pthread_mutex_unlock(&discovery->lock);
 	if (!enough)
 		discovery_fail(discovery, &inspect_error_no_memory);
@@ -764,6 +764,7 @@ static void join_tally(struct searcher *searcher)
 void searcher_destroy(struct searcher *searcher)
 {
 	tally_deinit(&searcher->tally);
+	free(searcher->borders.items);
 	free(searcher->references.items);
 	free(searcher);
 }
@@ -782,7 +783,7 @@ static void search(void *context, unsigned int worker)
 	struct index_region *region;
 	while ((region = take_region(searcher)))
 		visit_region(searcher, region);
-	join_tally(searcher);
+	join(searcher);
 	searcher_destroy(searcher);
 }
 
@@ -863,9 +864,12 @@ static void accept_batch(struct discovery *discovery, struct index_region *regio
 		discovery_fail(discovery, error);
 		return;
 	}
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		if (discovery->unheld) /* it is in a permanent generation: others on lists have been marked */
+			flags[i] &= (uint8_t)~RUNTIME_TRACKED;
 		if (is_plausible(flags[i], refcounts[i]))
 			discovery->objects += discovery_mark(discovery, region, addresses[i]);
+	}
 }
 
 /* Looks at all that guessed references lead to and that is no object yet. */

@@ -33,6 +33,19 @@ struct start {
 	uint64_t references; /* atomic */
 };
 
+/* An object that is held, and references that the rest have to it. */
+struct border {
+	uint64_t address;
+	uint64_t references;
+};
+
+enum { BORDERS_AT_HAND = 1024 }; /* a power of two */
+
+struct borders {
+	struct border *items; /* several of one object are to be added */
+	size_t count, capacity;
+};
+
 /* A search for what nothing holds: see discover_unheld(). */
 struct unheld {
 	struct address_index held; /* what is found first */
@@ -40,6 +53,7 @@ struct unheld {
 	size_t scanned;            /* atomic; tracked objects that are held, of types that are not described */
 	struct start *starts;
 	size_t start_count, start_capacity;
+	struct borders borders;    /* under the lock of the search */
 };
 
 struct discovery {
@@ -95,6 +109,8 @@ struct searcher {
 	struct tally tally;
 	size_t new_objects;
 	bool tracked;  /* where the unheld are searched for: the references are those of tracked objects */
+	struct borders borders; /* with the ones at hand, by a hash of their addresses: */
+	struct border at_hand[BORDERS_AT_HAND];
 	bool cut;      /* careful: the object has too many references */
 	uint64_t allowance; /* careful: what the present object may have */
 	uint64_t addresses[BATCH];
@@ -168,7 +184,9 @@ void unheld_sort_starts(struct unheld *unheld);
 void unheld_visit(struct searcher *searcher, size_t count);
 /* A reference of an object that is held leads to where an object may be. Returns whether its bit is new. */
 bool unheld_meet_held(struct discovery *discovery, uint64_t reference);
-/* Is the object held that a reference of one of the rest leads to? Its starts are counted. */
-bool unheld_is_held(const struct searcher *searcher, uint64_t reference);
+/* Is the object held that a reference of one of the rest leads to? Then the reference is counted. */
+bool unheld_is_held(struct searcher *searcher, uint64_t reference);
+/* A worker is done. False when out of memory. */
+bool unheld_join(struct searcher *searcher);
 
 #endif

@@ -8,12 +8,13 @@
  * so which of the rest are reachable is a matter of the rest alone, and the others' references need not be kept.
  *
  * Starts are what roots hold. A collector sees that from the reference count: it must be more than what tracked objects hold,
- * which is counted on the way, or this way leads nowhere.
+ * which is counted on the way, or this way leads nowhere. The same if what the rest hold of the others is all that these count.
  */
 #include <stdlib.h>
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "graph/search.h"
 
 /* ---- starts ----------------------------------------------------------------------------------------- */
@@ -40,8 +41,8 @@ static void count_start(const struct unheld *unheld, uint64_t address)
 }
 
 /* What discovery_meet() does where the unheld are searched for, with what a tracked object refers to. What its traverse function
- * passes over does not count. What is guessed must make no difference (accept_guesses()): neither keep something alive, nor
- * be what is subtracted from a start where guesses are believed. */
+ * passes over does not count. What is guessed, or visited without being held, must make no difference (accept_guesses()):
+ * neither keep something reachable, which may be freed all the same, nor be what is subtracted from a start. */
 bool unheld_meet_held(struct discovery *discovery, uint64_t reference)
 {
 	uint64_t address = reference & ~RUNTIME_REFERENCE_FLAGS;
@@ -54,24 +55,94 @@ bool unheld_meet_held(struct discovery *discovery, uint64_t reference)
 		return false;
 	if (discovery_has_bit(&region->search->starts, address))
 		count_start(discovery->unheld, address);
-	if (!(reference & RUNTIME_GUESSED))
+	if (!(reference & (RUNTIME_GUESSED | RUNTIME_UNCOUNTED)))
 		return discovery_mark(discovery, region, address);
 	discovery_guess(discovery, region, address);
 	return false;
 }
 
-bool unheld_is_held(const struct searcher *searcher, uint64_t reference)
+/* ---- borders ---------------------------------------------------------------------------------------- */
+
+/* Moves what is counted at @border to the list. False when out of memory. */
+static bool put_away(struct borders *borders, struct border *border)
+{
+	if (!border->references)
+		return true;
+	if (!array_reserve(borders->items, borders->count, borders->capacity))
+		return false;
+	borders->items[borders->count++] = *border;
+	*border = (struct border){ 0 };
+	return true;
+}
+
+/* Counts a reference of one of the rest to the object at @address, which is held. Most lead to a few. */
+static void count_border(struct searcher *searcher, uint64_t address)
+{
+	size_t place = (address * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (BORDERS_AT_HAND - 1);
+	struct border *border = &searcher->at_hand[place];
+	if (border->address != address && !put_away(&searcher->borders, border))
+		return discovery_fail(searcher->discovery, &inspect_error_no_memory);
+	border->address = address;
+	border->references++;
+}
+
+bool unheld_join(struct searcher *searcher)
+{
+	struct borders *all = &searcher->discovery->unheld->borders;
+	bool enough = true;
+	for (size_t i = 0; i < BORDERS_AT_HAND && enough; i++)
+		enough = put_away(all, &searcher->at_hand[i]);
+	for (size_t i = 0; i < searcher->borders.count && enough; i++)
+		enough = put_away(all, &searcher->borders.items[i]);
+	return enough;
+}
+
+bool unheld_is_held(struct searcher *searcher, uint64_t reference)
 {
 	const struct unheld *unheld = searcher->discovery->unheld;
 	uint64_t address = reference & ~RUNTIME_REFERENCE_FLAGS;
 	const struct index_region *region = index_region_at(&unheld->held, address);
 	if (!region || !(region->bits[region_word(address)] >> region_bit(address) & 1))
 		return false;
-	if (searcher->tracked && !(reference & RUNTIME_UNVISITED) &&
-	    discovery_has_bit(&region->search->starts, address))
+	if (searcher->tracked && !(reference & RUNTIME_UNVISITED) && discovery_has_bit(&region->search->starts, address))
 		count_start(unheld, address);
+	if (!(reference & RUNTIME_UNCOUNTED))
+		count_border(searcher, address);
 	return true;
 }
+
+static int compare_borders(const void *a, const void *b)
+{
+	const struct border *one = a, *other = b;
+	return (one->address > other->address) - (one->address < other->address);
+}
+
+/* Has each object that is held more references than the rest have to it? Else its count is wrong, and it would be freed with
+ * them. */
+static struct inspect_error *check_borders(const struct discovery *discovery, bool *sound)
+{
+	struct runtime *runtime = discovery->runtime;
+	struct borders *borders = &discovery->unheld->borders;
+	if (borders->count)
+		qsort(borders->items, borders->count, sizeof(*borders->items), compare_borders);
+	for (size_t i = 0, next; i < borders->count && *sound; i = next) {
+		uint64_t references = 0;
+		int64_t refcount = 0;
+		uint8_t flags = 0;
+		const struct runtime_columns columns = { .refcount = &refcount, .flags = &flags };
+		for (next = i; next < borders->count && borders->items[next].address == borders->items[i].address; next++)
+			references += borders->items[next].references;
+		struct inspect_error *error = runtime->operations->examine(runtime, &borders->items[i].address, 1, &columns);
+		if (!error)
+			error = progress_each("looking for garbage", i, borders->count);
+		if (error)
+			return error;
+		*sound = flags & RUNTIME_IMMORTAL || refcount > (int64_t)references;
+	}
+	return NULL;
+}
+
+/* ---- roots ------------------------------------------------------------------------------------------ */
 
 /* A root of which it is certain that it holds a tracked object is a start. */
 struct inspect_error *unheld_note_root(struct discovery *discovery, uint64_t reference, enum runtime_root_kind kind)
@@ -237,7 +308,8 @@ static struct inspect_error *find_unheld(struct discovery *discovery, struct add
 		discovery_run(discovery, find_rest);
 	*sound_ret = !discovery->error && !discovery->unsound && !discovery->too_many_references &&
 		     discovery_lists_are_true(discovery, &unheld->held, index) && discovery_lists_are_true(discovery, index, &unheld->held);
-	return *sound_ret ? check_starts(discovery, sound_ret) : discovery->error;
+	struct inspect_error *error = *sound_ret ? check_starts(discovery, sound_ret) : discovery->error;
+	return error || !*sound_ret ? error : check_borders(discovery, sound_ret);
 }
 
 struct inspect_error *discover_unheld(struct runtime *runtime, struct address_index *index, size_t *count_ret,
@@ -272,6 +344,7 @@ struct inspect_error *discover_unheld(struct runtime *runtime, struct address_in
 	slab_deinit(&discovery.slab);
 	index_deinit(&unheld.held);
 	free(unheld.starts);
+	free(unheld.borders.items);
 	*scanned_ret = unheld.scanned;
 	if (!error && *sound_ret && !index_seal(index, count_ret))
 		error = &inspect_error_no_memory;

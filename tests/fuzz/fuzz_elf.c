@@ -34,7 +34,7 @@ static void read_layout(struct inspect_target *target, struct target_image *imag
 	struct layout layout;
 	unsigned int found;
 	layout_init(&layout);
-	inspect_error_destroy(layout_from_dwarf(image, target, &layout, &found));
+	inspect_error_destroy(layout_from_dwarf(image, target, 0, &layout, &found));
 }
 
 void fuzz_one(const uint8_t *data, size_t size)

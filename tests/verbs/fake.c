@@ -90,18 +90,19 @@ static int64_t refcount_of(uint64_t number)
 	return 1 + (int64_t)(mix(number, 5) % 3000);
 }
 
-static uint8_t flags_of(uint64_t number)
-{
-	return (mix(number, 6) % (wanted.counted ? 100 : 10) == 0 ? RUNTIME_IMMORTAL : 0) |
-	       (type_of(number) == 2 ? RUNTIME_SIZE_BASIC : 0) |
-	       (number >= wanted.count + wanted.untracked ? RUNTIME_DAMAGED : 0) |
-	       (wanted.damaged && mix(number, 8) % 20 == 0 ? RUNTIME_DAMAGED : 0);
-}
-
 /* With "graph" others, too, are on no list, and are there if something refers to them. */
 static bool is_tracked(uint64_t number)
 {
 	return number < wanted.count && (!wanted.graph || mix(number, 9) % 4);
+}
+
+static uint8_t flags_of(uint64_t number)
+{
+	return (mix(number, 6) % (wanted.counted ? 100 : 10) == 0 ? RUNTIME_IMMORTAL : 0) |
+	       (type_of(number) == 2 ? RUNTIME_SIZE_BASIC : 0) |
+	       (is_tracked(number) ? RUNTIME_TRACKED : 0) |
+	       (number >= wanted.count + wanted.untracked ? RUNTIME_DAMAGED : 0) |
+	       (wanted.damaged && mix(number, 8) % 20 == 0 ? RUNTIME_DAMAGED : 0);
 }
 
 /* ---- the runtime ----------------------------------------------------------------------------------- */
