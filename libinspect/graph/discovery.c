@@ -211,7 +211,7 @@ static bool take_over(struct index_region *region)
 	       !__atomic_exchange_n(&region->search->queued, true, __ATOMIC_SEQ_CST);
 }
 
-/* Puts @region in the queue unless it is there, or a worker is at it, who will look again. */
+/* Puts @region in the queue unless it is there, or a worker has it, who will look again. */
 static void enqueue(struct discovery *discovery, struct index_region *region)
 {
 	if (take_over(region))
@@ -680,11 +680,10 @@ static bool has_new(const struct region_search *search)
 }
 
 /* Looks at @region, which is the worker's own, until it has no new bits; but waits for more of them while there are other
- * regions in the queue. */
-static void visit_region(struct searcher *searcher, struct index_region *region)
+ * regions in the queue. So a chain does not go through the queue from link to link. */
+static void visit_until_done(struct searcher *searcher, struct index_region *region)
 {
 	struct discovery *discovery = searcher->discovery;
-	searcher->region = region;
 	do {
 		visit_new(searcher, region);
 		__atomic_store_n(&region->search->queued, false, __ATOMIC_SEQ_CST);
@@ -692,6 +691,19 @@ static void visit_region(struct searcher *searcher, struct index_region *region)
 			return;
 	} while (!__atomic_load_n(&discovery->queue_length, __ATOMIC_RELAXED));
 	append(discovery, region);
+}
+
+/* Looks at @region. Where the lists' objects have bits there are no long chains of new ones, and bits that come meanwhile
+ * put it in the queue at once. */
+static void visit_region(struct searcher *searcher, struct index_region *region)
+{
+	searcher->region = region;
+	if (searcher->discovery->unheld) {
+		visit_until_done(searcher, region);
+		return;
+	}
+	__atomic_store_n(&region->search->queued, false, __ATOMIC_SEQ_CST);
+	visit_new(searcher, region);
 }
 
 /* The next region with new bits; NULL when there is none and nobody is left who may find one. */

@@ -18,7 +18,7 @@ static const uint64_t ADDRESS_LIMIT = UINT64_C(1) << 56;
 /* What is being found out about a region. */
 struct region_search {
 	struct index_region *next; /* in the queue */
-	bool queued; /* atomic; it is in the queue, or a worker is at it */
+	bool queued; /* atomic; it is in the queue, or a worker has it who will look again */
 	uint64_t *guessed; /* guessed references lead here; NULL: none */
 	uint64_t *refused; /* what has a bit and is no object; NULL: none */
 	uint64_t *claimed; /* where lists are compared: what says of itself that it is listed; NULL: nothing does */
