@@ -253,9 +253,7 @@ bool discovery_meet(struct discovery *discovery, uint64_t reference)
 	uint64_t address = reference & ~RUNTIME_REFERENCE_FLAGS;
 	if (!address || address >= ADDRESS_LIMIT)
 		return false;
-	struct index_region *region = index_region_at(discovery->index, address);
-	if (!region)
-		region = discovery_add_region(discovery, address);
+	struct index_region *region = discovery_region(discovery, address);
 	if (!region)
 		return false;
 	if (!(reference & RUNTIME_GUESSED))
@@ -353,9 +351,7 @@ struct inspect_error *discovery_note_listed(struct runtime_sink *sink, uint64_t 
 	}
 	if (listed->count++ >= graph_limits.objects)
 		return too_many_objects();
-	struct index_region *region = index_region_at(discovery->index, address);
-	if (!region)
-		region = discovery_add_region(discovery, address);
+	struct index_region *region = discovery_region(discovery, address);
 	if (!region)
 		return discovery->error ? &inspect_error_no_memory : NULL;
 	if (!list_object(listed, region, address, generation, collector))

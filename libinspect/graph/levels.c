@@ -152,9 +152,7 @@ static void mark_root(struct discovery *discovery, uint64_t address)
 {
 	if (address >= ADDRESS_LIMIT)
 		return;
-	struct index_region *region = index_region_at(discovery->index, address);
-	if (!region)
-		region = discovery_add_region(discovery, address);
+	struct index_region *region = discovery_region(discovery, address);
 	if (region)
 		discovery_mark(discovery, region, address);
 }

@@ -134,6 +134,13 @@ bool discovery_is_stopped(const struct discovery *discovery);
 
 /* Makes the region of @address. NULL if there is nothing, or out of memory (which is an error). */
 struct index_region *discovery_add_region(struct discovery *discovery, uint64_t address);
+/* The region of @address, made if there is none. NULL as above. */
+static inline struct index_region *discovery_region(struct discovery *discovery, uint64_t address)
+{
+	struct index_region *region = index_region_at(discovery->index, address);
+	return region ? region : discovery_add_region(discovery, address);
+}
+
 /* Sets the bit of @address. False if it was set. The region is put in the queue. */
 bool discovery_mark(struct discovery *discovery, struct index_region *region, uint64_t address);
 /* Notes a reference that is only guessed. */

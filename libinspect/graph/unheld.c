@@ -40,17 +40,16 @@ static void count_start(const struct unheld *unheld, uint64_t address)
 		__atomic_fetch_add(&start->references, 1, __ATOMIC_RELAXED);
 }
 
-/* What discovery_meet() does where the unheld are searched for, with what a tracked object refers to. What its traverse function
- * passes over does not count. What is guessed, or visited without being held, must make no difference (accept_guesses()):
- * neither keep something reachable, which may be freed all the same, nor be what is subtracted from a start. */
+/* What discovery_meet() does where the unheld are searched for, with what a tracked object refers to. What its traverse
+ * function passes over does not count. What is guessed, or visited without being held, must make no difference
+ * (accept_guesses()): neither keep something reachable, which may be freed all the same, nor be what is subtracted from a
+ * start. */
 bool unheld_meet_held(struct discovery *discovery, uint64_t reference)
 {
 	uint64_t address = reference & ~RUNTIME_REFERENCE_FLAGS;
 	if (!address || address >= ADDRESS_LIMIT || reference & RUNTIME_UNVISITED)
 		return false;
-	struct index_region *region = index_region_at(discovery->index, address);
-	if (!region)
-		region = discovery_add_region(discovery, address);
+	struct index_region *region = discovery_region(discovery, address);
 	if (!region)
 		return false;
 	if (discovery_has_bit(&region->search->starts, address))
@@ -158,9 +157,7 @@ struct inspect_error *unheld_note_root(struct discovery *discovery, uint64_t ref
 	struct inspect_error *error = runtime->operations->examine(runtime, &address, 1, &columns);
 	if (error || flags & RUNTIME_DAMAGED || !(flags & RUNTIME_TRACKED))
 		return error;
-	struct index_region *region = index_region_at(discovery->index, address);
-	if (!region)
-		region = discovery_add_region(discovery, address);
+	struct index_region *region = discovery_region(discovery, address);
 	if (!region || discovery_has_bit(&region->search->starts, address))
 		return discovery->error ? &inspect_error_no_memory : NULL;
 	if (!array_reserve(unheld->starts, unheld->start_count, unheld->start_capacity))
