@@ -23,13 +23,22 @@ class Python:
     """What the objects refer to."""
 
 
+def leave_addresses():
+    """Fills memory of many sizes with objects' addresses and frees it: what is made there next may not write to all of it.
+    Returns the objects."""
+    objects = [Python() for _ in range(1000)]
+    lists = [[objects[(number + i) % 1000] for i in range(size)] for size in range(1, 400) for number in range(64)]
+    del lists
+    return objects
+
+
 def make_numpy():
     import numpy
 
     class Array(numpy.ndarray):
         """A class of Python code on one of C code."""
 
-    keep = []
+    keep = leave_addresses()
     for number in range(500):
         base = numpy.arange(100.0)
         view = base[number % 50:]

@@ -14,6 +14,7 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "graph/guesses.h"
 #include "graph/workers.h"
 #include "target/target.h"
 
@@ -305,6 +306,8 @@ struct inspect_error *graph_find_references(struct graph *graph, struct notes *n
 		runtime->operations->settle(runtime);
 	struct connecting connecting = { .graph = graph, .regions = regions };
 	struct inspect_error *error = connect_all(&connecting, notes);
+	if (!error && !graph->partial)
+		error = graph_check_guesses(graph);
 	if (error) {
 		free(graph->first);
 		free(graph->edges);

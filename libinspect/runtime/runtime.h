@@ -345,6 +345,11 @@ struct runtime_operations {
 	/* Every object has been asked for its references since the roots were sent. What the adapter has learnt of them makes
 	 * its guesses better from now on: fewer of them, never others. May be NULL; nothing else is asked meanwhile. */
 	void (*settle)(struct runtime *runtime);
+	/* After settle(): the object at @address of the type with index @type has at @word what was guessed to be a reference
+	 * and is none, as the reference count of what it leads to says. Where this happens often, references() guesses no more
+	 * what stands in that place of the type's objects. Returns whether that is so now. For one thread at a time, and nothing
+	 * else is asked meanwhile. May be NULL. */
+	bool (*refute)(struct runtime *runtime, uint64_t address, uint32_t type, uint64_t word);
 
 	/* Sends the roots to @sink; what could not be seen goes to @notes. */
 	struct inspect_error *(*roots)(struct runtime *runtime, struct runtime_root_sink *sink, struct notes *notes);

@@ -26,12 +26,15 @@
 
 /* ---- a runtime of made-up objects ------------------------------------------------------------------- */
 
-enum { LISTED = 1, DAMAGED = 2, DEAD = 4, TRACKED = 8 };
+enum { LISTED = 1, DAMAGED = 2, DEAD = 4, TRACKED = 8, SCANNED = 16 };
+
+enum { PLACES = 64 }; /* in an object, whose references are told apart; those behind are one */
 
 struct node {
 	uint64_t address;
 	unsigned int flags;
 	unsigned int generation, collector; /* of what is LISTED */
+	int64_t refcount;
 	size_t first, count;                /* its references, among those of the script */
 	size_t times;                       /* so often they are said */
 };
@@ -46,6 +49,8 @@ struct script {
 	size_t reference_count, reference_capacity;
 	uint64_t *roots;
 	size_t root_count;
+	bool refuted[PLACES]; /* what SCANNED nodes have there is guessed no more, */
+	bool settled;         /* since this is so */
 	pthread_t owner;      /* the thread that calls */
 	unsigned int strangers; /* calls that came from other threads */
 	bool signals_open;    /* a call came from another thread that takes signals */
@@ -136,11 +141,45 @@ static struct inspect_error *scripted_examine(struct runtime *runtime, const uin
 		if (columns->size)
 			columns->size[i] = addresses[i] % 1000;
 		if (columns->refcount)
-			columns->refcount[i] = node && node->flags & DEAD ? 0 : 1;
+			columns->refcount[i] = node ? node->refcount : 0;
 		if (columns->flags)
-			columns->flags[i] = damaged ? RUNTIME_DAMAGED : node->flags & TRACKED ? RUNTIME_TRACKED : 0;
+			columns->flags[i] = damaged ? RUNTIME_DAMAGED :
+					    (node->flags & TRACKED ? RUNTIME_TRACKED : 0) |
+						    (node->flags & SCANNED ? RUNTIME_SCANNED : 0);
 	}
 	return NULL;
+}
+
+/* Is the reference number @i of @node guessed no more? */
+static bool is_refuted(const struct script *script, const struct node *node, size_t i)
+{
+	return script->settled && node->flags & SCANNED && script->references[node->first + i] & RUNTIME_GUESSED &&
+	       script->refuted[i < PLACES ? i : PLACES - 1];
+}
+
+static void scripted_settle(struct runtime *runtime)
+{
+	struct script *script = (struct script *)runtime;
+	memset(script->refuted, 0, sizeof(script->refuted));
+	script->settled = true;
+}
+
+/* Is what stands in this @place guessed, whatever speaks against it? */
+static bool is_stubborn(uint64_t place)
+{
+	return place % 3 == 2;
+}
+
+static bool scripted_refute(struct runtime *runtime, uint64_t address, uint32_t type, uint64_t word)
+{
+	struct script *script = (struct script *)runtime;
+	uint64_t place = (word - address) / 8;
+	const struct node *node = find_node(script, address);
+	assert_true(node && node->flags & SCANNED && type == 0 && word % 8 == 0 && place < node->count);
+	if (is_stubborn(place))
+		return false;
+	script->refuted[place < PLACES ? place : PLACES - 1] = true;
+	return true;
 }
 
 static struct inspect_error *scripted_references(struct runtime *runtime, const uint64_t *addresses,
@@ -155,10 +194,14 @@ static struct inspect_error *scripted_references(struct runtime *runtime, const 
 		const struct node *node = types[i] == 0 ? find_node(script, addresses[i]) : NULL;
 		*damaged_ret += !node;
 		for (size_t time = 0; node && time < node->times; time++)
-			for (size_t j = 0; j < node->count; j++)
+			for (size_t j = 0; j < node->count; j++) {
+				references->word = addresses[i] + 8 * j;
+				if (is_refuted(script, node, j))
+					continue;
 				if (!runtime_reference_add(references, script->references[node->first + j],
 							   RUNTIME_LABEL_INDEX, j, NULL))
 					return &inspect_error_no_memory;
+			}
 		if (ends)
 			ends[i] = references->drained + references->count;
 	}
@@ -169,6 +212,7 @@ static struct inspect_error *scripted_roots(struct runtime *runtime, struct runt
 					    struct notes *notes __attribute__((unused)))
 {
 	struct script *script = (struct script *)runtime;
+	script->settled = false;
 	for (size_t i = 0; i < script->root_count; i++) {
 		const struct runtime_label label = { .kind = RUNTIME_LABEL_INDEX, .value = i };
 		char place[32];
@@ -188,6 +232,8 @@ static const struct runtime_operations scripted_operations = {
 	.walk = scripted_walk,
 	.examine = scripted_examine,
 	.references = scripted_references,
+	.settle = scripted_settle,
+	.refute = scripted_refute,
 	.roots = scripted_roots,
 };
 
@@ -281,11 +327,13 @@ static void random_script(struct script *script, uint64_t seed)
 		*node = (struct node){
 			.address = node->address,
 			.flags = (random_below(3) ? 0 : LISTED) | (random_below(20) ? 0 : DAMAGED) |
-				 (random_below(20) ? 0 : DEAD) | (random_below(20) ? 0 : TRACKED),
+				 (random_below(20) ? 0 : DEAD) | (random_below(20) ? 0 : TRACKED) |
+				 (random_below(3) ? 0 : SCANNED),
 			.generation = random_below(4),
 			.collector = random_below(3),
 			.times = 1,
 		};
+		node->refcount = node->flags & DEAD ? 0 : (int64_t)random_below(6) + 1;
 		script->nodes[script->node_count++] = *node;
 	}
 	for (size_t i = 0; i < script->node_count; i++) {
@@ -377,6 +425,48 @@ static bool leads(const struct truth *truth, uint64_t reference)
 	return node && truth->found[node - truth->script->nodes];
 }
 
+static void count_reference(const struct script *script, uint64_t reference, int64_t *counts)
+{
+	const struct node *node = find_node(script, reference & ~RUNTIME_REFERENCE_FLAGS);
+	if (node && !(reference & (RUNTIME_GUESSED | RUNTIME_UNCOUNTED)))
+		counts[node - script->nodes]++;
+}
+
+/* How many references to each node are certain, by those who are there for certain. For the caller to free. */
+static int64_t *count_certain(const struct truth *truth)
+{
+	const struct script *script = truth->script;
+	int64_t *counts = calloc(script->node_count + 1, sizeof(*counts));
+	for (size_t i = 0; i < truth->certain; i++) {
+		const struct node *holder = &script->nodes[truth->queue[i]];
+		for (size_t j = 0; j < holder->count && !(holder->flags & DAMAGED); j++)
+			count_reference(script, script->references[holder->first + j], counts);
+	}
+	for (size_t i = 0; i < script->root_count; i++)
+		count_reference(script, script->roots[i], counts);
+	return counts;
+}
+
+/* In which places of scanned objects nothing is guessed, as something that was guessed there had no room. */
+static void check_refuted(const struct truth *truth)
+{
+	const struct script *script = truth->script;
+	int64_t *counts = count_certain(truth);
+	bool refuted[PLACES] = { false };
+	for (size_t i = 0; i < truth->certain; i++) {
+		const struct node *node = &script->nodes[truth->queue[i]];
+		for (size_t j = 0; j < node->count && (node->flags & (SCANNED | DAMAGED)) == SCANNED; j++) {
+			uint64_t reference = script->references[node->first + j];
+			const struct node *target = find_node(script, reference & ~RUNTIME_REFERENCE_FLAGS);
+			if ((reference & (RUNTIME_GUESSED | RUNTIME_UNCOUNTED)) == RUNTIME_GUESSED && !is_stubborn(j) && leads(truth, reference) &&
+			    !(target->flags & DAMAGED) && target->refcount <= counts[target - script->nodes])
+				refuted[j < PLACES ? j : PLACES - 1] = true;
+		}
+	}
+	assert_memory_equal(refuted, script->refuted, sizeof(refuted));
+	free(counts);
+}
+
 static void check_objects(const struct truth *truth, const struct heap *heap)
 {
 	const struct script *script = truth->script;
@@ -423,6 +513,8 @@ static size_t check_references(const struct truth *truth, const struct graph *gr
 				dangling += !(reference & RUNTIME_GUESSED) && !is_doubtful(truth, node);
 				continue;
 			}
+			if (is_refuted(script, node, i))
+				continue;
 			assert_true(position < count);
 			uint32_t edge = edges[position++];
 			assert_true((graph->heap->address[edge_target(edge)] | edge_flags(edge)) == reference);
@@ -492,6 +584,7 @@ static void random_graphs_are_found_by_any_number_of_workers(void **state __attr
 			LIMITS_ENTER(&script.target.limits);
 			assert_null(graph_build(&script.runtime, &heap, &graph, &notes));
 			check_objects(&truth, &heap);
+			check_refuted(&truth);
 			assert_int_equal(graph.dangling, check_references(&truth, &graph));
 			if (i == 0)
 				check_reverse(&graph);

@@ -416,6 +416,36 @@ static void test_learning(void **state)
 	free_world(&world);
 }
 
+/* What reference counts speak against is refuted where it is often so, and not for a few damaged counts. */
+static void test_refuting(void **state)
+{
+	(void)state;
+	static struct world world;
+	make_world(&world, versions[1]);
+	struct runtime *runtime = &world.cpython.runtime;
+	learn(&world, 100, 0);
+	uint32_t type = cpython_type(&world.cpython, CLASS)->index;
+	for (int i = 0; i < 6; i++)
+		assert_false(scan_refute(runtime, INSTANCE, type, INSTANCE + 16));
+	visit(&world);
+	assert_int_equal(world.references.count, 2);
+	assert_true(scan_refute(runtime, INSTANCE, type, INSTANCE + 16));
+	visit(&world);
+	assert_int_equal(world.references.count, 1);
+	expect(&world, 0, THINGS | RUNTIME_GUESSED, RUNTIME_LABEL_OFFSET, 24);
+	/* what is not a word of the struct is not remembered */
+	for (int i = 0; i < 1000; i++) {
+		assert_false(scan_refute(runtime, INSTANCE, type, 0));
+		assert_false(scan_refute(runtime, INSTANCE, type, INSTANCE - 8));
+		assert_false(scan_refute(runtime, INSTANCE, type, INSTANCE + (1 << 20)));
+	}
+	visit(&world);
+	assert_int_equal(world.references.count, 1);
+	learn(&world, 100, 0); /* all over again */
+	assert_int_equal(world.references.count, 2);
+	free_world(&world);
+}
+
 /* Items behind the struct are scanned, but not the same memory again and again for objects that claim all of it. */
 static void test_items(void **state)
 {
@@ -577,6 +607,7 @@ int main(void)
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_items),
 		cmocka_unit_test(test_learning),
+		cmocka_unit_test(test_refuting),
 		cmocka_unit_test(test_roots),
 		cmocka_unit_test(test_damaged_roots),
 	};

@@ -382,6 +382,7 @@ const struct runtime_operations cpython_operations = {
 	.examine = cpython_examine,
 	.references = cpython_references,
 	.settle = scan_settle,
+	.refute = scan_refute,
 	.roots = cpython_roots,
 	.traits = cpython_traits,
 	.weakref = cpython_weakref,

@@ -222,13 +222,13 @@ bool scan_bind(struct binding *binding, struct cpython *cpython, uint64_t class,
 
 /* What stands in the words of a type's objects. A word that is an object's address in some of them and a number in others is
  * no reference in any: what looks like one is a number that happens to be an address, or was left over in memory that nobody
- * has written to (the iterators of numpy have arrays for 32 dimensions). Addresses of other things than objects say nothing:
- * one word may be either (a union). This is counted while the objects are found, and used, unchanging, from
- * scan_settle() on. */
+ * has written to (the iterators of numpy have arrays for 32 dimensions). So is one that reference counts speak against. Addresses
+ * of other things than objects say nothing: one word may be either (a union). This is counted while the objects are found, and
+ * used from scan_settle() on; what scan_refute() adds makes the guesses fewer. */
 struct scan_statistics {
 	size_t count; /* of words */
 	struct {
-		uint32_t objects, numbers; /* in how many objects this is what stands there */
+		uint32_t objects, numbers; /* in how many objects this is what stands there; numbers: or no reference */
 	} words[];
 };
 
@@ -276,6 +276,17 @@ void scan_learn(struct cpython *cpython)
 void scan_settle(struct runtime *runtime)
 {
 	((struct cpython *)runtime)->scan_settled = true;
+}
+
+bool scan_refute(struct runtime *runtime, uint64_t address, uint32_t type, uint64_t word)
+{
+	struct scan_statistics *statistics = cpython_type_at((struct cpython *)runtime, type)->statistics;
+	uint64_t i = (word - address) / WORD;
+	if (!statistics || i >= statistics->count)
+		return false;
+	if (statistics->words[i].numbers < UINT32_MAX)
+		statistics->words[i].numbers++;
+	return is_refuted(statistics, i);
 }
 
 /* Is the @word at @offset of the object a reference? */

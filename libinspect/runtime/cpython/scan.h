@@ -33,6 +33,8 @@ bool scan_make_statistics(struct cpython *cpython, struct cpython_type *type) __
 /* Forgets what was learnt, and learns again: before each walk through the whole heap, and settle() of runtime.h at its end. */
 void scan_learn(struct cpython *cpython);
 void scan_settle(struct runtime *runtime);
+/* refute() of runtime.h: other objects of the type may have something else in the same place. */
+bool scan_refute(struct runtime *runtime, uint64_t address, uint32_t type, uint64_t word);
 
 /* Adds to @binding what the class of C code at @class, which is not described, adds to its base at *@base (0: none): its
  * members and its __dict__ exactly, and a scan of the rest of its struct and of its items. False if it adds
