@@ -158,7 +158,7 @@ def verify_gdb(subject, *arguments):
     if "end" not in found or "objects" not in found or "incomplete" in answer.messages:
         raise Failure("gdb did not get to the end: %s %s" % (answer.output[-500:], answer.messages[-1500:]))
     try:
-        rows = [json.loads(line) for line in found["objects"].splitlines() if line.startswith("{")]
+        rows = support.json_lines("\n".join(line for line in found["objects"].splitlines() if line.startswith("{")))
         document = json.loads(found["gc"])
     except ValueError as error:
         raise Failure("in gdb: %s: %s %s" % (error, found["gc"][:300], answer.messages[-1500:]))

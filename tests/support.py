@@ -47,6 +47,16 @@ def wait_for_state(pid, states):
         time.sleep(0.01)
 
 
+def json_lines(text):
+    """The documents of a text of JSON lines; ValueError if any of the lines is none. All are parsed at once, which is
+    faster than one after the other."""
+    lines = text.splitlines()
+    documents = json.loads("[%s]" % ",\n".join(lines))
+    if len(documents) != len(lines):
+        raise ValueError("%d documents in %d lines" % (len(documents), len(lines)))
+    return documents
+
+
 class Answer:
     """How a py-inspect call ended."""
 
@@ -63,7 +73,7 @@ class Answer:
     def lines(self):
         """The output as JSON lines."""
         try:
-            return [json.loads(line) for line in self.output.splitlines()]
+            return json_lines(self.output)
         except ValueError as error:
             raise Failure("%s: not JSON lines (%s)" % (self, error))
 

@@ -32,18 +32,26 @@ class Record:
         return len(self.referents)
 
 
+# {address: [target...]} of the visited references, and {address: [label...]} of the same.
 Said = collections.namedtuple("Said", "visited labels")
 
 
 def read_answer(lines):
-    """What `referents --all --format csv` says: {address: [target...]} of the visited references, and labels."""
-    visited, labels = {}, {}
-    for row in csv.DictReader(lines):
-        if row["visited"] == "true":
-            holder, target = int(row["from"], 16), int(row["to"], 16)
-            visited.setdefault(holder, []).append(target)
-            labels.setdefault((holder, target), row.get("label"))
-    return Said(visited, labels)
+    """What `referents --all --format csv` says of the visited references."""
+    rows = csv.reader(lines)
+    columns = next(rows)
+    holder, target, visited, label = (columns.index(name) for name in ("from", "to", "visited", "label"))
+    said, last = Said({}, {}), None
+    for row in rows:
+        if row[visited] != "true":
+            continue
+        if row[holder] != last:
+            last = row[holder]
+            targets = said.visited.setdefault(int(last, 16), [])
+            labels = said.labels.setdefault(int(last, 16), [])
+        targets.append(int(row[target], 16))
+        labels.append(row[label])
+    return said
 
 
 def differences(record, said, name_of=lambda address: "?"):
@@ -69,9 +77,10 @@ def explain(record, said, found):
         lines.append("%s: %d of %d objects differ" % (
             name, len(by_type[name]), sum(1 for each in record.type_of.values() if each == name)))
         for address, _, missing, extra in by_type[name][:EXAMPLES]:
+            labels = dict(zip(said.visited.get(address, ()), said.labels.get(address, ())))
             lines.append("    0x%x:%s%s" % (
                 address,
                 "".join(" missing 0x%x (%s)" % (each, record.type_of.get(each, "?")) for each in missing[:6]),
-                "".join(" extra 0x%x %s (%s)" % (each, said.labels.get((address, each)), record.type_of.get(each, "?"))
+                "".join(" extra 0x%x %s (%s)" % (each, labels.get(each), record.type_of.get(each, "?"))
                         for each in extra[:6])))
     return lines
