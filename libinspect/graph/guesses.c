@@ -182,7 +182,8 @@ static struct inspect_error *refute(const struct check *check, uint32_t id, stru
 }
 
 /* Asks for the references of object @id again, which are some of those that it had. */
-static struct inspect_error *connect_again(const struct check *check, uint32_t id, struct runtime_references *references)
+static struct inspect_error *connect_again(const struct check *check, uint32_t id,
+					   struct runtime_references *references)
 {
 	struct graph *graph = check->graph;
 	struct inspect_error *error = graph_labels(graph, id, references);

@@ -458,8 +458,9 @@ static void check_refuted(const struct truth *truth)
 		for (size_t j = 0; j < node->count && (node->flags & (SCANNED | DAMAGED)) == SCANNED; j++) {
 			uint64_t reference = script->references[node->first + j];
 			const struct node *target = find_node(script, reference & ~RUNTIME_REFERENCE_FLAGS);
-			if ((reference & (RUNTIME_GUESSED | RUNTIME_UNCOUNTED)) == RUNTIME_GUESSED && !is_stubborn(j) && leads(truth, reference) &&
-			    !(target->flags & DAMAGED) && target->refcount <= counts[target - script->nodes])
+			if ((reference & (RUNTIME_GUESSED | RUNTIME_UNCOUNTED)) == RUNTIME_GUESSED &&
+			    !is_stubborn(j) && leads(truth, reference) && !(target->flags & DAMAGED) &&
+			    target->refcount <= counts[target - script->nodes])
 				refuted[j < PLACES ? j : PLACES - 1] = true;
 		}
 	}
