@@ -27,8 +27,6 @@ enum { NEEDS_SIZES = 1 << 0, NEEDS_VERDICTS = 1 << 1, REVERSED = 1 << 2 };
 struct cursor {
 	struct sql_cursor base;
 	struct graph *graph;
-	size_t first, count, at;
-	bool reversed;
 };
 
 static int best_index(sqlite3_vtab *vtab __attribute__((unused)), sqlite3_index_info *info)
@@ -45,11 +43,6 @@ static int best_index(sqlite3_vtab *vtab __attribute__((unused)), sqlite3_index_
 	if (one)
 		info->idxFlags = SQLITE_INDEX_SCAN_UNIQUE;
 	return sql_plan_end(&planner, number, one ? 2 : expected, one ? 1 : expected);
-}
-
-static int open(sqlite3_vtab *vtab __attribute__((unused)), sqlite3_vtab_cursor **cursor_ret)
-{
-	return sql_cursor_open(sizeof(struct cursor), cursor_ret);
 }
 
 static struct inspect_error *find(struct cursor *cursor, int number)
@@ -78,28 +71,16 @@ static int filter(sqlite3_vtab_cursor *base, int number, const char *plan, int c
 	struct sql_range range = { 1, (int64_t)sql_database_of(&cursor->base)->components.count };
 	for (size_t i = 0; i < cursor->base.term_count; i++)
 		sql_range_take(&range, &cursor->base.terms[i]);
-	cursor->first = range.low <= range.high ? (size_t)range.low - 1 : 0;
-	cursor->count = range.low <= range.high ? (size_t)(range.high - range.low + 1) : 0;
-	cursor->at = 0;
-	cursor->reversed = number & REVERSED;
+	cursor->base.first = range.low <= range.high ? (size_t)range.low - 1 : 0;
+	cursor->base.count = range.low <= range.high ? (size_t)(range.high - range.low + 1) : 0;
+	cursor->base.at = 0;
+	cursor->base.reversed = number & REVERSED;
 	return SQLITE_OK;
-}
-
-static int next(sqlite3_vtab_cursor *base)
-{
-	((struct cursor *)base)->at++;
-	return SQLITE_OK;
-}
-
-static int eof(sqlite3_vtab_cursor *base)
-{
-	const struct cursor *cursor = (const struct cursor *)base;
-	return cursor->at >= cursor->count;
 }
 
 static uint32_t row_of(const struct cursor *cursor)
 {
-	return (uint32_t)(cursor->first + (cursor->reversed ? cursor->count - 1 - cursor->at : cursor->at));
+	return (uint32_t)sql_place(&cursor->base);
 }
 
 static int result_types(struct cursor *cursor, sqlite3_context *result, uint32_t component)
@@ -152,17 +133,10 @@ static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid_ret)
 }
 
 static const sqlite3_module module = {
-	.iVersion = 1,
-	.xConnect = sql_connect,
-	.xDisconnect = sql_disconnect,
-	.xBestIndex = best_index,
-	.xOpen = open,
+	SQL_MODULE,
 	.xClose = sql_cursor_close,
-	.xFilter = filter,
-	.xNext = next,
-	.xEof = eof,
-	.xColumn = column,
-	.xRowid = rowid,
+	.xNext = sql_next,
+	.xEof = sql_eof,
 };
 
 const struct sql_table sql_components = {
@@ -171,4 +145,5 @@ const struct sql_table sql_components = {
 	.columns = columns,
 	.column_count = COLUMN_COUNT_,
 	.module = &module,
+	.cursor_size = sizeof(struct cursor),
 };

@@ -48,10 +48,7 @@ struct cursor {
 	struct sql_heap *tracked, *all; /* found out by this cursor's first xFilter; NULL: not asked for */
 	struct sql_heap *source;        /* the one of these that it reads now */
 	struct heap *heap;              /* the same */
-	/* Rows: ids[first] …, or first … where ids is NULL; @at of @count is the next one to look at. */
-	const uint32_t *ids;
-	size_t first, count, at;
-	bool reversed;
+	const uint32_t *ids; /* places are among these; NULL: they are ids themselves */
 	uint32_t id; /* of the object that is the row */
 	/* The conditions that cost less here than in SQLite. */
 	unsigned int generations; /* bit g: generation g; HEAP_UNTRACKED is one */
@@ -89,11 +86,6 @@ static int best_index(sqlite3_vtab *vtab, sqlite3_index_info *info)
 	if (one)
 		info->idxFlags = SQLITE_INDEX_SCAN_UNIQUE;
 	return sql_plan_end(&planner, number | (reversed ? REVERSED : 0), 1 + visited / 4 + rows, rows);
-}
-
-static int open(sqlite3_vtab *vtab __attribute__((unused)), sqlite3_vtab_cursor **cursor_ret)
-{
-	return sql_cursor_open(sizeof(struct cursor), cursor_ret);
 }
 
 /* ---- choosing --------------------------------------------------------------------------------------- */
@@ -169,7 +161,7 @@ static struct inspect_error *find_source(struct cursor *cursor, int number)
 static void choose_none(struct cursor *cursor)
 {
 	cursor->ids = NULL;
-	cursor->first = cursor->count = 0;
+	cursor->base.first = cursor->base.count = 0;
 }
 
 /* The first object at @address or above. */
@@ -195,11 +187,11 @@ static void choose_addresses(struct cursor *cursor, const struct sql_range *rang
 		choose_none(cursor);
 	} else if (range->low == range->high) {
 		bool found = heap_find(cursor->heap, (uint64_t)range->low, &id);
-		cursor->first = found ? id : 0;
-		cursor->count = found;
+		cursor->base.first = found ? id : 0;
+		cursor->base.count = found;
 	} else {
-		cursor->first = range->low > 0 ? object_from(cursor->heap, (uint64_t)range->low) : 0;
-		cursor->count = object_from(cursor->heap, (uint64_t)range->high + 1) - cursor->first;
+		cursor->base.first = range->low > 0 ? object_from(cursor->heap, (uint64_t)range->low) : 0;
+		cursor->base.count = object_from(cursor->heap, (uint64_t)range->high + 1) - cursor->base.first;
 	}
 }
 
@@ -211,8 +203,8 @@ static struct inspect_error *choose_type(struct cursor *cursor, const char *name
 	uint32_t first, end;
 	type_order_range(&cursor->source->order, name, size, &first, &end);
 	cursor->ids = cursor->source->order.ids;
-	cursor->first = first;
-	cursor->count = end - first;
+	cursor->base.first = first;
+	cursor->base.count = end - first;
 	return NULL;
 }
 
@@ -224,16 +216,16 @@ static void choose_component(struct cursor *cursor, const struct sql_range *rang
 		return;
 	size_t number = (size_t)range->low - 1;
 	cursor->ids = components->objects;
-	cursor->first = components->first[number];
-	cursor->count = components->first[number + 1] - components->first[number];
+	cursor->base.first = components->first[number];
+	cursor->base.count = components->first[number + 1] - components->first[number];
 }
 
 static void choose_unreachable(struct cursor *cursor)
 {
 	const struct unreachable *unreachable = &sql_database_of(&cursor->base)->unreachable;
 	cursor->ids = unreachable->garbage.ids;
-	cursor->first = 0;
-	cursor->count = unreachable->garbage.count;
+	cursor->base.first = 0;
+	cursor->base.count = unreachable->garbage.count;
 }
 
 /* The range of integers of all conditions on @column; false if there is none that says anything. */
@@ -262,8 +254,8 @@ static struct inspect_error *choose(struct cursor *cursor, int number)
 	size_t size;
 	const char *type = type_of(cursor, &size);
 	cursor->ids = NULL;
-	cursor->first = 0;
-	cursor->count = cursor->heap->count;
+	cursor->base.first = 0;
+	cursor->base.count = cursor->heap->count;
 	if (range_of(cursor, ADDRESS, &range))
 		choose_addresses(cursor, &range);
 	else if (range_of(cursor, COMPONENT, &range) && (number & NEEDS_COMPONENTS))
@@ -288,11 +280,11 @@ static bool passes(const struct cursor *cursor, uint32_t id)
 	       (cursor->any_size || !cursor->heap->size || sql_range_has(&cursor->sizes, (int64_t)cursor->heap->size[id]));
 }
 
-/* Goes to the first row at or behind cursor->at. */
+/* Goes to the first row at or behind cursor->base.at. */
 static void settle(struct cursor *cursor)
 {
-	for (; cursor->at < cursor->count; cursor->at++) {
-		size_t place = cursor->first + (cursor->reversed ? cursor->count - 1 - cursor->at : cursor->at);
+	for (; cursor->base.at < cursor->base.count; cursor->base.at++) {
+		size_t place = sql_place(&cursor->base);
 		cursor->id = cursor->ids ? cursor->ids[place] : (uint32_t)place;
 		if (passes(cursor, cursor->id))
 			return;
@@ -309,8 +301,8 @@ static int filter(sqlite3_vtab_cursor *base, int number, const char *plan, int c
 		error = choose(cursor, number);
 	if (error)
 		return sql_result((struct sql_vtab *)base->pVtab, error);
-	cursor->reversed = number & REVERSED;
-	cursor->at = 0;
+	cursor->base.reversed = number & REVERSED;
+	cursor->base.at = 0;
 	settle(cursor);
 	return SQLITE_OK;
 }
@@ -318,15 +310,9 @@ static int filter(sqlite3_vtab_cursor *base, int number, const char *plan, int c
 static int next(sqlite3_vtab_cursor *base)
 {
 	struct cursor *cursor = (struct cursor *)base;
-	cursor->at++;
+	cursor->base.at++;
 	settle(cursor);
 	return SQLITE_OK;
-}
-
-static int eof(sqlite3_vtab_cursor *base)
-{
-	const struct cursor *cursor = (const struct cursor *)base;
-	return cursor->at >= cursor->count;
 }
 
 /* ---- cells ------------------------------------------------------------------------------------------ */
@@ -423,17 +409,10 @@ static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid_ret)
 }
 
 static const sqlite3_module module = {
-	.iVersion = 1,
-	.xConnect = sql_connect,
-	.xDisconnect = sql_disconnect,
-	.xBestIndex = best_index,
-	.xOpen = open,
+	SQL_MODULE,
 	.xClose = sql_cursor_close,
-	.xFilter = filter,
 	.xNext = next,
-	.xEof = eof,
-	.xColumn = column,
-	.xRowid = rowid,
+	.xEof = sql_eof,
 };
 
 const struct sql_table sql_objects = {
@@ -442,4 +421,5 @@ const struct sql_table sql_objects = {
 	.columns = columns,
 	.column_count = COLUMN_COUNT_,
 	.module = &module,
+	.cursor_size = sizeof(struct cursor),
 };

@@ -37,10 +37,9 @@ struct cursor {
 	struct sql_cursor base;
 	const struct graph *graph;
 	struct sql_heap *heap;
-	bool backward, reversed;
-	/* The objects chosen: ids[first] …, or first … where ids is NULL; @at of @count is the one that edges are of. */
-	const uint32_t *ids;
-	size_t first, count, at;
+	bool backward;
+	/* The "rows" of the base are the objects chosen. */
+	const uint32_t *ids; /* places are among these; NULL: they are ids themselves */
 	uint32_t id;
 	const uint32_t *edges; /* of that object */
 	size_t edge_count, edge;
@@ -68,11 +67,6 @@ static int best_index(sqlite3_vtab *vtab, sqlite3_index_info *info)
 	double rows = referrer && referent ? 1 : one ? few : referrer_type || referent_type ? count / 100 : count;
 	int number = (sql_plan_uses(&planner, LABEL) ? NEEDS_LABELS : 0) | (backward ? BACKWARD : 0) | (reversed ? REVERSED : 0);
 	return sql_plan_end(&planner, number, 1 + rows * (number & NEEDS_LABELS ? 8 : 1), rows);
-}
-
-static int open(sqlite3_vtab *vtab __attribute__((unused)), sqlite3_vtab_cursor **cursor_ret)
-{
-	return sql_cursor_open(sizeof(struct cursor), cursor_ret);
 }
 
 /* ---- choosing --------------------------------------------------------------------------------------- */
@@ -119,8 +113,8 @@ static struct inspect_error *choose_type(struct cursor *cursor, const struct sql
 	uint32_t first, end;
 	type_order_range(&cursor->heap->order, name, size, &first, &end);
 	cursor->ids = cursor->heap->order.ids;
-	cursor->first = first;
-	cursor->count = end - first;
+	cursor->base.first = first;
+	cursor->base.count = end - first;
 	return NULL;
 }
 
@@ -130,8 +124,8 @@ static struct inspect_error *choose(struct cursor *cursor)
 	enum choice near = choice_of(cursor, cursor->backward ? REFERENT : REFERRER, &id);
 	enum choice far = choice_of(cursor, cursor->backward ? REFERRER : REFERENT, &cursor->other);
 	cursor->ids = NULL;
-	cursor->first = near == CHOICE_ONE ? id : 0;
-	cursor->count = near == CHOICE_NONE || far == CHOICE_NONE ? 0 : near == CHOICE_ONE ? 1 : cursor->graph->heap->count;
+	cursor->base.first = near == CHOICE_ONE ? id : 0;
+	cursor->base.count = near == CHOICE_NONE || far == CHOICE_NONE ? 0 : near == CHOICE_ONE ? 1 : cursor->graph->heap->count;
 	cursor->one_end = far == CHOICE_ONE;
 	struct inspect_error *error = NULL;
 	for (size_t i = 0; i < cursor->base.term_count && !error; i++)
@@ -144,7 +138,7 @@ static struct inspect_error *choose(struct cursor *cursor)
 
 static void take_object(struct cursor *cursor)
 {
-	size_t place = cursor->first + (cursor->reversed ? cursor->count - 1 - cursor->at : cursor->at);
+	size_t place = sql_place(&cursor->base);
 	cursor->id = cursor->ids ? cursor->ids[place] : (uint32_t)place;
 	cursor->edges = cursor->backward ? graph_reverse_edges(cursor->graph, cursor->id, &cursor->edge_count) :
 					   graph_edges(cursor->graph, cursor->id, &cursor->edge_count);
@@ -158,7 +152,7 @@ static void settle(struct cursor *cursor)
 		for (; cursor->edge < cursor->edge_count; cursor->edge++)
 			if (!cursor->one_end || edge_target(cursor->edges[cursor->edge]) == cursor->other)
 				return;
-		if (++cursor->at >= cursor->count)
+		if (++cursor->base.at >= cursor->base.count)
 			return;
 		take_object(cursor);
 	}
@@ -173,9 +167,9 @@ static int filter(sqlite3_vtab_cursor *base, int number, const char *plan, int c
 		error = choose(cursor);
 	if (error)
 		return sql_result((struct sql_vtab *)base->pVtab, error);
-	cursor->reversed = number & REVERSED;
-	cursor->at = 0;
-	if (cursor->count) {
+	cursor->base.reversed = number & REVERSED;
+	cursor->base.at = 0;
+	if (cursor->base.count) {
 		take_object(cursor);
 		settle(cursor);
 	}
@@ -188,12 +182,6 @@ static int next(sqlite3_vtab_cursor *base)
 	cursor->edge++;
 	settle(cursor);
 	return SQLITE_OK;
-}
-
-static int eof(sqlite3_vtab_cursor *base)
-{
-	const struct cursor *cursor = (const struct cursor *)base;
-	return cursor->at >= cursor->count;
 }
 
 /* ---- cells ------------------------------------------------------------------------------------------ */
@@ -283,17 +271,10 @@ static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid_ret)
 }
 
 static const sqlite3_module module = {
-	.iVersion = 1,
-	.xConnect = sql_connect,
-	.xDisconnect = sql_disconnect,
-	.xBestIndex = best_index,
-	.xOpen = open,
+	SQL_MODULE,
 	.xClose = sql_cursor_close,
-	.xFilter = filter,
 	.xNext = next,
-	.xEof = eof,
-	.xColumn = column,
-	.xRowid = rowid,
+	.xEof = sql_eof,
 };
 
 const struct sql_table sql_refs = {
@@ -302,4 +283,5 @@ const struct sql_table sql_refs = {
 	.columns = columns,
 	.column_count = COLUMN_COUNT_,
 	.module = &module,
+	.cursor_size = sizeof(struct cursor),
 };

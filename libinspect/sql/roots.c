@@ -25,8 +25,7 @@ static const struct sql_column columns[] = {
 struct cursor {
 	struct sql_cursor base;
 	const struct graph *graph;
-	bool sorted; /* rows are database->roots_of[first] … */
-	size_t first, count, at;
+	bool sorted; /* places are among database->roots_of */
 };
 
 static int best_index(sqlite3_vtab *vtab __attribute__((unused)), sqlite3_index_info *info)
@@ -36,11 +35,6 @@ static int best_index(sqlite3_vtab *vtab __attribute__((unused)), sqlite3_index_
 	sql_plan_begin(&planner, info);
 	bool one = sql_plan_equal(&planner, &sql_roots, ADDRESS);
 	return sql_plan_end(&planner, 0, one ? 10 : rows, one ? 2 : rows);
-}
-
-static int open(sqlite3_vtab *vtab __attribute__((unused)), sqlite3_vtab_cursor **cursor_ret)
-{
-	return sql_cursor_open(sizeof(struct cursor), cursor_ret);
 }
 
 /* How many of the sorted roots lead to an object below @id. */
@@ -65,16 +59,16 @@ static struct inspect_error *choose(struct cursor *cursor)
 	for (size_t i = 0; i < cursor->base.term_count; i++)
 		sql_range_take(&range, &cursor->base.terms[i]);
 	cursor->sorted = range.low >= range.high;
-	cursor->first = 0;
-	cursor->count = cursor->graph->roots.count;
+	cursor->base.first = 0;
+	cursor->base.count = cursor->graph->roots.count;
 	if (!cursor->sorted)
 		return NULL;
 	struct inspect_error *error = sql_find_roots(sql_database_of(&cursor->base));
-	cursor->count = 0;
+	cursor->base.count = 0;
 	if (error || range.low > range.high || !heap_find(cursor->graph->heap, (uint64_t)range.low, &id))
 		return error;
-	cursor->first = roots_below(cursor, id);
-	cursor->count = roots_below(cursor, (uint64_t)id + 1) - cursor->first;
+	cursor->base.first = roots_below(cursor, id);
+	cursor->base.count = roots_below(cursor, (uint64_t)id + 1) - cursor->base.first;
 	return NULL;
 }
 
@@ -91,25 +85,13 @@ static int filter(sqlite3_vtab_cursor *base, int number __attribute__((unused)),
 	}
 	if (!error)
 		error = choose(cursor);
-	cursor->at = 0;
+	cursor->base.at = 0;
 	return sql_result((struct sql_vtab *)base->pVtab, error);
-}
-
-static int next(sqlite3_vtab_cursor *base)
-{
-	((struct cursor *)base)->at++;
-	return SQLITE_OK;
-}
-
-static int eof(sqlite3_vtab_cursor *base)
-{
-	const struct cursor *cursor = (const struct cursor *)base;
-	return cursor->at >= cursor->count;
 }
 
 static size_t row_of(const struct cursor *cursor)
 {
-	size_t place = cursor->first + cursor->at;
+	size_t place = sql_place(&cursor->base);
 	return cursor->sorted ? sql_database_of(&cursor->base)->roots_of[place] : place;
 }
 
@@ -163,17 +145,10 @@ static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid_ret)
 }
 
 static const sqlite3_module module = {
-	.iVersion = 1,
-	.xConnect = sql_connect,
-	.xDisconnect = sql_disconnect,
-	.xBestIndex = best_index,
-	.xOpen = open,
+	SQL_MODULE,
 	.xClose = sql_cursor_close,
-	.xFilter = filter,
-	.xNext = next,
-	.xEof = eof,
-	.xColumn = column,
-	.xRowid = rowid,
+	.xNext = sql_next,
+	.xEof = sql_eof,
 };
 
 const struct sql_table sql_roots = {
@@ -182,4 +157,5 @@ const struct sql_table sql_roots = {
 	.columns = columns,
 	.column_count = COLUMN_COUNT_,
 	.module = &module,
+	.cursor_size = sizeof(struct cursor),
 };

@@ -31,11 +31,6 @@ static int best_index(sqlite3_vtab *vtab __attribute__((unused)), sqlite3_index_
 	return sql_plan_end(&planner, 0, rows, rows);
 }
 
-static int open(sqlite3_vtab *vtab __attribute__((unused)), sqlite3_vtab_cursor **cursor_ret)
-{
-	return sql_cursor_open(sizeof(struct cursor), cursor_ret);
-}
-
 static int filter(sqlite3_vtab_cursor *base, int number __attribute__((unused)), const char *plan __attribute__((unused)),
 		  int count __attribute__((unused)), sqlite3_value **values __attribute__((unused)))
 {
@@ -95,17 +90,10 @@ static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid_ret)
 }
 
 static const sqlite3_module module = {
-	.iVersion = 1,
-	.xConnect = sql_connect,
-	.xDisconnect = sql_disconnect,
-	.xBestIndex = best_index,
-	.xOpen = open,
+	SQL_MODULE,
 	.xClose = sql_cursor_close,
-	.xFilter = filter,
 	.xNext = next,
 	.xEof = eof,
-	.xColumn = column,
-	.xRowid = rowid,
 };
 
 const struct sql_table sql_schema = {
@@ -114,4 +102,5 @@ const struct sql_table sql_schema = {
 	.columns = columns,
 	.column_count = COLUMN_COUNT_,
 	.module = &module,
+	.cursor_size = sizeof(struct cursor),
 };

@@ -29,9 +29,7 @@ struct cursor {
 	const struct heap *heap;
 	struct sql_heap *source;
 	uint8_t *is_text; /* by index of type */
-	const uint32_t *ids; /* rows are among ids[first] …, or first … where ids is NULL */
-	size_t first, count, at;
-	bool reversed;
+	const uint32_t *ids; /* places are among these; NULL: they are ids themselves */
 	uint32_t id;
 	uint32_t read;       /* the object that is in text, + 1 */
 	struct runtime_text text;
@@ -52,11 +50,6 @@ static int best_index(sqlite3_vtab *vtab __attribute__((unused)), sqlite3_index_
 	if (one)
 		info->idxFlags = SQLITE_INDEX_SCAN_UNIQUE;
 	return sql_plan_end(&planner, number, 1 + rows * 2, rows);
-}
-
-static int open(sqlite3_vtab *vtab __attribute__((unused)), sqlite3_vtab_cursor **cursor_ret)
-{
-	return sql_cursor_open(sizeof(struct cursor), cursor_ret);
 }
 
 static int close(sqlite3_vtab_cursor *base)
@@ -93,8 +86,8 @@ static struct inspect_error *choose_type(struct cursor *cursor, const char *name
 		return error;
 	type_order_range(&cursor->source->order, name, size, &first, &end);
 	cursor->ids = cursor->source->order.ids;
-	cursor->first = first;
-	cursor->count = end - first;
+	cursor->base.first = first;
+	cursor->base.count = end - first;
 	return NULL;
 }
 
@@ -102,8 +95,8 @@ static void choose_one(struct cursor *cursor, const struct sql_range *range)
 {
 	uint32_t id;
 	bool found = range->low == range->high && heap_find(cursor->heap, (uint64_t)range->low, &id);
-	cursor->first = found ? id : 0;
-	cursor->count = found;
+	cursor->base.first = found ? id : 0;
+	cursor->base.count = found;
 }
 
 static struct inspect_error *choose(struct cursor *cursor)
@@ -111,8 +104,8 @@ static struct inspect_error *choose(struct cursor *cursor)
 	struct inspect_error *error = NULL;
 	struct sql_range range = sql_range_all();
 	cursor->ids = NULL;
-	cursor->first = 0;
-	cursor->count = cursor->heap->count;
+	cursor->base.first = 0;
+	cursor->base.count = cursor->heap->count;
 	for (size_t i = 0; i < cursor->base.term_count && !error; i++) {
 		const struct sql_term *term = &cursor->base.terms[i];
 		size_t size;
@@ -129,8 +122,8 @@ static struct inspect_error *choose(struct cursor *cursor)
 
 static void settle(struct cursor *cursor)
 {
-	for (; cursor->at < cursor->count; cursor->at++) {
-		size_t place = cursor->first + (cursor->reversed ? cursor->count - 1 - cursor->at : cursor->at);
+	for (; cursor->base.at < cursor->base.count; cursor->base.at++) {
+		size_t place = sql_place(&cursor->base);
 		cursor->id = cursor->ids ? cursor->ids[place] : (uint32_t)place;
 		if (cursor->is_text[cursor->heap->type[cursor->id]])
 			return;
@@ -146,8 +139,8 @@ static int filter(sqlite3_vtab_cursor *base, int number, const char *plan, int c
 		error = choose(cursor);
 	if (error)
 		return sql_result((struct sql_vtab *)base->pVtab, error);
-	cursor->reversed = number & REVERSED;
-	cursor->at = 0;
+	cursor->base.reversed = number & REVERSED;
+	cursor->base.at = 0;
 	settle(cursor);
 	return SQLITE_OK;
 }
@@ -155,15 +148,9 @@ static int filter(sqlite3_vtab_cursor *base, int number, const char *plan, int c
 static int next(sqlite3_vtab_cursor *base)
 {
 	struct cursor *cursor = (struct cursor *)base;
-	cursor->at++;
+	cursor->base.at++;
 	settle(cursor);
 	return SQLITE_OK;
-}
-
-static int eof(sqlite3_vtab_cursor *base)
-{
-	const struct cursor *cursor = (const struct cursor *)base;
-	return cursor->at >= cursor->count;
 }
 
 /* ---- cells ------------------------------------------------------------------------------------------ */
@@ -235,17 +222,10 @@ static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid_ret)
 }
 
 static const sqlite3_module module = {
-	.iVersion = 1,
-	.xConnect = sql_connect,
-	.xDisconnect = sql_disconnect,
-	.xBestIndex = best_index,
-	.xOpen = open,
+	SQL_MODULE,
 	.xClose = close,
-	.xFilter = filter,
 	.xNext = next,
-	.xEof = eof,
-	.xColumn = column,
-	.xRowid = rowid,
+	.xEof = sql_eof,
 };
 
 const struct sql_table sql_strings = {
@@ -254,4 +234,5 @@ const struct sql_table sql_strings = {
 	.columns = columns,
 	.column_count = COLUMN_COUNT_,
 	.module = &module,
+	.cursor_size = sizeof(struct cursor),
 };

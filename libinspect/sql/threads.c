@@ -37,7 +37,7 @@ struct cursor {
 	struct sql_cursor base;
 	struct runtime_threads threads;
 	struct row *rows;
-	size_t count, capacity, at;
+	size_t capacity;
 };
 
 static int best_index(sqlite3_vtab *vtab __attribute__((unused)), sqlite3_index_info *info)
@@ -46,11 +46,6 @@ static int best_index(sqlite3_vtab *vtab __attribute__((unused)), sqlite3_index_
 	struct sql_planner planner;
 	sql_plan_begin(&planner, info);
 	return sql_plan_end(&planner, 0, rows, rows);
-}
-
-static int open(sqlite3_vtab *vtab __attribute__((unused)), sqlite3_vtab_cursor **cursor_ret)
-{
-	return sql_cursor_open(sizeof(struct cursor), cursor_ret);
 }
 
 static int close(sqlite3_vtab_cursor *base)
@@ -63,9 +58,9 @@ static int close(sqlite3_vtab_cursor *base)
 
 static struct inspect_error *add(struct cursor *cursor, const struct target_thread *thread, const struct runtime_thread *known)
 {
-	if (!array_reserve(cursor->rows, cursor->count, cursor->capacity))
+	if (!array_reserve(cursor->rows, cursor->base.count, cursor->capacity))
 		return &inspect_error_no_memory;
-	struct row *row = &cursor->rows[cursor->count++];
+	struct row *row = &cursor->rows[cursor->base.count++];
 	*row = (struct row){ .thread = thread, .known = known };
 	if (thread && !thread_stack(sql_database_of(&cursor->base)->session->target, thread, &row->stack_start, &row->stack_end))
 		row->stack_start = row->stack_end = 0;
@@ -114,26 +109,14 @@ static int filter(sqlite3_vtab_cursor *base, int number __attribute__((unused)),
 		  int count __attribute__((unused)), sqlite3_value **values __attribute__((unused)))
 {
 	struct cursor *cursor = (struct cursor *)base;
-	cursor->at = 0;
+	cursor->base.at = 0;
 	return cursor->rows ? SQLITE_OK : sql_result((struct sql_vtab *)base->pVtab, find(cursor));
-}
-
-static int next(sqlite3_vtab_cursor *base)
-{
-	((struct cursor *)base)->at++;
-	return SQLITE_OK;
-}
-
-static int eof(sqlite3_vtab_cursor *base)
-{
-	const struct cursor *cursor = (const struct cursor *)base;
-	return cursor->at >= cursor->count;
 }
 
 static int column(sqlite3_vtab_cursor *base, sqlite3_context *result, int number)
 {
 	const struct cursor *cursor = (const struct cursor *)base;
-	const struct row *row = &cursor->rows[cursor->at];
+	const struct row *row = &cursor->rows[cursor->base.at];
 	switch (number) {
 	case ID:
 		if (row->thread || row->known->id)
@@ -162,22 +145,15 @@ static int column(sqlite3_vtab_cursor *base, sqlite3_context *result, int number
 
 static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid_ret)
 {
-	*rowid_ret = (sqlite3_int64)((const struct cursor *)base)->at;
+	*rowid_ret = (sqlite3_int64)((const struct sql_cursor *)base)->at;
 	return SQLITE_OK;
 }
 
 static const sqlite3_module module = {
-	.iVersion = 1,
-	.xConnect = sql_connect,
-	.xDisconnect = sql_disconnect,
-	.xBestIndex = best_index,
-	.xOpen = open,
+	SQL_MODULE,
 	.xClose = close,
-	.xFilter = filter,
-	.xNext = next,
-	.xEof = eof,
-	.xColumn = column,
-	.xRowid = rowid,
+	.xNext = sql_next,
+	.xEof = sql_eof,
 };
 
 const struct sql_table sql_threads = {
@@ -186,4 +162,5 @@ const struct sql_table sql_threads = {
 	.columns = columns,
 	.column_count = COLUMN_COUNT_,
 	.module = &module,
+	.cursor_size = sizeof(struct cursor),
 };

@@ -28,8 +28,6 @@ struct cursor {
 	struct sql_cursor base;
 	const struct runtime *runtime;
 	const struct sql_type_sums *sums; /* rows: by name */
-	size_t first, count, at;
-	bool reversed;
 };
 
 static int best_index(sqlite3_vtab *vtab __attribute__((unused)), sqlite3_index_info *info)
@@ -43,11 +41,6 @@ static int best_index(sqlite3_vtab *vtab __attribute__((unused)), sqlite3_index_
 	sql_plan_order(&planner, &sql_types, by_type, 1, false, &reversed);
 	int number = (sql_plan_uses(&planner, BYTES) ? NEEDS_SIZES : 0) | (reversed ? REVERSED : 0);
 	return sql_plan_end(&planner, number, one ? 10 : expected, one ? 1 : expected);
-}
-
-static int open(sqlite3_vtab *vtab __attribute__((unused)), sqlite3_vtab_cursor **cursor_ret)
-{
-	return sql_cursor_open(sizeof(struct cursor), cursor_ret);
 }
 
 /* ---- sums ------------------------------------------------------------------------------------------- */
@@ -131,33 +124,21 @@ static int filter(sqlite3_vtab_cursor *base, int number, const char *plan, int c
 		return sql_result((struct sql_vtab *)base->pVtab, error);
 	cursor->sums = &database->type_sums;
 	cursor->runtime = database->all.heap->runtime;
-	cursor->at = cursor->first = 0;
-	cursor->count = cursor->sums->count;
-	cursor->reversed = number & REVERSED;
+	cursor->base.at = cursor->base.first = 0;
+	cursor->base.count = cursor->sums->count;
+	cursor->base.reversed = number & REVERSED;
 	size_t size;
 	const char *name = cursor->base.term_count ? sql_term_text(&cursor->base.terms[0], &size) : NULL;
 	if (!name)
 		return SQLITE_OK;
-	cursor->first = row_from(cursor, name, size, false);
-	cursor->count = row_from(cursor, name, size, true) - cursor->first;
+	cursor->base.first = row_from(cursor, name, size, false);
+	cursor->base.count = row_from(cursor, name, size, true) - cursor->base.first;
 	return SQLITE_OK;
-}
-
-static int next(sqlite3_vtab_cursor *base)
-{
-	((struct cursor *)base)->at++;
-	return SQLITE_OK;
-}
-
-static int eof(sqlite3_vtab_cursor *base)
-{
-	const struct cursor *cursor = (const struct cursor *)base;
-	return cursor->at >= cursor->count;
 }
 
 static const struct sql_type_sum *row_of(const struct cursor *cursor)
 {
-	return &cursor->sums->items[cursor->first + (cursor->reversed ? cursor->count - 1 - cursor->at : cursor->at)];
+	return &cursor->sums->items[sql_place(&cursor->base)];
 }
 
 static int column(sqlite3_vtab_cursor *base, sqlite3_context *result, int number)
@@ -198,17 +179,10 @@ static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid_ret)
 }
 
 static const sqlite3_module module = {
-	.iVersion = 1,
-	.xConnect = sql_connect,
-	.xDisconnect = sql_disconnect,
-	.xBestIndex = best_index,
-	.xOpen = open,
+	SQL_MODULE,
 	.xClose = sql_cursor_close,
-	.xFilter = filter,
-	.xNext = next,
-	.xEof = eof,
-	.xColumn = column,
-	.xRowid = rowid,
+	.xNext = sql_next,
+	.xEof = sql_eof,
 };
 
 const struct sql_table sql_types = {
@@ -217,4 +191,5 @@ const struct sql_table sql_types = {
 	.columns = columns,
 	.column_count = COLUMN_COUNT_,
 	.module = &module,
+	.cursor_size = sizeof(struct cursor),
 };

@@ -79,6 +79,12 @@ static bool is_table(const struct verb *verb)
 	return verb->column_count && !verb->no_sql;
 }
 
+struct cursor {
+	struct sql_cursor base;
+	struct answer *answer;
+	bool sorted; /* places are among answer->sorted */
+};
+
 static const sqlite3_module module;
 
 static struct inspect_error *make_table(const struct verb *verb, struct sql_verb_table *table)
@@ -91,7 +97,7 @@ static struct inspect_error *make_table(const struct verb *verb, struct sql_verb
 		columns[i] = (struct sql_column){ verb->columns[i].name, type_of(verb->columns[i].kind), verb->columns[i].help, false };
 	columns[count] = (struct sql_column){ "arguments", "TEXT", "operands and options for the verb, as in the shell", true };
 	*table = (struct sql_verb_table){
-		.table = { name_of(verb), verb->info.summary, columns, count + 1, &module },
+		.table = { name_of(verb), verb->info.summary, columns, count + 1, &module, sizeof(struct cursor) },
 		.verb = verb,
 		.columns = columns,
 	};
@@ -147,13 +153,6 @@ const struct sql_table *sql_verb_table(const struct sql_verb_table *table)
 
 /* ---- planning --------------------------------------------------------------------------------------- */
 
-struct cursor {
-	struct sql_cursor base;
-	struct answer *answer;
-	size_t first, count, at;
-	bool sorted; /* rows are answer->sorted[first] … */
-};
-
 /* Is there a condition on the arguments whose value is not known in this order of loops? */
 static bool waits_for_arguments(const sqlite3_index_info *info, int arguments)
 {
@@ -180,11 +179,6 @@ static int best_index(sqlite3_vtab *vtab, sqlite3_index_info *info)
 			address = i;
 	double cost = address < 0 ? rows : 20;
 	return sql_plan_end(&planner, address + 1, called ? cost : cost + 1, address < 0 ? rows : 2);
-}
-
-static int open(sqlite3_vtab *vtab __attribute__((unused)), sqlite3_vtab_cursor **cursor_ret)
-{
-	return sql_cursor_open(sizeof(struct cursor), cursor_ret);
 }
 
 static int close(sqlite3_vtab_cursor *base)
@@ -298,15 +292,15 @@ static struct inspect_error *choose(struct cursor *cursor, int column)
 		if (cursor->base.terms[i].column == column)
 			sql_range_take(&range, &cursor->base.terms[i]);
 	cursor->sorted = range.low != INT64_MIN && range.high != INT64_MAX;
-	cursor->first = 0;
-	cursor->count = cursor->answer->captured.rows;
+	cursor->base.first = 0;
+	cursor->base.count = cursor->answer->captured.rows;
 	if (!cursor->sorted)
 		return NULL;
 	struct inspect_error *error = sort(cursor->answer, column);
 	if (error)
 		return error;
-	cursor->first = rows_below(cursor->answer, range.low);
-	cursor->count = range.low > range.high ? 0 : rows_below(cursor->answer, range.high + 1) - cursor->first;
+	cursor->base.first = rows_below(cursor->answer, range.low);
+	cursor->base.count = range.low > range.high ? 0 : rows_below(cursor->answer, range.high + 1) - cursor->base.first;
 	return NULL;
 }
 
@@ -324,25 +318,13 @@ static int filter(sqlite3_vtab_cursor *base, int number, const char *plan, int c
 	struct inspect_error *error = ask(cursor, arguments);
 	if (!error)
 		error = choose(cursor, number - 1);
-	cursor->at = 0;
+	cursor->base.at = 0;
 	return sql_result((struct sql_vtab *)base->pVtab, error);
-}
-
-static int next(sqlite3_vtab_cursor *base)
-{
-	((struct cursor *)base)->at++;
-	return SQLITE_OK;
-}
-
-static int eof(sqlite3_vtab_cursor *base)
-{
-	const struct cursor *cursor = (const struct cursor *)base;
-	return cursor->at >= cursor->count;
 }
 
 static size_t row_of(const struct cursor *cursor)
 {
-	size_t place = cursor->first + cursor->at;
+	size_t place = sql_place(&cursor->base);
 	return cursor->sorted ? cursor->answer->sorted[place] : place;
 }
 
@@ -376,15 +358,8 @@ static int rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid_ret)
 }
 
 static const sqlite3_module module = {
-	.iVersion = 1,
-	.xConnect = sql_connect,
-	.xDisconnect = sql_disconnect,
-	.xBestIndex = best_index,
-	.xOpen = open,
+	SQL_MODULE,
 	.xClose = close,
-	.xFilter = filter,
-	.xNext = next,
-	.xEof = eof,
-	.xColumn = column,
-	.xRowid = rowid,
+	.xNext = sql_next,
+	.xEof = sql_eof,
 };

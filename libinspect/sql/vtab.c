@@ -53,9 +53,9 @@ int sql_disconnect(sqlite3_vtab *vtab)
 	return SQLITE_OK;
 }
 
-int sql_cursor_open(size_t size, sqlite3_vtab_cursor **cursor_ret)
+int sql_cursor_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor_ret)
 {
-	*cursor_ret = calloc(1, size);
+	*cursor_ret = calloc(1, ((const struct sql_vtab *)vtab)->table->cursor_size);
 	return *cursor_ret ? SQLITE_OK : SQLITE_NOMEM;
 }
 
@@ -63,6 +63,18 @@ int sql_cursor_close(sqlite3_vtab_cursor *cursor)
 {
 	free(cursor);
 	return SQLITE_OK;
+}
+
+int sql_next(sqlite3_vtab_cursor *cursor)
+{
+	((struct sql_cursor *)cursor)->at++;
+	return SQLITE_OK;
+}
+
+int sql_eof(sqlite3_vtab_cursor *cursor)
+{
+	const struct sql_cursor *rows = (const struct sql_cursor *)cursor;
+	return rows->at >= rows->count;
 }
 
 /* Keeps the first error of a query. */

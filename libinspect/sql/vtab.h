@@ -25,6 +25,7 @@ struct sql_table {
 	const struct sql_column *columns;
 	size_t column_count;
 	const sqlite3_module *module;
+	size_t cursor_size; /* bytes; it begins with a struct sql_cursor */
 };
 
 extern const struct sql_table sql_objects, sql_types, sql_refs, sql_roots, sql_components, sql_strings, sql_threads, sql_schema;
@@ -61,7 +62,17 @@ struct sql_cursor {
 	const char *plan; /* the one that is in terms: the same text means the same terms */
 	struct sql_term terms[SQL_TERMS];
 	size_t term_count;
+	/* Rows, of tables that count theirs: @count from the place @first on, the last one first if @reversed; @at of them have
+	 * been passed. */
+	size_t first, count, at;
+	bool reversed;
 };
+
+/* The place of the row at which the cursor is. */
+static inline size_t sql_place(const struct sql_cursor *cursor)
+{
+	return cursor->first + (cursor->reversed ? cursor->count - 1 - cursor->at : cursor->at);
+}
 
 static inline struct sql_vtab *sql_vtab_of(const struct sql_cursor *cursor)
 {
@@ -78,9 +89,17 @@ static inline struct sql_database *sql_database_of(const struct sql_cursor *curs
 int sql_connect(sqlite3 *handle, void *table, int count, const char *const *arguments, sqlite3_vtab **vtab_ret,
 		char **message_ret);
 int sql_disconnect(sqlite3_vtab *vtab);
-/* Makes a cursor of @size bytes, all zero. */
-int sql_cursor_open(size_t size, sqlite3_vtab_cursor **cursor_ret);
+/* Makes a cursor of the table's cursor_size, all zero. */
+int sql_cursor_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **cursor_ret);
 int sql_cursor_close(sqlite3_vtab_cursor *cursor);
+/* For tables whose rows are counted by struct sql_cursor. */
+int sql_next(sqlite3_vtab_cursor *cursor);
+int sql_eof(sqlite3_vtab_cursor *cursor);
+
+/* What all modules have: best_index(), filter(), column() and rowid() are the table's own. It adds .xClose, .xNext and .xEof. */
+#define SQL_MODULE \
+	.iVersion = 1, .xConnect = sql_connect, .xDisconnect = sql_disconnect, .xOpen = sql_cursor_open, \
+	.xBestIndex = best_index, .xFilter = filter, .xColumn = column, .xRowid = rowid
 
 /* What a function of a module returns for @error (NULL: SQLITE_OK), which it keeps: sql_step() gives it back. */
 int sql_result(struct sql_vtab *vtab, struct inspect_error *error);
