@@ -13,6 +13,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "graph/sort.h"
 #include "graph/words.h"
 #include "target/malloc.h"
 #include "target/target.h"
@@ -70,20 +71,6 @@ static int compare_addresses(const void *a, const void *b)
 {
 	const uint64_t *one = a, *other = b;
 	return (*one > *other) - (*one < *other);
-}
-
-/* How many of the @count ascending @addresses are below @address. */
-static size_t count_below(const uint64_t *addresses, size_t count, uint64_t address)
-{
-	size_t low = 0, high = count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (addresses[middle] < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
 }
 
 static bool is_subject(const struct search *search, uint64_t address, uint32_t *subject_ret)

@@ -63,3 +63,16 @@ uint32_t *sort_ids(uint32_t *ids, uint32_t *scratch, size_t count, const uint64_
 	}
 	return ids;
 }
+
+size_t count_below(const uint64_t *values, size_t count, uint64_t limit)
+{
+	size_t low = 0, high = count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (values[middle] < limit)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}

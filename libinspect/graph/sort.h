@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sort.h - sorting tens of millions of numbers in linear time.
+ * sort.h - sorting tens of millions of numbers in linear time, and searching in what is sorted.
  */
 #ifndef INSPECT_GRAPH_SORT_H
 #define INSPECT_GRAPH_SORT_H
@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* How many of the @count ascending @values are below @limit. */
+size_t count_below(const uint64_t *values, size_t count, uint64_t limit);
 
 /* Sorts @values by their low 56 bits, ascending and stable. @scratch has room for as many; the result is in
  * the one of the two that is returned. */

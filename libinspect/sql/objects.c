@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "graph/sort.h"
 #include "sql/vtab.h"
 
 enum {
@@ -164,34 +165,22 @@ static void choose_none(struct cursor *cursor)
 	cursor->base.first = cursor->base.count = 0;
 }
 
-/* The first object at @address or above. */
-static size_t object_from(const struct heap *heap, uint64_t address)
-{
-	size_t low = 0, high = heap->count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (heap->address[middle] < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 /* Conditions on addresses. */
 static void choose_addresses(struct cursor *cursor, const struct sql_range *range)
 {
+	const struct heap *heap = cursor->heap;
 	uint32_t id;
 	cursor->ids = NULL;
 	if (range->low > range->high || range->high < 0) {
 		choose_none(cursor);
 	} else if (range->low == range->high) {
-		bool found = heap_find(cursor->heap, (uint64_t)range->low, &id);
+		bool found = heap_find(heap, (uint64_t)range->low, &id);
 		cursor->base.first = found ? id : 0;
 		cursor->base.count = found;
 	} else {
-		cursor->base.first = range->low > 0 ? object_from(cursor->heap, (uint64_t)range->low) : 0;
-		cursor->base.count = object_from(cursor->heap, (uint64_t)range->high + 1) - cursor->base.first;
+		size_t end = count_below(heap->address, heap->count, (uint64_t)range->high + 1);
+		cursor->base.first = range->low > 0 ? count_below(heap->address, heap->count, (uint64_t)range->low) : 0;
+		cursor->base.count = end - cursor->base.first;
 	}
 }
 

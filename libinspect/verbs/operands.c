@@ -11,6 +11,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "graph/sort.h"
 #include "target/target.h"
 #include "verbs/options.h"
 
@@ -55,28 +56,14 @@ struct inspect_error *operand_note(struct verb_context *context, struct inspect_
 
 /* ---- objects --------------------------------------------------------------------------------------- */
 
-/* The last object that begins below @address; false if there is none. */
-static bool object_below(const struct heap *heap, uint64_t address, uint32_t *id_ret)
-{
-	size_t low = 0, high = heap->count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (heap->address[middle] < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	*id_ret = low - 1;
-	return low > 0;
-}
-
 /* Says what is wrong with @address, and what the user may have meant. */
 static struct inspect_error *no_object(struct inspect_target *target, const struct heap *heap, uint64_t address)
 {
-	uint32_t id;
+	size_t below = count_below(heap->address, heap->count, address);
+	uint32_t id = (uint32_t)below - 1; /* the last one that begins before it */
 	if (!target_has(target, address, sizeof(uint64_t)))
 		return inspect_error_create(INSPECT_ERROR_UNREADABLE, "0x%" PRIx64 ": not in the target's memory", address);
-	if (object_below(heap, address, &id) && address - heap->address[id] < heap_size_of(heap, id))
+	if (below && address - heap->address[id] < heap_size_of(heap, id))
 		return inspect_error_create(INSPECT_ERROR_UNREADABLE,
 					    "0x%" PRIx64 ": no object begins here; it is %" PRIu64 " bytes into the %s at 0x%"
 					    PRIx64 ": ask for that",

@@ -10,6 +10,7 @@
 #include "analysis/integrity.h"
 #include "base/array.h"
 #include "base/error.h"
+#include "graph/sort.h"
 #include "verbs/options.h"
 #include "verbs/select.h"
 #include "verbs/verb.h"
@@ -56,26 +57,17 @@ struct report {
 /* The ids of the objects next to @address; false where there is none. */
 static bool find_before(const struct heap *heap, uint64_t address, uint32_t *id_ret)
 {
-	size_t low = 0, high = heap->count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (heap->address[middle] < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	*id_ret = (uint32_t)low - 1;
-	return low > 0;
+	size_t below = count_below(heap->address, heap->count, address);
+	*id_ret = (uint32_t)below - 1;
+	return below > 0;
 }
 
 static bool find_after(const struct heap *heap, uint64_t address, uint32_t *id_ret)
 {
-	uint32_t before;
-	bool has_before = find_before(heap, address, &before);
-	*id_ret = has_before ? before + 1 : 0;
-	if (*id_ret < heap->count && heap->address[*id_ret] == address)
-		++*id_ret;
-	return *id_ret < heap->count;
+	size_t after = count_below(heap->address, heap->count, address);
+	after += after < heap->count && heap->address[after] == address;
+	*id_ret = (uint32_t)after;
+	return after < heap->count;
 }
 
 /* Objects further away than this are no neighbours: other memory is between. */
