@@ -491,7 +491,7 @@ static bool drain(struct runtime_references *references)
 /* Some references of so many objects could not be read. */
 static void note_damaged(struct discovery *discovery, size_t count)
 {
-	if (discovery->tally || discovery->unheld || discovery->by_levels)
+	if ((discovery->tally && !discovery->doubt) || discovery->unheld || discovery->by_levels)
 		discovery_find_unsound(discovery);
 	if (!discovery->doubt && !discovery->careful) /* else note_cut() says more */
 		__atomic_fetch_add(&discovery->damaged, count, __ATOMIC_RELAXED);
@@ -570,12 +570,12 @@ void searcher_claim(struct searcher *searcher, size_t count)
 	}
 }
 
-/* Counts the batch's @count objects. */
+/* Counts the batch's @count objects. What only guesses lead to may be none; what of it cannot be read is not counted. */
 static void tally_batch(struct searcher *searcher, size_t count)
 {
 	const uint64_t size_limit = UINT64_C(1) << 32; /* of so many objects as there can be the sum is below 2^64 */
 	for (size_t i = 0; i < count; i++)
-		if (searcher->flags[i] & RUNTIME_DAMAGED || searcher->sizes[i] >= size_limit)
+		if ((searcher->flags[i] & RUNTIME_DAMAGED && !searcher->discovery->doubt) || searcher->sizes[i] >= size_limit)
 			return discovery_find_unsound(searcher->discovery);
 	const struct tally_batch batch = { searcher->types, searcher->flags, searcher->sizes, count };
 	if (!tally_add(&searcher->tally, &batch))

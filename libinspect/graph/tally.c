@@ -30,6 +30,8 @@ bool tally_add(struct tally *tally, const struct tally_batch *batch)
 		return false;
 	for (size_t i = 0; i < batch->count; i++) {
 		struct tally_row *row = &tally->rows[batch->types[i]];
+		if (batch->flags[i] & RUNTIME_DAMAGED)
+			continue;
 		row->count++;
 		row->bytes += batch->sizes[i];
 		row->tracked += (batch->flags[i] & RUNTIME_TRACKED) != 0;

@@ -22,9 +22,9 @@ struct tally_row {
 struct tally {
 	struct tally_row *rows; /* by index of type */
 	size_t count;
-	/* Is everything as it should be? Where objects are damaged, or are not on a list though they say so, or hold more
-	 * references than there can be, or names of types cannot be read, a tally means nothing: heap_find_all() finds what there
-	 * is, and notes say what is wrong. */
+	/* Is everything as it should be? Where objects are damaged that more than guesses lead to, or are not on a list though
+	 * they say so, or hold more references than there can be, or names of types cannot be read, a tally means nothing:
+	 * heap_find_all() finds what there is, and notes say what is wrong. */
 	bool sound;
 };
 

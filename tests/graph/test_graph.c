@@ -21,6 +21,7 @@
 
 #include "base/error.h"
 #include "graph/graph.h"
+#include "graph/tally.h"
 #include "graph/workers.h"
 #include "target/target.h"
 
@@ -326,13 +327,15 @@ static void random_script(struct script *script, uint64_t seed)
 			continue;
 		*node = (struct node){
 			.address = node->address,
-			.flags = (random_below(3) ? 0 : LISTED) | (random_below(20) ? 0 : DAMAGED) |
+			.flags = (random_below(3) ? 0 : LISTED) | (random_below(seed % 2 ? 200 : 20) ? 0 : DAMAGED) |
 				 (random_below(20) ? 0 : DEAD) | (random_below(20) ? 0 : TRACKED) |
 				 (random_below(3) ? 0 : SCANNED),
 			.generation = random_below(4),
 			.collector = random_below(3),
 			.times = 1,
 		};
+		if (seed % 2) /* lists are true */
+			node->flags = (node->flags & ~TRACKED) | (node->flags & LISTED ? TRACKED : 0);
 		node->refcount = node->flags & DEAD ? 0 : (int64_t)random_below(6) + 1;
 		script->nodes[script->node_count++] = *node;
 	}
@@ -600,6 +603,67 @@ static void random_graphs_are_found_by_any_number_of_workers(void **state __attr
 		script_deinit(&script);
 	}
 	workers_limit = 0;
+}
+
+/* Counted while they are found, the objects are the same, or it is said that they may not be. */
+static void tallies_are_true_or_unsound(void **state __attribute__((unused)))
+{
+	unsigned int sound = 0;
+	for (uint64_t seed = 1; seed < 600; seed += 2) {
+		struct script script;
+		struct truth truth;
+		struct tally tally = { 0 };
+		struct notes notes = { 0 };
+		uint64_t bytes = 0;
+		random_script(&script, seed);
+		truth_init(&truth, &script);
+		for (size_t i = 0; i < truth.queued; i++) {
+			const struct node *node = &script.nodes[truth.queue[i]];
+			bytes += node->address % 1000;
+		}
+		LIMITS_ENTER(&script.target.limits);
+		assert_null(discover_and_tally(&script.runtime, &tally, &notes));
+		if (tally.sound) {
+			assert_int_equal(tally.rows[0].count, truth.queued);
+			assert_int_equal(tally.rows[0].bytes, bytes);
+			for (size_t i = 1; i < tally.count; i++)
+				assert_int_equal(tally.rows[i].count, 0);
+			sound++;
+		}
+		tally_deinit(&tally);
+		notes_deinit(&notes);
+		truth_deinit(&truth);
+		script_deinit(&script);
+	}
+	assert_in_range(sound, 40, 299); /* others are damaged */
+}
+
+/* What looks like an object, is guessed to be one, and refers to none does no harm; one on a list does. */
+static void tallies_do_without_doubtful_damage(void **state __attribute__((unused)))
+{
+	for (unsigned int certain = 0; certain < 2; certain++) {
+		struct script script;
+		struct tally tally = { 0 };
+		struct notes notes = { 0 };
+		script_init(&script);
+		script.nodes = calloc(3, sizeof(*script.nodes));
+		script.node_count = 3;
+		for (size_t i = 0; i < 3; i++)
+			script.nodes[i] = (struct node){ .address = 0x10000 + 64 * i, .times = 1, .refcount = 1, .first = i, .count = i < 2 };
+		script.nodes[0].flags = LISTED | TRACKED;
+		script.nodes[2].flags = DAMAGED;
+		add_reference(&script, script.nodes[1].address | (certain ? 0 : RUNTIME_GUESSED));
+		add_reference(&script, script.nodes[2].address);
+		assert_null(discover_and_tally(&script.runtime, &tally, &notes));
+		assert_int_equal(tally.sound, !certain);
+		if (tally.sound)
+			assert_int_equal(tally.rows[0].count, 2);
+		for (size_t i = 1; i < tally.count; i++)
+			assert_int_equal(tally.rows[i].count, 0);
+		tally_deinit(&tally);
+		notes_deinit(&notes);
+		script_deinit(&script);
+	}
 }
 
 /* Objects first, references later, as a session may want them. */
@@ -1038,6 +1102,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_graphs_are_found_by_any_number_of_workers),
+		cmocka_unit_test(tallies_are_true_or_unsound),
+		cmocka_unit_test(tallies_do_without_doubtful_damage),
 		cmocka_unit_test(the_parts_are_the_whole),
 		cmocka_unit_test(labels_belong_to_the_edges),
 		cmocka_unit_test(a_chain_through_all_regions),
