@@ -40,6 +40,7 @@ import uuid
 import weakref
 
 LATIN = "ghjkmnpqrstvwxz"  # no vowel: no word of any language has six of them on end; and no hexadecimal digit
+PART = 6  # characters: of finder.py
 CYRILLIC = "бвгджзклмнпрстфхцчшщ"
 GOTHIC = "".join(chr(0x10330 + i) for i in range(20))
 
@@ -50,11 +51,16 @@ class Secrets:
     def __init__(self, seed):
         self.random = random.Random(seed)
         self.texts, self.numbers, self.names, self.addresses = {}, {}, [], []
+        self.parts = set()  # of all texts: what finder.py takes for the text itself
 
     def text(self, how, alphabet=LATIN, length=18):
-        """A text that is nowhere else."""
-        text = "".join(self.random.choice(alphabet) for _ in range(length))
+        """A text that is nowhere else, and has no part that another one has."""
         assert how not in self.texts
+        parts = None
+        while parts is None or parts & self.parts:
+            text = "".join(self.random.choice(alphabet) for _ in range(length))
+            parts = {text[i:i + PART] for i in range(length - PART + 1)}
+        self.parts |= parts
         self.texts[how] = text
         return text
 
