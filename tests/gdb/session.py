@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Starting gdb for a test: in batch, on a terminal, or as GDB/MI."""
+import codecs
 import errno
 import fcntl
 import json
@@ -76,6 +77,7 @@ class Terminal:
         os.close(slave)
         self._master = master
         self._seen = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a block may end within a character
         test.addCleanup(self.end)
         self.expect(self.PROMPT)
 
@@ -91,7 +93,7 @@ class Terminal:
                 new = b"" if error.errno == errno.EIO else None
             if not new:
                 raise AssertionError("gdb has ended; no %r in %r" % (text, self._seen[-2000:]))
-            self._seen += new.decode("utf-8", "replace")
+            self._seen += self._decoder.decode(new)
         before, _, self._seen = self._seen.partition(text)
         return before
 

@@ -10,6 +10,7 @@ word, and its examples run.
 
 Environment: as for tests/e2e.py.
 """
+import codecs
 import csv
 import io
 import json
@@ -439,6 +440,7 @@ def wrong(target):
 class Terminal:
     def __init__(self, target, folder):
         self.seen = ""
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a block may end within a character
         self.pid, self.master = pty.fork()
         if self.pid == 0:
             os.environ.update(TERM="xterm", XDG_STATE_HOME=os.path.join(folder, "state"), LC_ALL="C.UTF-8", HOME=folder)
@@ -451,7 +453,7 @@ class Terminal:
             if not select.select([self.master], [], [], max(0, end - time.monotonic()))[0]:
                 raise Failure("no %r in %r" % (text, self.seen[-1000:]))
             try:
-                self.seen += os.read(self.master, 65536).decode("utf-8", "replace")
+                self.seen += self.decoder.decode(os.read(self.master, 65536))
             except OSError:
                 raise Failure("the prompt has ended; no %r in %r" % (text, self.seen[-1000:]))
         before, found, self.seen = self.seen.partition(text)
@@ -464,7 +466,7 @@ class Terminal:
         while True:
             more = select.select([self.master], [], [], quiet)[0]
             if more:
-                self.seen += os.read(self.master, 65536).decode("utf-8", "replace")
+                self.seen += self.decoder.decode(os.read(self.master, 65536))
             elif self.seen.endswith(prompt):
                 seen, self.seen = self.seen, ""
                 return seen

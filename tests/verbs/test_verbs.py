@@ -6,6 +6,7 @@ fake-inspect is py-inspect with a made-up runtime in it (fake.c). What its heaps
 time, and all that it prints is read with Python's own json and csv.
 """
 import csv
+import fcntl
 import fnmatch
 import io
 import json
@@ -15,9 +16,11 @@ import re
 import resource
 import select
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -621,12 +624,9 @@ def on_terminal(*arguments, rows=24, columns=80, environment=None):
     """Runs with a terminal for all. Returns what the terminal got."""
     child, terminal = pty.fork()
     if child == 0:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         os.environ.update({"TERM": "xterm"}, **(environment or {}))
         os.execv(FAKE, [FAKE, *arguments])
-    import fcntl
-    import struct
-    import termios
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     shown = b""
     while select.select([terminal], [], [], 60)[0]:
         try:
