@@ -140,9 +140,13 @@ static enum inspect_line read_line(void *context, const char *text, const char *
 	interrupted = 0;
 	catch_interrupts();
 	enum inspect_line read = prompt_read(screen->prompt, text, line_ret);
-	if (interrupted == SIGINT)
+	if (interrupted == SIGINT && prompt_is_interactive()) {
+		/* Who was so quick that the line had been read already wants no answer to it. */
+		if (read == INSPECT_LINE_READ)
+			read = INSPECT_LINE_INTERRUPTED;
 		interrupted = 0;
-	catch_interrupts();
+		catch_interrupts();
+	}
 	progress_start(&screen->progress);
 	return read;
 }
