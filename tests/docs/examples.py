@@ -109,13 +109,13 @@ class Example(support.Program):
 
 
 def run_command(command, example, last_address):
-    """What @command prints, on a part's process or its core in the folder."""
-    line = ADDRESS.sub(lambda found: last_address, command.replace("ADDRESS", last_address))
-    line = re.sub(r"(?<=\s)4711\b", str(example.pid), line)
+    """@command with the address, as the page shows it, and what it prints, on a part's process or its core in the folder."""
+    shown = ADDRESS.sub(lambda found: last_address, command.replace("ADDRESS", last_address))
+    line = re.sub(r"(?<=\s)4711\b", str(example.pid), shown)
     environment = dict(os.environ, LC_ALL="C.UTF-8", PATH=os.path.dirname(support.PY_INSPECT) + ":" + os.environ["PATH"])
     run = subprocess.run(line, shell=True, cwd=example.folder, env=environment, stdout=subprocess.PIPE,
                          stderr=subprocess.STDOUT, universal_newlines=True, timeout=support.TIMEOUT, check=False)
-    return line, run.stdout.replace(str(example.pid), "4711")
+    return shown, run.stdout
 
 
 def run_blocks(part, example):
@@ -124,8 +124,8 @@ def run_blocks(part, example):
     for _, _, commands in part.blocks:
         text = ""
         for command in commands:
-            line, output = run_command(command, example, address)
-            text += "$ %s\n%s" % (line.replace(str(example.pid), "4711"), output)
+            shown, output = run_command(command, example, address)
+            text += "$ %s\n%s" % (shown, output)
             address = (ADDRESS.findall(output) or [address])[0]
         texts.append(text)
     return texts
