@@ -47,6 +47,62 @@ def wait_for_state(pid, states):
         time.sleep(0.01)
 
 
+def cpu_time(pid):
+    """The seconds that the threads of process @pid have run."""
+    with open("/proc/%d/stat" % pid, encoding="ascii", errors="replace") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def wait_until_busy(pid, seconds=0.2):
+    """Waits until process @pid has run for so long from now on: it has begun its work, however slow the machine is."""
+    enough, end = cpu_time(pid) + seconds, time.monotonic() + TIMEOUT
+    while cpu_time(pid) < enough:
+        if time.monotonic() > end:
+            raise Failure("process %d does not work: its state is %s" % (pid, state_of(pid)))
+        time.sleep(0.01)
+
+
+def threads_of(pid):
+    """The number of each thread of process @pid, its state, and how often it was switched to and from."""
+    seen = []
+    for task in sorted(os.listdir("/proc/%d/task" % pid)):
+        try:
+            with open("/proc/%d/task/%s/status" % (pid, task), encoding="utf-8", errors="replace") as file:
+                fields = dict(line.split(":\t", 1) for line in file if ":\t" in line)
+        except (FileNotFoundError, ProcessLookupError):  # it has just ended
+            continue
+        seen.append((task, fields["State"][0], fields["voluntary_ctxt_switches"], fields["nonvoluntary_ctxt_switches"]))
+    return seen
+
+
+def wait_until_idle(pid, pause=0.001):
+    """Waits until all threads of process @pid sleep, and none has run between two looks: what they hold stays the same from now
+    on. Returns False if that is not so after a second of its CPU time: it never rests."""
+    enough, end, before = cpu_time(pid) + 1, time.monotonic() + TIMEOUT, None
+    while cpu_time(pid) < enough:
+        now = threads_of(pid)
+        if now == before and all(state in "STtZX" for _, state, *_ in now):
+            return True
+        if time.monotonic() > end:
+            raise Failure("process %d neither works nor rests: %s" % (pid, now))
+        before = now
+        time.sleep(pause)
+    return False
+
+
+def wait_until_caught(pid, number):
+    """Waits until process @pid has a handler for signal @number."""
+    end = time.monotonic() + TIMEOUT
+    while time.monotonic() < end:
+        with open("/proc/%d/status" % pid, encoding="utf-8", errors="replace") as file:
+            caught = next(int(line.split()[1], 16) for line in file if line.startswith("SigCgt:"))
+        if caught >> (number - 1) & 1:
+            return
+        time.sleep(0.01)
+    raise Failure("process %d does not catch signal %d" % (pid, number))
+
+
 def json_lines(text):
     """The documents of a text of JSON lines; ValueError if any of the lines is none. All are parsed at once, which is
     faster than one after the other."""
@@ -136,18 +192,11 @@ class Program:
     def __enter__(self):
         try:
             self.wait_for(b"ready\n")
-            self.come_to_rest()
+            wait_until_idle(self.pid)  # it says that it is ready a moment before; its threads may just begin
         except BaseException:
             self.__exit__()
             raise
         return self
-
-    def come_to_rest(self):
-        """Waits until it waits: it says that it is ready a moment before. Programs that never rest are given a second."""
-        for _ in range(1000):
-            if state_of(self.pid) in "STtZ":
-                return
-            time.sleep(0.001)
 
     def wait_for(self, wanted):
         """Reads stdout until the line @wanted."""

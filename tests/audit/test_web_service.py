@@ -12,7 +12,6 @@ Environment: as for tests/e2e.py.
 import configparser
 import os
 import sys
-import time
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -21,7 +20,7 @@ sys.path[:0] = [HERE, os.path.dirname(HERE)]
 import interpreters  # noqa: E402
 import support  # noqa: E402
 from results import from_json  # noqa: E402
-from runner import Failure, Results, check  # noqa: E402
+from runner import Results, check  # noqa: E402
 from support import inspect  # noqa: E402
 
 RULES = os.path.join(support.TOP, "rules", "web-service.rules")
@@ -37,35 +36,14 @@ def severities():
     return {name: parser[name]["severity"] for name in parser.sections()}
 
 
-def wait_until_idle(program):
-    """Until all of its threads sleep, and none has run for a while: one that runs may hold references that no memory has."""
-    def look():
-        seen = []
-        for task in sorted(os.listdir("/proc/%d/task" % program.pid)):
-            with open("/proc/%d/task/%s/stat" % (program.pid, task), encoding="ascii", errors="replace") as file:
-                fields = file.read().rpartition(")")[2].split()
-            with open("/proc/%d/task/%s/status" % (program.pid, task), encoding="utf-8", errors="replace") as file:
-                switches = [line for line in file if "ctxt_switches" in line]
-            seen.append((task, fields[0], switches))
-        return seen
-    before = None
-    end = time.monotonic() + 180
-    while time.monotonic() < end:
-        now = look()
-        if now == before and all(state == "S" for _, state, _ in now):
-            return
-        before = now
-        time.sleep(0.05)
-    raise Failure("the service does not come to rest")
-
-
 def audit_service(interpreter, fault, broken, severity):
     """The rules that a service with @fault breaks are @broken; live, and in the kernel's core: gcore has no stacks of the threads
     that glibc 2.42 made."""
     with support.Folder() as folder:
         command = interpreter.command(SERVICE, *([fault] if fault else []))
         with support.Program(command, interpreter.env(), folder) as program:
-            wait_until_idle(program)
+            # A thread that runs may hold references that no memory has.
+            check(support.wait_until_idle(program.pid, 0.05), "the service does not come to rest")
             for target in [program.pid] if fault else [program.pid, "core"]:
                 if target == "core":
                     target = program.abort(os.path.join(folder, "service.core"))

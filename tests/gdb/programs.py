@@ -3,10 +3,15 @@
 import json
 import os
 import subprocess
+import sys
 import textwrap
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ORACLE = os.path.join(os.path.dirname(HERE), "programs", "oracle.py")
+sys.path.insert(0, os.path.dirname(HERE))
+
+import support  # noqa: E402
+
+ORACLE = os.path.join(support.PROGRAMS, "oracle.py")
 
 # A small heap with a bit of everything, then the oracle.
 HEAP = """
@@ -75,6 +80,7 @@ class Program:
             line = self.process.stdout.readline().strip()
             if line != ready:
                 raise AssertionError("%s said %r instead of %r" % (command, line, ready))
+        support.wait_until_idle(self.pid)
 
     @property
     def pid(self):
