@@ -459,19 +459,22 @@ class Terminal:
         before, found, self.seen = self.seen.partition(text)
         return before + found
 
-    def ready(self, prompt="sql> ", timeout=180):
-        """Waits until @prompt is the last of all and stays so: it is also drawn anew while a line is typed. What is typed before
-        the prompt is there may be lost. Returns what came."""
-        quiet, end = 0.3, time.monotonic() + timeout
-        while True:
-            more = select.select([self.master], [], [], quiet)[0]
-            if more:
-                self.seen += self.decoder.decode(os.read(self.master, 65536))
-            elif self.seen.endswith(prompt):
-                seen, self.seen = self.seen, ""
-                return seen
-            elif time.monotonic() > end:
+    def comes(self, seconds):
+        """Takes what comes, if something does within so many seconds."""
+        if not select.select([self.master], [], [], seconds)[0]:
+            return False
+        self.seen += self.decoder.decode(os.read(self.master, 65536))
+        return True
+
+    def ready(self, prompt="sql> "):
+        """Waits until @prompt is the last of all and a key is waited for: it is also drawn anew while a line is typed. What is typed
+        before may be lost. Returns what came."""
+        end = time.monotonic() + support.TIMEOUT
+        while self.comes(0.1) or not (self.seen.endswith(prompt) and support.wait_until_idle(self.pid)) or self.comes(0.1):
+            if time.monotonic() > end:
                 raise Failure("no prompt at the end of %r" % self.seen[-1000:])
+        seen, self.seen = self.seen, ""
+        return seen
 
     def type(self, text, prompt="sql> "):
         """Types @text; returns what comes up to the next prompt."""
@@ -506,7 +509,7 @@ def prompt(target, folder):
         raise Failure("Ctrl-C does not drop the line")
     os.write(terminal.master, b"WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT max(n) FROM c;\n")
     terminal.expect("FROM c;")
-    time.sleep(0.5)
+    support.wait_until_busy(terminal.pid)
     terminal.type("\x03")
     if "still here" not in terminal.type("SELECT 'still' || ' here';\n"):
         raise Failure("no answer after Ctrl-C")
@@ -531,7 +534,7 @@ def prompt(target, folder):
     same((run.returncode, run.stdout.split()), (2, ["1", "1", "3", "3"]), "statements over a pipe")
     long_query = subprocess.Popen([support.PY_INSPECT, "sql", str(target), "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) "
                                    "SELECT max(n) FROM c"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    time.sleep(0.5)
+    support.wait_until_busy(long_query.pid)
     long_query.send_signal(signal.SIGINT)
     long_query.communicate(timeout=180)
     same(long_query.returncode, -signal.SIGINT, "Ctrl-C")

@@ -24,7 +24,8 @@ import termios
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from runner import Results, check
+import support  # noqa: E402
+from runner import Results, check  # noqa: E402
 
 FAKE = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "fake-inspect")
 MASK = 2 ** 64 - 1
@@ -82,7 +83,7 @@ def address_order(row):
 class Run:
     def __init__(self, *arguments, environment=None):
         run = subprocess.run([FAKE, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE, timeout=120, env=dict(os.environ, **(environment or {})))
+                             stderr=subprocess.PIPE, timeout=support.TIMEOUT, env=dict(os.environ, **(environment or {})))
         self.arguments, self.status, self.raw = arguments, run.returncode, run.stdout
         self.messages = run.stderr.decode("utf-8")
         check("Sanitizer" not in self.messages and "runtime error" not in self.messages, "%s", self.messages)
@@ -611,13 +612,14 @@ def test_closed_output():
 
 
 def test_interrupt():
-    began = time.monotonic()
-    process = subprocess.Popen([FAKE, "heap", "fake,seconds=50"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    time.sleep(0.7)
+    process = subprocess.Popen([FAKE, "heap", "fake,seconds=100000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    support.wait_until_caught(process.pid, signal.SIGINT)
     process.send_signal(signal.SIGINT)
-    output, messages = process.communicate(timeout=180)
+    try:
+        output, messages = process.communicate(timeout=support.TIMEOUT)
+    finally:
+        process.kill()
     check(process.returncode == -signal.SIGINT and not output and not messages, "status %s: %s %s", process.returncode, output, messages)
-    check(time.monotonic() - began < 50, "it went on")
 
 
 def on_terminal(*arguments, rows=24, columns=80, environment=None):
@@ -628,7 +630,7 @@ def on_terminal(*arguments, rows=24, columns=80, environment=None):
         os.environ.update({"TERM": "xterm"}, **(environment or {}))
         os.execv(FAKE, [FAKE, *arguments])
     shown = b""
-    while select.select([terminal], [], [], 60)[0]:
+    while select.select([terminal], [], [], support.TIMEOUT)[0]:
         try:
             part = os.read(terminal, 65536)
         except OSError:
@@ -641,8 +643,17 @@ def on_terminal(*arguments, rows=24, columns=80, environment=None):
     return os.waitstatus_to_exitcode(status) if hasattr(os, "waitstatus_to_exitcode") else status >> 8, shown.decode("utf-8")
 
 
+def quick_on_terminal(*arguments, **more):
+    """What a terminal gets in less than a second, however often it takes longer because other programs run, too."""
+    while True:
+        began = time.monotonic()
+        status, shown = on_terminal(*arguments, **more)
+        check(status == 0, "status %s: %s", status, shown)
+        if time.monotonic() - began < 1:
+            return shown
+
+
 def test_terminal():
-    # `seconds` gives the terminal time to get its size.
     status, shown = on_terminal("objects", "fake,seconds=3,count=1000", "--values", "--type=cell", rows=24, columns=75)
     check(status == 0, "status %s", status)
     check(re.search(r"\r\x1b\[Kdawdling: \d+ %", shown), "no progress: %r", shown)
@@ -656,9 +667,9 @@ def test_terminal():
     lines = re.sub(r"\x1b\[[0-9;]*[mK]", "", wide[wide.rindex("\r\x1b[K"):]).replace("\r", "").splitlines()
     check(all(len(line) == 150 and line[-1] == "…" for line in lines[1:-2]), "not cut to the screen: %s", lines)
     check(document_of("objects", "fake,long", "--values")["rows"][0]["value"].endswith(">" * 180), "cut for programs")
-    _, plain = on_terminal("heap", "fake", environment={"NO_COLOR": "1"})
+    plain = quick_on_terminal("heap", "fake", environment={"NO_COLOR": "1"})
     check("\x1b" not in plain, "colour despite NO_COLOR: %r", plain)
-    _, quick = on_terminal("heap", "fake")
+    quick = quick_on_terminal("heap", "fake")
     check("\x1b[K" not in quick, "progress within the first second: %r", quick)
     check(b"\x1b" not in Run("heap", "fake").raw, "colour in a pipe")
 
