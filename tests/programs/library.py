@@ -7,6 +7,9 @@ Every SECONDS of running a signal's handler takes over, between two bytecodes of
 (referents.py), prints "ready" and waits for a byte on stdin; prints "whole" and waits again; then collects with
 gc.DEBUG_SAVEALL and prints the number that gc.collect() returns and the addresses of what was collected, as JSON, and waits
 once more. At the end it prints "end".
+
+Nothing else may run meanwhile: while there are other threads, which would go on, the handler lets the test go on and comes
+again soon; and the other signals, whose handlers would be called between its own bytecodes, wait until it has returned.
 """
 import gc
 import io
@@ -18,6 +21,8 @@ import unittest
 
 sys.dont_write_bytecode = True
 record, seconds = sys.argv[1], float(sys.argv[2])
+SOON = 0.01  # seconds
+SIGNALS = range(1, 32)
 own_pid = os.getpid()  # tests fork
 asking, saying = os.dup(0), os.dup(1)
 nothing = os.open(os.devnull, os.O_RDWR)
@@ -41,6 +46,10 @@ def be_looked_at(number, frame):
     signal.setitimer(signal.ITIMER_REAL, 0)
     if os.getpid() != own_pid:
         return
+    if len(os.listdir("/proc/self/task")) > 1:
+        signal.setitimer(signal.ITIMER_REAL, SOON)
+        return
+    unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     enabled, flags = gc.isenabled(), gc.get_debug()
     gc.disable()
     exec(oracle, {"__name__": "oracle", "__builtins__": __builtins__, "oracle_path": record, "oracle_mode": "return"})
@@ -55,6 +64,7 @@ def be_looked_at(number, frame):
     ask(collected)
     if enabled:
         gc.enable()
+    signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
     signal.setitimer(signal.ITIMER_REAL, seconds)
 
 

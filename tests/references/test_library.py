@@ -4,9 +4,9 @@
 
     tests/references/test_library.py [check | check-full] [--interpreter NAME]... [--modules "NAME..."]... [-v]
 
-tests/programs/library.py runs modules of the package `test` and stops at moments that nobody chose. Then the visited references
-of every object must be what gc.get_referents() says, and what `cycles` calls unreachable must be what gc.collect() then
-collects with gc.DEBUG_SAVEALL. Modules with threads are left out: those go on.
+tests/programs/library.py runs modules of the package `test` and stops at moments that nobody chose, but for those at which
+there are threads: these would go on. Then the visited references of every object must be what gc.get_referents() says, and
+what `cycles` calls unreachable must be what gc.collect() then collects with gc.DEBUG_SAVEALL.
 
 Environment: as for tests/e2e.py.
 """
