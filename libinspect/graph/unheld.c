@@ -143,7 +143,8 @@ static struct inspect_error *check_borders(const struct discovery *discovery, bo
 
 /* ---- roots ------------------------------------------------------------------------------------------ */
 
-/* A root of which it is certain that it holds a tracked object is a start. */
+/* What a root holds for certain is held; if it is tracked, it is a start. (A running frame may be untracked up to 3.10: what is
+ * only guessed to be on its stack does not come off with garbage that leads to it.) */
 struct inspect_error *unheld_note_root(struct discovery *discovery, uint64_t reference, enum runtime_root_kind kind)
 {
 	struct runtime *runtime = discovery->runtime;
@@ -155,11 +156,15 @@ struct inspect_error *unheld_note_root(struct discovery *discovery, uint64_t ref
 	if (!certain || reference & (RUNTIME_GUESSED | RUNTIME_UNCOUNTED) || address >= ADDRESS_LIMIT)
 		return NULL;
 	struct inspect_error *error = runtime->operations->examine(runtime, &address, 1, &columns);
-	if (error || flags & RUNTIME_DAMAGED || !(flags & RUNTIME_TRACKED))
+	if (error || flags & RUNTIME_DAMAGED)
 		return error;
 	struct index_region *region = discovery_region(discovery, address);
 	if (!region || discovery_has_bit(&region->search->starts, address))
 		return discovery->error ? &inspect_error_no_memory : NULL;
+	if (!(flags & RUNTIME_TRACKED)) {
+		discovery->objects += discovery_mark(discovery, region, address);
+		return discovery->error ? &inspect_error_no_memory : NULL;
+	}
 	if (!array_reserve(unheld->starts, unheld->start_count, unheld->start_capacity))
 		return &inspect_error_no_memory;
 	unheld->starts[unheld->start_count++] = (struct start){ .address = address };
