@@ -29,7 +29,7 @@ PATHS = {"check": 60, "check-full": 600}
 GARBAGE = 11  # of garbage.py: a heap that has some
 AT_ONCE = 60  # graph/levels.h: LEVELS_WANTED_MAX
 UNCERTAIN_ROOTS = ("interned", "global")  # what they hold may be left over: path_root_certainty() of analysis/path.c
-CHECKED = ("3.7.16", "3.12.1", "3.15.2")  # in check: versions that differ in their lists and references; 3.7: in what is tracked
+CHECKED = ("3.7.16", "3.12.1", "3.15.2")  # in check: versions that differ in their lists, in what is tracked, in references
 
 
 def answer(verb, core, *arguments):
