@@ -7,6 +7,7 @@ interpreters, frozen objects, threads; under each allocator; they are looked at 
 are in the middle of something is looked at at random moments: then what a thread is just changing may be half done, so
 that its findings must be gone the next time.
 """
+import glob
 import os
 import sys
 import time
@@ -17,7 +18,7 @@ sys.path.insert(0, os.path.dirname(HERE))
 
 import interpreters  # noqa: E402
 import support  # noqa: E402
-from runner import Failure, Results, Skip  # noqa: E402
+from runner import Failure, Results, Skip, check  # noqa: E402
 
 OBJECTS = os.path.join(support.PROGRAMS, "objects")
 ALLOCATORS = ("default", "malloc", "debug", "malloc_debug", "pymalloc_debug")
@@ -72,6 +73,24 @@ def look_at(results, interpreter, program, allocator, ways):
             results.fail(name % "", failure)
 
 
+def processor_times(pid):
+    """{thread: how long it has had a processor, in ticks of the clock}"""
+    times = {}
+    for path in glob.glob("/proc/%d/task/*/stat" % pid):
+        with open(path, encoding="ascii") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        times[path] = int(fields[11]) + int(fields[12])
+    return times
+
+
+def let_it_run(pid):
+    """Waits until each of the process's threads has run for a while: on a machine with more to do, time alone does not tell."""
+    before, end = processor_times(pid), time.monotonic() + support.TIMEOUT
+    while any(now <= before.get(thread, -1) for thread, now in processor_times(pid).items()):
+        check(time.monotonic() < end, "the program rests: %s", before)
+        time.sleep(0.01)
+
+
 def busy(interpreter, moments):
     """Nothing may be found twice in a program that never rests."""
     with support.Folder() as folder:
@@ -79,7 +98,7 @@ def busy(interpreter, moments):
         with support.Program(command, interpreter.env(), folder) as subject:
             before, transient = set(), 0
             for _ in range(moments):
-                time.sleep(0.05)
+                let_it_run(subject.pid)
                 found = set(findings(subject.pid))
                 transient += bool(found)
                 if found & before:
