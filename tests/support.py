@@ -192,14 +192,14 @@ class Program:
     def __enter__(self):
         try:
             self.wait_for(b"ready\n")
-            wait_until_idle(self.pid)  # it says that it is ready a moment before; its threads may just begin
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def wait_for(self, wanted):
-        """Reads stdout until the line @wanted."""
+        """Reads stdout until the line @wanted, and waits until it rests: it says so a moment before, and its threads may just
+        begin."""
         end = time.monotonic() + self.limit
         seen = b""
         while wanted not in seen:
@@ -209,6 +209,7 @@ class Program:
             if not block:
                 raise Failure("the program ended before it was ready: %s" % self.messages())
             seen += block
+        wait_until_idle(self.pid)
 
     def messages(self):
         """The end of its stderr."""
