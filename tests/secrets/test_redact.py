@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """What verbs print of secrets: with --redact nothing, by default no values.
 
-    tests/secrets/test_redact.py [check | check-full] [--interpreter NAME]... [-v]
+    tests/secrets/test_redact.py [check | check-full] [--interpreter NAME]... [--seed N] [-v]
 
 For each interpreter tests/programs/planted_secrets.py plants secrets of all kinds. Every verb that the library knows is
 called with each of its options and all of them together, in every format, live, of a core and in gdb: with --redact no
@@ -311,16 +311,15 @@ def look_plain(planted, module, library, thorough):
     return "%d secrets" % len(known)
 
 
-def damaged_core(planted):
-    """A copy of the core in which the heads and first words of many objects are text."""
+def damaged_core(planted, seed):
+    """A copy of the core in which the heads and first words of many objects, which @seed chooses, are text."""
     path = os.path.join(planted.folder, "damaged")
     with open(planted.core, "rb") as file:
         data = bytearray(file.read())
     begin, = struct.unpack_from("<Q", data, 32)
     size, count = struct.unpack_from("<HH", data, 54)
     segments = [struct.unpack_from("<II6Q", data, begin + i * size) for i in range(count)]
-    chosen = random.Random(planted.core)
-    for i, address in enumerate(chosen.sample(planted.record["addresses"], 60)):
+    for i, address in enumerate(random.Random(seed).sample(planted.record["addresses"], 60)):
         for kind, _, offset, start, _, length, _, _ in segments:
             if kind == 1 and start <= address < start + length:
                 at = offset + address - start + 8 * (i % 5)
@@ -331,13 +330,13 @@ def damaged_core(planted):
     return path
 
 
-def look_at_damage(planted, module, library):
+def look_at_damage(planted, module, library, seed):
     """Text where addresses and numbers should be: messages say what stands there, but not with --redact."""
     words = [DAMAGE[i:i + 8].encode() for i in range(0, len(DAMAGE), 8)]
     numbers = {"number of %s" % word.decode(): str(int.from_bytes(word, "little")) for word in words}
     finder = Finder(dict(planted.texts, damage=DAMAGE), dict(planted.record["numbers"], **numbers))
     shown = {}
-    with ask(module, library, damaged_core(planted)) as session:
+    with ask(module, library, damaged_core(planted, seed)) as session:
         for redact in (True, False):
             for verb, arguments in calls(library.verbs, planted, False):
                 if "json" not in arguments or is_wrong(library, arguments):
@@ -434,13 +433,13 @@ def look_in_gdb(planted, library):
     check(not planted.finder.find(lines[1].encode()), "gdb: %s", lines)
 
 
-def look(interpreter, module, library, thorough, plain, results):
-    """All tests of one interpreter; @plain: those without --redact, too."""
+def look(interpreter, module, library, thorough, plain, seed, results):
+    """All tests of one interpreter; @plain: those without --redact, too; @seed: for what is damaged."""
     with support.Folder() as folder, Planted(interpreter, folder, interpreter.name) as planted:
         results.run(interpreter.name + " core", look_redacted, planted, module, library, thorough)
         if plain:
             results.run(interpreter.name + " not redacted", look_plain, planted, module, library, thorough)
-            results.run(interpreter.name + " damaged", look_at_damage, planted, module, library)
+            results.run("%s damaged (seed %d)" % (interpreter.name, seed), look_at_damage, planted, module, library, seed)
         results.run(interpreter.name + " live", look_live, planted, library)
         if not support.SANITIZED:  # gdb cannot load such a library either
             results.run(interpreter.name + " gdb", look_in_gdb, planted, library)
@@ -448,7 +447,9 @@ def look(interpreter, module, library, thorough, plain, results):
 
 def main():
     """Runs it."""
-    options = interpreters.suite_parser(__doc__).parse_args()
+    parser = interpreters.suite_parser(__doc__)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 30), help="for the random damage")
+    options = parser.parse_args()
     results = Results(options.verbose)
     results.run("finder", test_finder)
     results.run("refgc", look_at_refgc)
@@ -467,7 +468,7 @@ def main():
     for interpreter in every:
         try:
             thorough = options.size == "check-full"
-            look(interpreter, module, library, thorough, thorough or interpreter == every[-1], results)
+            look(interpreter, module, library, thorough, thorough or interpreter == every[-1], options.seed, results)
         except Skip as reason:
             results.skip(interpreter.name, reason)
         except Failure as failure:
