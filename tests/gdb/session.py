@@ -10,11 +10,16 @@ import re
 import select
 import shlex
 import subprocess
+import sys
 import termios
 import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+
+from support import TIMEOUT  # noqa: E402
+
 TOP = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.environ.get("BUILD", os.path.join(TOP, "build"))
 LIBRARY = os.environ.get("LIBINSPECT_LIBRARY", os.path.join(BUILD, ".libs", "libinspect.so"))
@@ -38,7 +43,7 @@ def environment(**more):
 class Batch:
     """`gdb -batch` that has run: .output is what it printed, .answers what each command printed."""
 
-    def __init__(self, commands, *arguments, timeout=240, env=None, **more):
+    def __init__(self, commands, *arguments, timeout=TIMEOUT, env=None, **more):
         command = GDB + ["-batch"] + OPTIONS
         for number, line in enumerate(commands):
             command += ["-ex", "echo \\n%s\\n" % (MARK % number), "-ex", line]
@@ -81,7 +86,7 @@ class Terminal:
         test.addCleanup(self.end)
         self.expect(self.PROMPT)
 
-    def expect(self, text, timeout=120):
+    def expect(self, text, timeout=TIMEOUT):
         """Waits until @text is printed; returns what was printed before."""
         end = time.monotonic() + timeout
         while text not in self._seen:
@@ -101,7 +106,7 @@ class Terminal:
         """Types @text."""
         os.write(self._master, text.encode())
 
-    def command(self, line, timeout=120):
+    def command(self, line, timeout=TIMEOUT):
         """Types a command and returns what is printed until the next prompt."""
         self.send(line + "\n")
         self.expect("\n", timeout)
@@ -148,7 +153,7 @@ class Mi:
 
     def command(self, line):
         """Sends a command; returns the result's class ("done", "error") and its values."""
-        timer = threading.Timer(120, self.process.kill)
+        timer = threading.Timer(TIMEOUT, self.process.kill)
         timer.start()
         self.process.stdin.write("7" + line + "\n")
         self.process.stdin.flush()

@@ -51,7 +51,7 @@ def system_python():
 def shell(*arguments, **more):
     """Runs py-inspect; returns its output."""
     run = subprocess.run([PY_INSPECT, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                         stderr=subprocess.PIPE, timeout=300, check=False, **more)
+                         stderr=subprocess.PIPE, timeout=support.TIMEOUT, check=False, **more)
     return run.stdout.decode()
 
 
