@@ -7,6 +7,7 @@ import collections
 import functools
 import gc
 import os
+import signal
 import sys
 import threading
 import types
@@ -14,6 +15,7 @@ import weakref
 
 sys.dont_write_bytecode = True
 gc.disable()
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])  # of questions.py; before there is another thread, which it would end
 
 
 class Thing:
