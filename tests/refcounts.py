@@ -29,7 +29,6 @@ import io
 import os
 import struct
 import sys
-import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -321,18 +320,6 @@ def verify(pid, version, program, verbose):
     return said
 
 
-def settle(pid):
-    """Waits until the process waits: it says that it is ready a moment before."""
-    before = None
-    for _ in range(100):
-        time.sleep(0.02)
-        with open("/proc/%d/syscall" % pid, encoding="ascii") as file:
-            now = file.read()
-        if now == before and not now.startswith("running"):
-            return
-        before = now
-
-
 def examine(results, interpreter, program, verbose):
     name = "%s %s" % (interpreter.name, program or "nothing else")
     subject = [os.path.join(support.PROGRAMS, "subject.py"), "quiet.py", "-", os.path.join(OBJECTS, program)]
@@ -340,7 +327,6 @@ def examine(results, interpreter, program, verbose):
     with support.Folder() as folder:
         try:
             with support.Program(interpreter.command(*command), interpreter.env(), folder) as running:
-                settle(running.pid)
                 results.run(name, verify, running.pid, interpreter.minor, program, verbose)
         except Skip as reason:
             results.skip(name, reason)
