@@ -20,7 +20,7 @@ struct stopped_thread {
 struct stopped {
 	struct stopped_thread *items;
 	size_t count, capacity;
-	size_t running; /* threads that cannot be stopped, because they wait in the kernel */
+	size_t running; /* threads that could not be stopped, because they wait in the kernel */
 };
 
 /* Stops every thread of the process. Whatever happens, process_resume() lets them all go on; so does the end

@@ -19,6 +19,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "target/process.h"
 
 /* ---- what /proc says about it -------------------------------------------------------------------- */
@@ -213,22 +214,33 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
+static bool is_to_end(void)
+{
+	return limits_current && __atomic_load_n(&limits_current->stop, __ATOMIC_RELAXED) != LIMITS_GO_ON;
+}
+
 /* Waits until the threads have stopped. One that waits inside the kernel for a disk, say, cannot stop; it
- * runs no code of the process either. */
+ * runs no code of the process either. One that only waits for a processor, on a machine that is busy, stops as
+ * soon as it gets one. */
 static void await(struct stopped *stopped)
 {
-	static const double patience = 0.5; /* seconds */
-	double end = now() + patience;
+	static const double patience = 0.5, most = 30; /* seconds: with what is inside the kernel, and with all */
+	double start = now();
 	struct timespec pause = { .tv_nsec = 20000 };
 	for (;;) {
+		double waited = now() - start;
+		bool all_in_kernel = waited > patience;
 		stopped->running = 0;
 		for (size_t i = 0; i < stopped->count; i++) {
 			struct stopped_thread *thread = &stopped->items[i];
 			if (!thread->stopped && !thread->gone)
 				poll_thread(thread);
-			stopped->running += !thread->stopped && !thread->gone;
+			if (thread->stopped || thread->gone)
+				continue;
+			stopped->running++;
+			all_in_kernel = all_in_kernel && process_state(thread->tid) == 'D';
 		}
-		if (!stopped->running || now() > end)
+		if (!stopped->running || all_in_kernel || waited > most || is_to_end())
 			return;
 		nanosleep(&pause, NULL);
 		if (pause.tv_nsec < 2000000)
