@@ -2,7 +2,8 @@
 /*
  * probe.c - verbs under limits, many times in one process, for test_limits.py.
  *
- *     probe gaps TARGET VERB [OPTION...]                  how long it was silent at most between two reports
+ *     probe gaps TARGET VERB [OPTION...]                  how long it was silent at most between two reports, and how long
+ *                                                         it took: seconds of the processor
  *     probe timeouts COUNT SEED TARGET VERB [OPTION...]   opens and runs with COUNT random deadlines
  *     probe memory COUNT SEED TARGET VERB [OPTION...]     opens and runs with COUNT random limits of memory, without
  *                                                         temporary files
@@ -10,24 +11,38 @@
  *                                                         working folder
  *
  * Prints what it saw as one line of JSON. Answers within the limits must be byte for byte those without; others must end
- * with INSPECT_ERROR_LIMIT, in time, and say so.
+ * with INSPECT_ERROR_LIMIT, in time, and say so. How late they are is told in seconds of the processor, too: what other
+ * processes take of the time is not theirs.
  */
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <time.h>
 
 #include "inspect.h"
 
 extern size_t memory_external_least; /* base/memory.h, which would count what is allocated here */
 
-static double now(void)
+static double seconds_of(clockid_t clock)
 {
 	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
+	clock_gettime(clock, &time);
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static double now(void)
+{
+	return seconds_of(CLOCK_MONOTONIC);
+}
+
+/* What all threads of this process had. */
+static double processor(void)
+{
+	return seconds_of(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 static uint64_t random_state;
@@ -46,7 +61,7 @@ struct answer {
 	uint64_t size, hash; /* of all that was written */
 	char message[1024];  /* the last one */
 	enum inspect_exit status;
-	double seconds;
+	double seconds, processor; /* how long it took; and processor() at its end */
 };
 
 static bool take(void *context, const char *text, size_t size)
@@ -76,7 +91,7 @@ static bool listen(void *context, const char *what, uint64_t done __attribute__(
 		   uint64_t total __attribute__((unused)))
 {
 	struct silence *silence = context;
-	double time = now();
+	double time = processor();
 	if (time - silence->last > silence->longest) {
 		silence->longest = time - silence->last;
 		snprintf(silence->before, sizeof(silence->before), "%s", silence->what);
@@ -109,11 +124,14 @@ static struct answer run(const char *target_name, int count, char **arguments, c
 		struct inspect_session *session = inspect_session_create(target);
 		if (session)
 			answer.status = inspect_session_run(session, count, (const char *const *)arguments, &output);
-		answer.seconds = now() - start; /* giving memory back is not part of it */
+		answer.processor = processor(); /* giving memory back is not part of it */
+		answer.seconds = now() - start;
 		inspect_session_destroy(session);
 	}
-	if (!answer.seconds)
+	if (!answer.seconds) {
+		answer.processor = processor();
 		answer.seconds = now() - start;
+	}
 	return answer;
 }
 
@@ -122,6 +140,16 @@ static void fail(const char *problem, double limit, const struct answer *answer)
 	fprintf(stderr, "%s: limit %g, took %g s, status %d, %llu bytes: %s\n", problem, limit, answer->seconds, answer->status,
 		(unsigned long long)answer->size, answer->message);
 	exit(1);
+}
+
+/* The answer without limits, which must be one. */
+static struct answer run_whole(int count, char **arguments)
+{
+	const struct inspect_limits none = { 0 };
+	const struct answer whole = run(arguments[0], count - 1, arguments + 1, &none, NULL);
+	if (whole.status != INSPECT_EXIT_OK && whole.status != INSPECT_EXIT_FINDING)
+		fail("no answer without a limit", 0, &whole);
+	return whole;
 }
 
 /* Was this answer ended by a limit that the message calls @option? Anything but that or the whole answer is a failure. */
@@ -140,33 +168,53 @@ static bool was_limited(const struct answer *answer, const struct answer *whole,
 static int gaps(int count, char **arguments)
 {
 	const struct inspect_limits none = { 0 };
-	struct silence silence = { .last = now() };
+	double start = processor();
+	struct silence silence = { .last = start };
 	struct answer answer = run(arguments[0], count - 1, arguments + 1, &none, &silence);
 	listen(&silence, "the end", 0, 0);
-	printf("{\"seconds\": %.3f, \"status\": %d, \"silence\": %.3f, \"before\": \"%s\", \"after\": \"%s\"}\n", answer.seconds,
-	       answer.status, silence.longest, silence.before, silence.after);
+	printf("{\"seconds\": %.3f, \"status\": %d, \"silence\": %.3f, \"before\": \"%s\", \"after\": \"%s\"}\n",
+	       answer.processor - start, answer.status, silence.longest, silence.before, silence.after);
 	return 0;
+}
+
+/* processor() when the deadline was over. */
+static volatile double processor_at_deadline;
+
+static void note_deadline(int number __attribute__((unused)))
+{
+	processor_at_deadline = processor();
+}
+
+static void expect_deadline(double seconds)
+{
+	const struct itimerval timer = { .it_value = { (time_t)seconds, (suseconds_t)((seconds - (double)(time_t)seconds) * 1e6) + 1 } };
+	processor_at_deadline = 0;
+	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
 static int timeouts(int rounds, int count, char **arguments)
 {
-	const struct inspect_limits none = { 0 };
-	const struct answer whole = run(arguments[0], count - 1, arguments + 1, &none, NULL);
-	double latest = 0;
+	const struct answer first = run_whole(count, arguments), whole = run_whole(count, arguments);
+	const double usual = first.seconds < whole.seconds ? first.seconds : whole.seconds;
+	double latest = 0, longest = 0;
 	int limited = 0, begun = 0;
+	sigaction(SIGALRM, &(struct sigaction){ .sa_handler = note_deadline, .sa_flags = SA_RESTART }, NULL);
 	for (int i = 0; i < rounds; i++) {
-		double seconds = random_fraction() * whole.seconds * 1.05;
+		double seconds = random_fraction() * usual * 1.05;
 		const struct inspect_limits limits = { .deadline = inspect_deadline(seconds) };
+		expect_deadline(seconds);
 		const struct answer answer = run(arguments[0], count - 1, arguments + 1, &limits, NULL);
 		if (!was_limited(&answer, &whole, "--timeout", seconds))
 			continue;
 		limited++;
 		begun += answer.status == INSPECT_EXIT_INCOMPLETE;
-		if (answer.seconds - seconds > latest)
-			latest = answer.seconds - seconds;
+		if (answer.seconds - seconds > longest)
+			longest = answer.seconds - seconds;
+		if (processor_at_deadline && answer.processor - processor_at_deadline > latest)
+			latest = answer.processor - processor_at_deadline;
 	}
-	printf("{\"seconds\": %.3f, \"rounds\": %d, \"limited\": %d, \"begun\": %d, \"latest\": %.3f}\n", whole.seconds, rounds,
-	       limited, begun, latest);
+	printf("{\"seconds\": %.3f, \"rounds\": %d, \"limited\": %d, \"begun\": %d, \"latest\": %.3f, \"longest\": %.3f}\n", usual,
+	       rounds, limited, begun, latest, longest);
 	return 0;
 }
 
@@ -177,8 +225,7 @@ static struct inspect_limits limits_of(double size, const char *folder)
 
 static int memory(int rounds, int count, char **arguments, const char *folder)
 {
-	const struct inspect_limits none = { 0 };
-	const struct answer whole = run(arguments[0], count - 1, arguments + 1, &none, NULL);
+	const struct answer whole = run_whole(count, arguments);
 	/* The least that is enough, to a part in a hundred. */
 	double low = 1, high = 1 << 18;
 	for (;; high *= 2) {

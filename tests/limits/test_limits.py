@@ -23,10 +23,11 @@ sys.path[:0] = [TESTS]
 import elf  # noqa: E402
 import interpreters  # noqa: E402
 from runner import Results, check  # noqa: E402
-from support import BUILD, Folder, PY_INSPECT, Program, SANITIZED, inspect  # noqa: E402
+from support import BUILD, Folder, PY_INSPECT, Program, SANITIZED, inspect, wait_for_state  # noqa: E402
 
 IN_MEMORY = "--temporary-directory="  # no files in place of memory: test_files.py
-LATE = 1.0  # seconds that an answer may come after its deadline
+LATE = 1.0  # seconds of the processor that an answer may take after its deadline
+VERY_LATE = 120  # seconds, on a machine that is busy with other things
 HEAP = """import gc
 gc.disable()
 class Node:
@@ -44,7 +45,7 @@ VERBS = (
     ["referents", "--all", "--format=csv"], ["roots", "--format=json"], ["cycles"], ["cycles", "--objects", "--format=csv"],
     ["garbage"], ["finalizers"], ["weakrefs"], ["verify"], ["refcounts"],
     ["sql", "SELECT type, count(*), sum(size) FROM objects GROUP BY type ORDER BY 2"],
-    ["sql", "SELECT source, target FROM refs ORDER BY target", "--format=csv"],
+    ["sql", "SELECT referrer, referent FROM refs ORDER BY referent", "--format=csv"],
 )
 
 
@@ -77,11 +78,12 @@ def deadlines(path, node, rounds):
     limited = begun = 0
     for number, verb in enumerate(with_operands(node)):
         seen = probe("timeouts", rounds, number + 1, path, *verb)
-        check(seen["latest"] < LATE, "%s came %.2f s after its deadline", verb, seen["latest"])
+        check(seen["latest"] < LATE and seen["longest"] < VERY_LATE, "%s came %.2f s after its deadline, for which it took %.2f s of "
+              "the processor", verb, seen["longest"], seen["latest"])
         limited += seen["limited"]
         begun += seen["begun"]
     check(limited > len(VERBS) * rounds // 2, "only %d of all calls met their deadline", limited)
-    check(begun > 0, "no call was cut short after its first rows")
+    return "%d calls met their deadline, %d of them after their first rows" % (limited, begun)  # that for certain: cut_short()
 
 
 def memory(path, node, rounds):
@@ -107,12 +109,9 @@ def files(path, node, rounds, folder, every):
 
 
 def silence(path, node):
-    """Nothing is silent for long: that is what deadlines and Ctrl-C rely on."""
+    """Nothing is silent for long: that is what deadlines and Ctrl-C rely on. In seconds of the processor."""
     for verb in with_operands(node):
-        for _ in range(5):  # where another process had its turn, that is silent in one run and not in the next
-            seen = probe("gaps", path, *verb)
-            if seen["silence"] < 0.5 + seen["seconds"] / 4:
-                break
+        seen = probe("gaps", path, *verb)
         check(seen["silence"] < 0.5 + seen["seconds"] / 4, "%s said nothing for %.2f of %.2f s, between '%s' and '%s'", verb,
               seen["silence"], seen["seconds"], seen["before"], seen["after"])
 
@@ -145,24 +144,22 @@ def command(path):
 
 
 def cut_short(path):
-    """Rows that were given stay true: a prefix of the whole answer, and status 4."""
-    whole = inspect("referents", path, "--all", "--format=csv").output.splitlines()
-    began = time.monotonic()
-    inspect("referents", path, "--all", "--format=csv")
-    seconds = time.monotonic() - began
-    low, high = 0.0, seconds * 2
-    for _ in range(40):
-        middle = (low + high) / 2
-        answer = inspect("referents", path, "--all", "--format=csv", "--timeout=%.6f" % middle)
-        low, high = (middle, high) if answer.status == 3 else (low, middle)
-        if high - low < seconds / 100:  # the machine is not always as fast
-            low, high = 0.0, seconds * 2
-        if answer.status == 4:
-            rows = answer.output.splitlines()
-            check(1 < len(rows) < len(whole) and rows == whole[:len(rows)], "%s: not the first rows of the answer", answer)
-            check("--timeout" in answer.messages, "%s does not say why: %s", answer, answer.messages)
-            return
-    check(False, "no call was cut short")
+    """Rows that were given stay true: a prefix of the whole answer, and status 4. Who reads them has the first one, and does not
+    go on until the time is over."""
+    arguments = ["referents", path, "--all", "--format=csv"]
+    whole = inspect(*arguments).output.splitlines()
+    seconds, rows = 1, b""
+    while not rows:
+        seconds *= 2
+        check(seconds < 1000, "no row came in %d seconds", seconds)
+        with subprocess.Popen([PY_INSPECT, *arguments, "--timeout=%d" % seconds], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, bufsize=0) as process:
+            rows = process.stdout.read(1)
+            time.sleep(seconds if rows else 0)
+            rest, messages = process.communicate()
+        check(process.returncode == (4 if rows else 3) and b"--timeout" in messages, "%s: %d: %s", arguments, process.returncode, messages)
+    rows = (rows + rest).decode().splitlines()
+    check(1 < len(rows) < len(whole) and rows == whole[:len(rows)], "%d of %d rows are not the first of the answer", len(rows), len(whole))
 
 
 def live(interpreter, size):
@@ -170,9 +167,7 @@ def live(interpreter, size):
     with Program(interpreter.command("-I", "-c", HEAP % (size, 10)), interpreter.env()) as program:
         says(["heap", str(program.pid), "--max-memory=4M"], 3, "the copy of process %d" % program.pid, "gcore")
         says(["heap", str(program.pid), "--timeout=0.000001"], 3, "--timeout")
-        with open("/proc/%d/stat" % program.pid, encoding="ascii") as file:
-            state = file.read().rsplit(")", 1)[1].split()[0]
-        check(state == "S", "the process was left in state %s", state)
+        wait_for_state(program.pid, "S")  # it goes on, and sleeps again
         says(["heap", str(program.pid), "--max-memory=8G", "--timeout=600"], 0)
 
 
@@ -257,8 +252,8 @@ def main():
             named("silence", silence, path, node)
             named("command", command, path)
             named("lies", lies, path, folder)
+            named("cut short", cut_short, path)
             if not SANITIZED:
-                named("cut short", cut_short, path)
                 named("accounting", accounting, path)
         named("live", live, interpreter, size)
     return results.finish()
