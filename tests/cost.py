@@ -137,6 +137,7 @@ def main():
     size = sys.argv[1] if len(sys.argv) > 1 else "check"
     count = MANY[size]
     results = Results()
+    support.use_two_cores()
     with support.Folder() as folder:
         small = core_of(FEW, os.path.join(folder, "small"), folder)
         large = core_of(count, os.path.join(folder, "large"), folder)

@@ -288,6 +288,12 @@ def has_disassembler():
         return True
 
 
+def use_two_cores():
+    """This process and all that it starts use two cores at most: each thread of py-inspect has a stack and buffers of its own,
+    so how much memory it takes is a matter of how many cores there are, too."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
+
+
 def need_root():
     """Skips the test unless run by root."""
     if os.geteuid() != 0:

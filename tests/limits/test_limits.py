@@ -23,7 +23,7 @@ sys.path[:0] = [TESTS]
 import elf  # noqa: E402
 import interpreters  # noqa: E402
 from runner import Results, check  # noqa: E402
-from support import BUILD, Folder, PY_INSPECT, Program, SANITIZED, inspect, wait_for_state  # noqa: E402
+from support import BUILD, Folder, PY_INSPECT, Program, SANITIZED, inspect, use_two_cores, wait_for_state  # noqa: E402
 
 IN_MEMORY = "--temporary-directory="  # no files in place of memory: test_files.py
 LATE = 1.0  # seconds of the processor that an answer may take after its deadline
@@ -237,6 +237,7 @@ def lies(path, folder):
 def main():
     options = interpreters.suite_parser(__doc__).parse_args()
     results = Results(options.verbose)
+    use_two_cores()
     full = options.size == "check-full"
     size = 3000 if SANITIZED else 12000
     rounds = 40 if full else 4
