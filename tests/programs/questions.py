@@ -6,10 +6,10 @@ Not a module: run it with exec(compile(text, path, "exec"), namespace), as oracl
     oracle_path     the record to write (must be there)
     known           {name: (object's id, path as it has to be written)}
 
-The record is JSON: what is known; "referrers", for some objects the ids of gc.get_referrers(); "tracked", the ids of
-gc.get_objects() at that time; and "own", the ids of what belongs to this code. Each time that SIGUSR1 comes, RECORD.questions is read, an expression a line, and
-RECORD.answers has then the id() of each one's value, or what is wrong; "done" on stdout says so. For a proxy, as that
-of a type's attributes, the id() of what is behind it follows.
+The record is JSON: what is known; "referrers", for some objects the ids of gc.get_referrers(); "tracked", the ids that
+gc.get_objects() had before and after that; and "own", the ids of what belongs to this code. Each time that SIGUSR1 comes,
+RECORD.questions is read, an expression a line, and RECORD.answers has then the id() of each one's value, or what is wrong;
+"done" on stdout says so. For a proxy, as that of a type's attributes, the id() of what is behind it follows.
 
 No name ever holds one of the objects.
 """
@@ -42,15 +42,17 @@ for questions_index in range(len(questions_watched)):
     questions_watched.extend(gc.get_referents(questions_watched[questions_index])[:1])
 questions_referrers = {}
 questions_own = [id(globals()), id(questions_watched), id(questions_referrers)]
+questions_tracked = set(map(id, gc.get_objects()))
 for questions_index in range(len(questions_watched)):
     questions_referrers[id(questions_watched[questions_index])] = [
         id(each) for each in gc.get_referrers(questions_watched[questions_index])]
-questions_tracked = list(map(id, gc.get_objects()))
+# Only what had been there before: where the function of a comprehension was for a moment, one of the lists may be by now.
+questions_tracked.intersection_update(map(id, gc.get_objects()))
 each = None
 questions_watched.clear()
 with open(oracle_path, "w", encoding="ascii") as questions_file:  # noqa: F821
     questions_file.write(json.dumps({"known": globals().get("known", {}), "referrers": questions_referrers,
-                                     "own": questions_own, "tracked": questions_tracked}))
+                                     "own": questions_own, "tracked": list(questions_tracked)}))
 questions_file = None
 os.write(1, b"ready\n")
 while True:
