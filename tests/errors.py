@@ -196,7 +196,7 @@ def process_that_reserves_terabytes(context):
     if run.returncode:
         raise Skip("cannot compile: %s" % run.stderr.decode("utf-8", "replace")[-300:])
     with Program([path], None, context.folder) as program:
-        expect_message(inspect("heap", program.pid, timeout=60).expect(3), "Python")
+        expect_message(inspect("heap", program.pid).expect(3), "Python")
         check(program.process.poll() is None, "the process did not survive")
 
 
@@ -595,7 +595,7 @@ def break_list(context, interpreter, name, damage_link):
 
 def references_by_object(core, status):
     """What each object refers to, but for guesses: counts of addresses by the object's address, as text."""
-    rows = inspect("referents", core, "--all", "--no-labels", "--format", "csv", timeout=120).expect(status).output.splitlines()
+    rows = inspect("referents", core, "--all", "--no-labels", "--format", "csv").expect(status).output.splitlines()
     from_, to, guessed = map(rows[0].split(",").index, ("from", "to", "guessed"))
     references = collections.defaultdict(collections.Counter)
     for row in rows[1:]:
@@ -618,7 +618,7 @@ def arrays_that_overlap(context):
             file.seek(parsed.offset(int(each, 16)) + 16)
             file.write(struct.pack("<QQQ", size // 8, address, size // 8))  # ob_size, ob_item, allocated
     check(len(lists) * size // 8 > 10 * len(parsed.data) // 8, "the lists are too few")
-    answer = inspect("roots", copy, "--limit", "1", timeout=120).expect(4)
+    answer = inspect("roots", copy, "--limit", "1").expect(4)
     check("more references than the target has memory for" in answer.messages, "%s", answer)
     left_out = int(re.search(r"left out: (\d+), the first at 0x", answer.messages).group(1))
     check(left_out > len(lists) // 2, "%d lists, but %d objects are left out", len(lists), left_out)
@@ -633,7 +633,7 @@ def arrays_that_overlap(context):
     kept = [each for holder, targets in before.items() if holder not in lost | large for each in targets if each in lost]
     check(not kept, "%d objects are lost, though others hold them, as %s", len(kept), kept[:1])
     check(len(lost) < len(small) // 10, "%d of %d objects are lost", len(lost), len(small))
-    inspect("heap", copy, timeout=120).expect(4)
+    inspect("heap", copy).expect(4)
 
 
 @test
