@@ -1001,10 +1001,9 @@ class Interrupts(Case):
 class Screen(Case):
     def test_pipe_has_no_escapes(self):
         program = self.heap()
-        gdb = Terminal(self, "-p", str(program.pid))
-        path = os.path.join(self.folder, "piped")
-        gdb.command("pipe py-inspect heap | cat >%s" % path)
-        with open(path, "rb") as file:
+        gdb = Terminal(self, "-p", str(program.pid), cwd=self.folder)
+        gdb.command("pipe py-inspect heap | cat >piped")
+        with open(os.path.join(self.folder, "piped"), "rb") as file:
             piped = file.read()
         self.assertIn(b"list", piped)
         self.assertNotIn(b"\x1b", piped)
