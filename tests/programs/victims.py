@@ -326,11 +326,15 @@ def plan_pools():
             pools.setdefault(found, []).append(each)
     wanted = [(pool, size, objects) for (pool, size), objects in pools.items() if word(pool + 8)]
     for pool, size, objects in some(wanted, 12):
-        free = word(pool + 8)
+        free = word(pool + 8)  # a pool without, or by the time of the core with another one, may be on no list: links mean nothing
+        if not free:
+            continue
         damage("pool count", pool, (pool, half(pool) + chosen.choice([1, -1, 500, 1 << 20]), 4))
         damage("pool free block", pool, (pool + 8, chosen.choice([0x10, free + 8, pool + size, 0x6161616161616161, 0])))
-        damage("pool next", pool, (pool + 16, chosen.choice([0, 0x10, 0x6161616161616161, pool + 3 * size])))
-        damage("pool previous", pool, (pool + 24, chosen.choice([0, 0x10, 0x6161616161616161, pool + 3 * size])))
+        damage("pool next", pool, (pool + 16, chosen.choice([0, 0x10, 0x6161616161616161, pool + 3 * size])),
+               (pool + 8, free))
+        damage("pool previous", pool, (pool + 24, chosen.choice([0, 0x10, 0x6161616161616161, pool + 3 * size])),
+               (pool + 8, free))
         damage("pool arena", pool, (pool + 32, half(pool + 32) + chosen.choice([1, 77, 1 << 30]), 4))
         damage("pool size class", pool, (pool + 36, chosen.choice([half(pool + 36) + 1, 77, 1 << 30]), 4))
         damage("pool next offset", pool, (pool + 40, chosen.choice([half(pool + 40) + 8, 5, 1 << 20]), 4))
