@@ -64,7 +64,7 @@ VERBS = (["status"], ["objects", "--values"], ["referents", "--all"], ["roots"],
          ["cycles"], ["cycles", "--objects", "--all"], ["finalizers"], ["weakrefs"], ["garbage"], ["verify"],
          ["refcounts", "--objects"])
 MEMORY = 2 << 30  # bytes that py-inspect may have
-SECONDS = 60
+SECONDS = 300  # and what takes longer hangs, on a busy machine, too
 RESULT = (0, 1, 3, 4)
 
 
@@ -368,7 +368,7 @@ def shared_arrays(core):
     try:
         for verb, status in (("objects", RESULT), ("referents", (4,))):
             answer = support.inspect(verb, path, *(["--all"] if verb == "referents" else []), preexec_fn=limit_memory,
-                                     timeout=5 * SECONDS if SANITIZED else 2 * SECONDS).expect(*status)
+                                     timeout=SECONDS * (5 if SANITIZED else 2)).expect(*status)
             check("out of memory" not in answer.messages, "%s", answer)
     finally:
         os.unlink(path)
