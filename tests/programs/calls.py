@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+import time
 
 sys.dont_write_bytecode = True
 sys.setrecursionlimit(5000)
@@ -28,6 +29,11 @@ def block(*ignored):
     reached.release()
     forever.acquire()
     return ignored
+
+
+def is_waiting(frame):
+    """Is this in the last line but one of block()?"""
+    return frame.f_code is block.__code__ and frame.f_lineno == block.__code__.co_firstlineno + 3
 
 
 def recursion(depth=400, argument=None):
@@ -359,7 +365,11 @@ if __name__ == "__main__":
         thread.daemon = True
         thread.start()
         reached.acquire()
+    # A thread says that it is there before it waits, and may not have had a processor since.
     frames = sys._current_frames()
+    while not all(is_waiting(frames[ident]) for ident in native):
+        time.sleep(0.001)
+        frames = sys._current_frames()
     record = {native[ident]: describe(frame) for ident, frame in frames.items() if ident in native}
     with open(sys.argv[1], "w", encoding="utf-8") as file:
         json.dump(record, file)
