@@ -37,14 +37,15 @@ def state_of(pid):
 
 def wait_for_state(pid, states):
     """Waits until process @pid is in one of @states: letters as in /proc/PID/stat."""
-    end = time.monotonic() + 120
+    end, pause = time.monotonic() + 120, 0.0001
     while True:
         state = state_of(pid)
         if state in states:
             return
         if time.monotonic() > end:
             raise Failure("process %d is in state %s, not %s" % (pid, state, " or ".join(states)))
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(2 * pause, 0.01)
 
 
 def cpu_time(pid):

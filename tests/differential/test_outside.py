@@ -32,7 +32,7 @@ import test_inspect  # noqa: E402
 from inspected import look_at  # noqa: E402
 from language import parse  # noqa: E402
 from runner import Results, Skip, check  # noqa: E402
-from support import BUILD, Folder  # noqa: E402
+from support import BUILD, Folder, wait_for_state  # noqa: E402
 
 SEED = "outside"
 BATCH = 25          # programs in one process
@@ -147,6 +147,7 @@ def look_at_all(command, environment, texts, of):
                     continue
                 with open(os.path.join(folder, "%s-%d.json" % (report["program"], report["line"])), encoding="utf-8") as file:
                     serials = {each["address"]: each["serial"] for each in json.load(file)["objects"] if each["serial"]}
+                wait_for_state(process.pid, "S")  # it says where it is before it waits there
                 with look_at(process.pid) as ask:
                     weakrefs = ask("weakrefs")
                     for generation in of.generations:
