@@ -214,6 +214,13 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
+/* Is there no use in waiting for the thread to stop? It is inside the kernel, or has ended and its process has not. */
+static bool will_not_stop(pid_t tid)
+{
+	char state = process_state(tid);
+	return !state || strchr("DZX", state);
+}
+
 static bool is_to_end(void)
 {
 	return limits_current && __atomic_load_n(&limits_current->stop, __ATOMIC_RELAXED) != LIMITS_GO_ON;
@@ -224,12 +231,12 @@ static bool is_to_end(void)
  * soon as it gets one. */
 static void await(struct stopped *stopped)
 {
-	static const double patience = 0.5, most = 30; /* seconds: with what is inside the kernel, and with all */
+	static const double patience = 0.5, most = 10; /* seconds: with what will not stop, and with all */
 	double start = now();
 	struct timespec pause = { .tv_nsec = 20000 };
 	for (;;) {
 		double waited = now() - start;
-		bool all_in_kernel = waited > patience;
+		bool none_will = waited > patience;
 		stopped->running = 0;
 		for (size_t i = 0; i < stopped->count; i++) {
 			struct stopped_thread *thread = &stopped->items[i];
@@ -238,9 +245,9 @@ static void await(struct stopped *stopped)
 			if (thread->stopped || thread->gone)
 				continue;
 			stopped->running++;
-			all_in_kernel = all_in_kernel && process_state(thread->tid) == 'D';
+			none_will = none_will && will_not_stop(thread->tid);
 		}
-		if (!stopped->running || all_in_kernel || waited > most || is_to_end())
+		if (!stopped->running || none_will || waited > most || is_to_end())
 			return;
 		nanosleep(&pause, NULL);
 		if (pause.tv_nsec < 2000000)
