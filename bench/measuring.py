@@ -7,7 +7,7 @@ import subprocess
 import time
 
 SAMPLE_SECONDS = 0.002
-SHORT_SECONDS = 2  # for what takes less, memory is looked at in several runs if need be
+SHORT_SECONDS = 1  # for what takes less, memory is looked at in several runs if need be
 
 
 class Wrong(Exception):
