@@ -140,7 +140,7 @@ static const struct form {
 	{ "verify", { "--format=json" } },
 	{ "refcounts", { "--format=json" } },
 	{ "sql", { "SELECT * FROM objects JOIN types USING (type)", "--format=csv" } },
-	{ "sql", { "SELECT * FROM refs JOIN roots ON address = target", "--format=csv" } },
+	{ "sql", { "SELECT * FROM refs JOIN roots ON address = referent", "--format=csv" } },
 };
 
 _Static_assert(sizeof(forms) / sizeof(*forms) == FUZZ_FORMS, "the number in fuzz.h is theirs");
