@@ -50,6 +50,7 @@ static void end_if_interrupted(void)
 /* A line on the terminal that says how far the work is; there after the first second, gone at the end. */
 struct progress {
 	bool wanted, shown;
+	bool inside_line; /* of an answer on the terminal, which may not be wiped */
 	struct timespec start, last;
 };
 
@@ -72,7 +73,7 @@ static bool progress_report(void *context, const char *what, uint64_t done, uint
 	struct progress *progress = context;
 	if (interrupted)
 		return false;
-	if (!progress->wanted || seconds_since(&progress->start) < 1 || seconds_since(&progress->last) < 0.1)
+	if (!progress->wanted || progress->inside_line || seconds_since(&progress->start) < 1 || seconds_since(&progress->last) < 0.1)
 		return true;
 	if (total)
 		fprintf(stderr, "\r\033[K%s: %.0f %%", what, 100.0 * (double)done / (double)total);
@@ -87,6 +88,7 @@ static bool progress_report(void *context, const char *what, uint64_t done, uint
 static void progress_start(struct progress *progress)
 {
 	progress->wanted = isatty(STDERR_FILENO);
+	progress->inside_line = false;
 	clock_gettime(CLOCK_MONOTONIC, &progress->start);
 	progress->last = progress->start;
 }
@@ -103,6 +105,8 @@ static bool write_stdout(void *context, const char *text, size_t size)
 {
 	struct screen *screen = context;
 	progress_erase(&screen->progress);
+	if (size)
+		screen->progress.inside_line = text[size - 1] != '\n' && isatty(STDOUT_FILENO);
 	while (size) {
 		if (interrupted)
 			return false;

@@ -122,7 +122,9 @@ class Session:
         def callback(take: Write) -> Callable[..., bool]:
             def taken(text: int, size: int) -> bool:
                 self._progress.end()
-                take(ctypes.string_at(text, size))
+                answer = ctypes.string_at(text, size)
+                take(answer)
+                self._progress.inside_line = not answer.endswith(b"\n")
                 return True
 
             return library.WRITE(lambda _context, *text: self._work.call(taken, *text))

@@ -68,6 +68,7 @@ class Terminal:
     """gdb on a terminal of its own."""
 
     PROMPT = "(gdb) "
+    WIPED = re.compile("(?<![^\r\n])(?:\r\x1b\\[K[^\r\n]*)*\r\x1b\\[K")
 
     def __init__(self, test, *arguments, env=None, **more):
         master, slave = pty.openpty()
@@ -107,10 +108,11 @@ class Terminal:
         os.write(self._master, text.encode())
 
     def command(self, line, timeout=TIMEOUT):
-        """Types a command and returns what is printed until the next prompt."""
+        """Types a command and returns what is printed until the next prompt, without what is wiped at once: how far the work is,
+        where it takes more than a second."""
         self.send(line + "\n")
         self.expect("\n", timeout)
-        return self.expect(self.PROMPT, timeout)
+        return self.WIPED.sub("", self.expect(self.PROMPT, timeout))
 
     def end(self):
         self.process.kill()

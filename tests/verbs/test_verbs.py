@@ -622,8 +622,8 @@ def test_interrupt():
     check(process.returncode == -signal.SIGINT and not output and not messages, "status %s: %s %s", process.returncode, output, messages)
 
 
-def on_terminal(*arguments, rows=24, columns=80, environment=None):
-    """Runs with a terminal for all. Returns what the terminal got."""
+def on_terminal(*arguments, rows=24, columns=80, environment=None, pause=0):
+    """Runs with a terminal for all, which takes more after so many seconds. Returns what the terminal got."""
     child, terminal = pty.fork()
     if child == 0:
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -638,6 +638,7 @@ def on_terminal(*arguments, rows=24, columns=80, environment=None):
         if not part:
             break
         shown += part
+        time.sleep(pause)
     os.close(terminal)
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status) if hasattr(os, "waitstatus_to_exitcode") else status >> 8, shown.decode("utf-8")
@@ -672,6 +673,14 @@ def test_terminal():
     quick = quick_on_terminal("heap", "fake")
     check("\x1b[K" not in quick, "progress within the first second: %r", quick)
     check(b"\x1b" not in Run("heap", "fake").raw, "colour in a pipe")
+
+
+def test_progress_wipes_no_answer():
+    """On a terminal that is slow, too, how far the work is stands on lines of its own."""
+    status, shown = on_terminal("objects", "fake,count=10000", "--limit=0", "--format=jsonl", pause=0.005)
+    check(status == 0, "status %s", status)
+    rows = re.sub("(?<![^\r\n])(?:\r\x1b\\[K[^\r\n]*)*\r\x1b\\[K", "", shown).splitlines()
+    same([json.loads(row) for row in rows], heap(10000), "rows")
 
 
 def test_memory():
