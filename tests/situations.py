@@ -137,6 +137,7 @@ def compare_interpreters(interpreter, path, target):
         # which id it has is for CPython to say; the threshold tells them apart
         collector, = [row for row in collectors if row["threshold0"] == 70000 + number]
         check(collector["threshold1"] == number, "%s: wrong thresholds", interpreter.name)
+        check(len(record.settled & set(record.objects)) > 2000 * number, "%s: too few settled objects", interpreter.name)
         owned = [row for row in rows if row["interpreter"] == collector["interpreter"]]
         lines = records.compare_objects(record, owned)
         if lines:

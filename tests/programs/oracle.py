@@ -10,6 +10,8 @@ whatever process the truth is wanted of (tests/programs/heap.py, gdb's Python, a
     oracle_snapshot a list of all objects that gc.freeze() took to the permanent generation (without itself)
     oracle_samples  list of objects to describe one by one
     oracle_stages   before 3.8: dict of object id → generation, for what is older than generation 0
+    oracle_settled  with "return": ids of the objects whose reference counts stay as they are when this code has ended and
+                    other interpreters share what there was at the start (none)
 
 What makes it exact: after gc.get_objects() has returned nothing that the collector tracks is made and kept. All
 names below exist before (a namespace that grows is a dict that changes), loops and temporaries are gone when
@@ -21,6 +23,7 @@ until it comes from a free list).
 The record has one JSON array a line:
     ["header", {...}]
     ["object", address, generation, size, refcount, "type", python_sizeof]    refcount −1: immortal
+    ["settled", [address, ...]]                                               with "return"
     ["sample", address, size, refcount, "type", tracked, length or -1, "repr" or null]
     ["gc", {...}]
     ["check", expected count, expected sum of addresses, count, sum]
@@ -76,6 +79,9 @@ oracle_out.write(("[\"header\", {\"version\": %s, \"hexversion\": %d, \"pid\": %
     oracle_quote(sys.version), sys.hexversion, os.getpid(), hasattr(sys, "gettotalrefcount"),
     oracle_by_generation)).encode())
 
+if oracle_mode == "return":
+    oracle_out.write(("[\"settled\", %s]\n" % sorted(globals().get("oracle_settled", ()))).encode())
+
 # 3.6 to 3.10: the frame that runs this may be a tracked object, gone when it returns.
 oracle_frame = (id(sys._getframe()) if oracle_mode == "return" and sys.version_info < (3, 11) and
                 gc.is_tracked(sys._getframe()) else 0)
@@ -88,7 +94,7 @@ else:
     oracle_0 = gc.get_objects()
 # ---- from here on nothing tracked is made that stays ----
 
-for oracle_generation in (3, 2, 1, 0):
+for oracle_generation in range(3, -1, -1):
     oracle_list = (oracle_snapshot if oracle_generation == 3 else oracle_2 if oracle_generation == 2 else
                    oracle_1 if oracle_generation == 1 else oracle_0)
     if oracle_list is None:
@@ -112,7 +118,10 @@ for oracle_generation in (3, 2, 1, 0):
             oracle_size = sys.getsizeof(oracle_list[oracle_index])
         except Exception:
             oracle_size = -1
-        oracle_references = sys.getrefcount(oracle_list[oracle_index]) - oracle_own
+        # What is being called has a reference more: then another function than now.
+        oracle_references = (sys.getrefcount(oracle_list[oracle_index]) - oracle_own -
+                             (oracle_list[oracle_index] is sys.getrefcount) +
+                             (oracle_mode == "wait" and oracle_list[oracle_index] is signal.pause))
         if oracle_references > 1 << 29:
             oracle_references = -1
         oracle_out.write(("[\"object\", %d, %d, %d, %d, %s, %d]\n" % (
@@ -129,13 +138,13 @@ oracle_list = oracle_type = None
 
 # The list that was taken last is the one that is in none of them. So is the snapshot, which froze itself.
 oracle_out.write(("[\"object\", %d, 0, %d, %d, \"list\", 0]\n" % (
-    id(oracle_0), sys.getsizeof(oracle_0), sys.getrefcount(oracle_0) - oracle_own + 1)).encode())
+    id(oracle_0), sys.getsizeof(oracle_0), sys.getrefcount(oracle_0) - oracle_own)).encode())
 oracle_count += 1
 oracle_sum += id(oracle_0)
 if oracle_snapshot is not None:
     oracle_out.write(("[\"object\", %d, 3, %d, %d, \"list\", 0]\n" % (
         id(oracle_snapshot), sys.getsizeof(oracle_snapshot),
-        sys.getrefcount(oracle_snapshot) - oracle_own + 1)).encode())
+        sys.getrefcount(oracle_snapshot) - oracle_own)).encode())
 
 for oracle_index in range(len(oracle_samples)):
     oracle_type = type(oracle_samples[oracle_index])

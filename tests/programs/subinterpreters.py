@@ -23,6 +23,12 @@ if sys.version_info < (3, 8):  # no gc.get_objects(generation=2): all there is n
     stage = gc.get_objects()  # kept, so that no address is used again
     oracle_stages = dict.fromkeys(map(id, stage), 2)
 young = [{"a": [i]} for i in range(100 * %(number)d)]
+oracle_settled, found = set(), [kept, young]
+for each in found:
+    if id(each) not in oracle_settled and not isinstance(each, type):
+        oracle_settled.add(id(each))
+        found += gc.get_referents(each)
+del each, found
 gc.set_threshold(70000 + %(number)d, %(number)d, 9)
 oracle_path = %(path)r
 oracle_mode = %(mode)r
@@ -41,12 +47,12 @@ api.PyThreadState_Swap.argtypes = [ctypes.c_void_p]
 
 def run_in_new(text):
     """Runs @text in a new interpreter, which stays. All in C: no Python code may run between the swaps."""
-    main = api.PyThreadState_Get()
+    main, run, swap, text = api.PyThreadState_Get(), api.PyRun_SimpleString, api.PyThreadState_Swap, text.encode()
     new = api.Py_NewInterpreter()
     if not new:
         raise RuntimeError("no new interpreter")
-    status = api.PyRun_SimpleString(text.encode())
-    api.PyThreadState_Swap(main)
+    status = run(text)
+    swap(main)
     if status:
         raise RuntimeError("the new interpreter failed")
 
