@@ -50,7 +50,8 @@ static void end_if_interrupted(void)
 /* A line on the terminal that says how far the work is; there after the first second, gone at the end. */
 struct progress {
 	bool wanted, shown;
-	bool inside_line; /* of an answer on the terminal, which may not be wiped */
+	bool beside_answer; /* the answer goes to the terminal, too, ... */
+	bool inside_line;   /* ... and is inside a line of it, which may not be wiped */
 	struct timespec start, last;
 };
 
@@ -88,6 +89,7 @@ static bool progress_report(void *context, const char *what, uint64_t done, uint
 static void progress_start(struct progress *progress)
 {
 	progress->wanted = isatty(STDERR_FILENO);
+	progress->beside_answer = isatty(STDOUT_FILENO);
 	progress->inside_line = false;
 	clock_gettime(CLOCK_MONOTONIC, &progress->start);
 	progress->last = progress->start;
@@ -106,7 +108,7 @@ static bool write_stdout(void *context, const char *text, size_t size)
 	struct screen *screen = context;
 	progress_erase(&screen->progress);
 	if (size)
-		screen->progress.inside_line = text[size - 1] != '\n' && isatty(STDOUT_FILENO);
+		screen->progress.inside_line = screen->progress.beside_answer && text[size - 1] != '\n';
 	while (size) {
 		if (interrupted)
 			return false;
